@@ -1,0 +1,29 @@
+#ifndef POE_CLIENT_CPP_IO_CSV_H_
+#define POE_CLIENT_CPP_IO_CSV_H_
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "client/cpp/io/data_file.h"
+
+namespace poe::client {
+
+// Reads a table of numbers from text: one row a line, each with the same
+// number of cells. The result is double with two dimensions, lines x cells.
+//
+// - Cells are separated by tabs if the first line has one, else by semicolons
+//   if it has one, else by commas; separators in quotes do not count.
+// - A cell is a finite number with a decimal point; empty (white space
+//   aside) or `nan`, it is a missing value: NaN.
+// - The first line is a header if it has a name and no number. A name is text
+//   that is not a number, or any text in double quotes ("" within them is one
+//   quote); only names may be quoted.
+// - Lines end in LF or CR LF. Empty lines at the end and a UTF-8 byte-order
+//   mark are ignored; any other empty line is a row of one missing value.
+//
+// INVALID_ARGUMENT, naming line and column (both from 1), for any other text.
+// Memory is proportional to the input.
+absl::StatusOr<DataFile> ParseCsv(absl::string_view text);
+
+}  // namespace poe::client
+
+#endif  // POE_CLIENT_CPP_IO_CSV_H_

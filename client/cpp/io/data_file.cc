@@ -1,0 +1,67 @@
+#include "client/cpp/io/data_file.h"
+
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "client/cpp/io/csv.h"
+#include "client/cpp/io/file_bytes.h"
+#include "client/cpp/io/idx.h"
+#include "client/cpp/io/npy.h"
+
+namespace poe::client {
+namespace {
+
+// Text holds no zero byte; the headers of most binary formats do.
+constexpr size_t kInspectedBytes = 4096;
+
+absl::StatusOr<DataFile> ParseAny(absl::string_view path,
+                                  absl::string_view bytes) {
+  if (bytes.empty()) return absl::InvalidArgumentError("is empty");
+  const absl::string_view name = absl::StripSuffix(path, ".gz");
+  if (absl::StartsWith(bytes, kNpyMagic) ||
+      absl::EndsWithIgnoreCase(name, ".npy")) {
+    return ParseNpy(bytes);
+  }
+  if (absl::StartsWith(bytes, kIdxMagic) ||
+      absl::EndsWithIgnoreCase(name, ".idx") ||
+      absl::EndsWithIgnoreCase(name, "-ubyte")) {
+    return ParseIdx(bytes);
+  }
+  if (absl::StrContains(bytes.substr(0, kInspectedBytes), '\0')) {
+    return absl::InvalidArgumentError(
+        "is not IDX, NPY or CSV, plain or gzipped");
+  }
+  return ParseCsv(bytes);
+}
+
+}  // namespace
+
+int64_t DataFile::rows() const { return shape.empty() ? 0 : shape.front(); }
+
+int64_t DataFile::columns() const {
+  if (shape.empty()) return 1;
+  return std::accumulate(shape.begin() + 1, shape.end(), int64_t{1},
+                         std::multiplies<>());
+}
+
+absl::StatusOr<DataFile> ReadDataFile(const std::string& path) {
+  absl::StatusOr<std::string> bytes = ReadFileBytes(path);
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<DataFile> file = ParseAny(path, *bytes);
+  if (!file.ok()) {
+    return absl::Status(file.status().code(),
+                        absl::StrCat(path, ": ", file.status().message()));
+  }
+  return file;
+}
+
+}  // namespace poe::client

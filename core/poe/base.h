@@ -1,0 +1,58 @@
+// The factor that always speaks. It fixes the family of the data: it samples x
+// from the sum of all messages.
+#ifndef POE_BASE_H_
+#define POE_BASE_H_
+
+#include <memory>
+
+#include "absl/types/span.h"
+#include "poe/numerics/random.h"
+#include "poe/numerics/workers.h"
+#include "poe/observations.h"
+#include "poe/parameters.h"
+
+namespace poe {
+
+// What to return of the data's distribution given the latents.
+enum class Reconstruction { kMean, kSample };
+
+// Created and validated by each family's Create; afterwards const methods are
+// total and thread-safe. The base is never tempered.
+template <typename Scalar>
+class Base : public Parameterized<Scalar> {
+ public:
+  virtual Family family() const = 0;
+  virtual Index dimension() const = 0;  // D
+  virtual std::unique_ptr<Base> Clone() const = 0;
+
+  // Whether the density of a row of D values can be positive.
+  virtual bool InSupport(absl::Span<const Scalar> row) const = 0;
+
+  // log_scores[n] += log b(x_n).
+  virtual void AddLogScores(const Observations<Scalar>& x,
+                            absl::Span<double> log_scores) const = 0;
+
+  // The base's own natural parameters, for as many frames as x has.
+  virtual void StartMessages(const Observations<Scalar>& x,
+                             Messages<Scalar>& messages) const = 0;
+
+  // Replaces x by the mean of, or a draw from, the distribution with these
+  // natural parameters.
+  virtual void Reconstruct(const Messages<Scalar>& messages,
+                           Reconstruction reconstruction, const Draws& draws,
+                           const Workers& workers,
+                           Observations<Scalar>& x) const = 0;
+
+  // Replaces x by draws from the base alone: where random chains start.
+  virtual void SampleStart(const Draws& draws,
+                           Observations<Scalar>& x) const = 0;
+
+  // gradient += sum_n weights[n] d log b(x_n) / d parameters.
+  virtual void AddGradient(const Observations<Scalar>& x,
+                           absl::Span<const Scalar> weights,
+                           Eigen::Ref<Vector<Scalar>> gradient) const = 0;
+};
+
+}  // namespace poe
+
+#endif  // POE_BASE_H_

@@ -1,0 +1,41 @@
+// Visible biases: log b(x) = a.x for binary data, and for grey levels in
+// [0, 1] read as Bernoulli means.
+#ifndef POE_BASES_BERNOULLI_H_
+#define POE_BASES_BERNOULLI_H_
+
+#include "absl/status/statusor.h"
+#include "poe/base.h"
+
+namespace poe {
+
+template <typename Scalar>
+class BernoulliBase final : public Base<Scalar> {
+ public:
+  // D finite log-odds, D >= 1.
+  static absl::StatusOr<std::unique_ptr<BernoulliBase>> Create(
+      const Vector<Scalar>& bias);
+
+  Family family() const override { return Family::kBernoulli; }
+  Index dimension() const override { return this->parameters().size(); }
+  std::unique_ptr<Base<Scalar>> Clone() const override;
+  bool InSupport(absl::Span<const Scalar> row) const override;
+  void AddLogScores(const Observations<Scalar>& x,
+                    absl::Span<double> log_scores) const override;
+  void StartMessages(const Observations<Scalar>& x,
+                     Messages<Scalar>& messages) const override;
+  void Reconstruct(const Messages<Scalar>& messages,
+                   Reconstruction reconstruction, const Draws& draws,
+                   const Workers& workers,
+                   Observations<Scalar>& x) const override;
+  void SampleStart(const Draws& draws, Observations<Scalar>& x) const override;
+  void AddGradient(const Observations<Scalar>& x,
+                   absl::Span<const Scalar> weights,
+                   Eigen::Ref<Vector<Scalar>> gradient) const override;
+
+ private:
+  BernoulliBase() = default;
+};
+
+}  // namespace poe
+
+#endif  // POE_BASES_BERNOULLI_H_

@@ -1,0 +1,199 @@
+#include "poe/bases/gaussian.h"
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "poe/numerics/truncated_normal.h"
+
+namespace poe {
+
+template <typename Scalar>
+absl::StatusOr<std::unique_ptr<GaussianBase<Scalar>>>
+GaussianBase<Scalar>::Create(Settings settings) {
+  const Index dimension = settings.lower.size();
+  if (dimension == 0)
+    return absl::InvalidArgumentError("a Gaussian base has no coordinates");
+  if (settings.upper.size() != dimension)
+    return absl::InvalidArgumentError(
+        absl::StrCat("the box has ", dimension, " lower bounds but ",
+                     settings.upper.size(), " upper bounds"));
+  for (Index i = 0; i < dimension; ++i) {
+    if (!(std::isfinite(settings.lower(i)) &&
+          std::isfinite(settings.upper(i)) &&
+          settings.lower(i) < settings.upper(i)))
+      return absl::InvalidArgumentError(absl::StrCat(
+          "box bounds of coordinate ", i, " are ", settings.lower(i), " and ",
+          settings.upper(i), "; they must be finite and in order"));
+  }
+  const Index means = settings.mean.size();
+  if (settings.log_variance.size() != means ||
+      (means != 0 && means != dimension))
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the base has ", means, " means and ", settings.log_variance.size(),
+        " log variances; there must be ", dimension, " of each, or none"));
+  if (!settings.mean.allFinite() || !settings.log_variance.allFinite())
+    return absl::InvalidArgumentError(
+        "a mean or log variance of the base is not finite");
+  auto base = absl::WrapUnique(new GaussianBase());
+  base->lower_ = std::move(settings.lower);
+  base->upper_ = std::move(settings.upper);
+  base->fixed_variance_ = settings.fixed_variance;
+  if (means != 0) {
+    base->AddBlock(ParameterKind::kMean, 1, dimension);
+    base->AddBlock(ParameterKind::kLogVariance, 1, dimension);
+    base->UpdateParameters([&](auto parameters) {
+      parameters.head(dimension) = settings.mean;
+      parameters.tail(dimension) = settings.log_variance;
+    });
+  }
+  return base;
+}
+
+template <typename Scalar>
+void GaussianBase<Scalar>::ParametersChanged() {
+  auto log_variance = this->mutable_block(1);
+  log_variance = log_variance.cwiseMax(-kGreatestLogVariance)
+                     .cwiseMin(kGreatestLogVariance);
+  precision_ = (-log_variance.transpose()).array().exp();
+}
+
+template <typename Scalar>
+std::unique_ptr<Base<Scalar>> GaussianBase<Scalar>::Clone() const {
+  return absl::WrapUnique(new GaussianBase(*this));
+}
+
+template <typename Scalar>
+bool GaussianBase<Scalar>::InSupport(absl::Span<const Scalar> row) const {
+  for (Index i = 0; i < dimension(); ++i) {
+    const double value = row[i];
+    if (!(value >= lower_(i) && value <= upper_(i))) return false;
+  }
+  return true;
+}
+
+template <typename Scalar>
+void GaussianBase<Scalar>::AddLogScores(const Observations<Scalar>& x,
+                                        absl::Span<double> log_scores) const {
+  for (Index n = 0; n < x.size; ++n) {
+    const Scalar* row = x.values.row(n).data();
+    if (!InSupport(absl::MakeConstSpan(row, dimension()))) {
+      log_scores[n] = -std::numeric_limits<double>::infinity();
+      continue;
+    }
+    if (!has_gaussian_factor()) continue;
+    const auto mean = this->block(0);
+    double sum = 0;
+    for (Index i = 0; i < dimension(); ++i) {
+      const double distance = static_cast<double>(row[i]) - mean(0, i);
+      sum += distance * distance * precision_(i);
+    }
+    log_scores[n] -= sum / 2;
+  }
+}
+
+template <typename Scalar>
+void GaussianBase<Scalar>::StartMessages(const Observations<Scalar>& x,
+                                         Messages<Scalar>& messages) const {
+  const Index rows = x.values.rows();
+  if (!has_gaussian_factor()) {
+    messages.linear = RowMatrix<Scalar>::Zero(rows, dimension());
+    messages.precision = messages.linear;
+    return;
+  }
+  const Vector<Scalar> information =
+      this->block(0).transpose().cwiseProduct(precision_);
+  messages.linear = information.transpose().replicate(rows, 1);
+  messages.precision = precision_.transpose().replicate(rows, 1);
+}
+
+template <typename Scalar>
+void GaussianBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
+                                       Reconstruction reconstruction,
+                                       const Draws& draws,
+                                       const Workers& workers,
+                                       Observations<Scalar>& x) const {
+  const bool sample = reconstruction == Reconstruction::kSample;
+  Draws uniform_draws = draws;
+  uniform_draws.stream ^= 0x80000000u;
+  workers.ParallelFor(x.size, 8, [&](Index begin, Index end) {
+    std::vector<double> normal(dimension()), uniform(dimension());
+    for (Index n = begin; n < end; ++n) {
+      if (sample) {
+        FillNormal(draws, x.row_ids[n], absl::MakeSpan(normal));
+        FillUniform(uniform_draws, x.row_ids[n], absl::MakeSpan(uniform));
+      }
+      for (Index i = 0; i < dimension(); ++i) {
+        const double precision = messages.precision(n, i);
+        const double lower = lower_(i), upper = upper_(i);
+        double value;
+        if (!(precision > 0)) {
+          const double share = sample ? uniform[i] : 0.5;
+          value = lower + share * (upper - lower);
+        } else {
+          const TruncatedNormal normal_on_box = {
+              messages.linear(n, i) / precision, 1 / std::sqrt(precision),
+              lower, upper};
+          if (sample) {
+            // An untruncated draw that falls into the box is a draw from the
+            // truncated normal; only the others need its quantiles.
+            value = normal_on_box.mean + normal[i] * normal_on_box.deviation;
+            if (!(value >= lower && value <= upper))
+              value = normal_on_box.Quantile(uniform[i]);
+          } else {
+            value = normal_on_box.Mean();
+          }
+        }
+        // Rounding to Scalar must not leave the box.
+        Scalar rounded = static_cast<Scalar>(value);
+        if (static_cast<double>(rounded) < lower)
+          rounded = std::nextafter(rounded, std::numeric_limits<Scalar>::max());
+        if (static_cast<double>(rounded) > upper)
+          rounded =
+              std::nextafter(rounded, std::numeric_limits<Scalar>::lowest());
+        x.values(n, i) = rounded;
+      }
+    }
+  });
+}
+
+template <typename Scalar>
+void GaussianBase<Scalar>::SampleStart(const Draws& draws,
+                                       Observations<Scalar>& x) const {
+  Messages<Scalar> messages;
+  StartMessages(x, messages);
+  Reconstruct(messages, Reconstruction::kSample, draws, Workers::Inline(), x);
+}
+
+template <typename Scalar>
+void GaussianBase<Scalar>::AddGradient(
+    const Observations<Scalar>& x, absl::Span<const Scalar> weights,
+    Eigen::Ref<Vector<Scalar>> gradient) const {
+  if (!has_gaussian_factor()) return;
+  const auto mean = this->block(0);
+  auto mean_gradient = gradient.head(dimension());
+  auto log_variance_gradient = gradient.tail(dimension());
+  for (Index n = 0; n < x.size; ++n) {
+    for (Index i = 0; i < dimension(); ++i) {
+      const Scalar distance = x.values(n, i) - mean(0, i);
+      const Scalar pull = weights[n] * precision_(i) * distance;
+      mean_gradient(i) += pull;
+      if (!fixed_variance_) log_variance_gradient(i) += pull * distance / 2;
+    }
+  }
+}
+
+template <typename Scalar>
+void GaussianBase<Scalar>::StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
+  units.setOnes();
+  if (has_gaussian_factor())
+    units.head(dimension()) = precision_.cwiseSqrt().cwiseInverse();
+}
+
+template class GaussianBase<float>;
+template class GaussianBase<double>;
+
+}  // namespace poe

@@ -1,0 +1,196 @@
+#include "poe/class_trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace poe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Rows of either kind that the free-energy gap is taken over.
+constexpr Index kGapRows = 512;
+// Updates between two looks at whether all parameters are finite.
+constexpr std::int64_t kFiniteCheckEvery = 50;
+// Seconds between reports within an epoch.
+constexpr double kReportEvery = 0.5;
+
+double Seconds(Clock::time_point since) {
+  return std::chrono::duration<double>(Clock::now() - since).count();
+}
+
+bool IsFinite(const Product<float>& product) {
+  if (!product.base().parameters().allFinite()) return false;
+  for (std::size_t i = 0; i < product.num_groups(); ++i)
+    if (!product.group(i).parameters().allFinite()) return false;
+  return true;
+}
+
+double MeanLogScore(const Product<float>& product, const RowSelection& rows,
+                    const Workers& workers) {
+  const Index count = std::min(rows.size(), kGapRows);
+  const std::vector<double> scores =
+      product.LogScores(rows.Take(0, count), workers);
+  // Rows outside the box of the training data say nothing about overfitting.
+  double sum = 0;
+  Index finite = 0;
+  for (double score : scores) {
+    if (!std::isfinite(score)) continue;
+    sum += score;
+    ++finite;
+  }
+  return finite == 0 ? 0 : sum / static_cast<double>(finite);
+}
+
+// Applies what contrastive divergence finds to base and groups.
+class Ascent {
+ public:
+  Ascent(const OptimizerSettings& settings, std::int64_t updates,
+         Product<float>& product)
+      : product_(product),
+        optimizers_(product.num_groups() + 1,
+                    Optimizer<float>(settings, updates)) {}
+
+  void Step(std::int64_t update, int epoch,
+            const ContrastiveDivergence<float>& estimate,
+            const Workers& workers) {
+    optimizers_[0].Step(update, epoch, estimate.base_gradient(), workers,
+                        product_.mutable_base());
+    for (std::size_t i = 0; i < product_.num_groups(); ++i)
+      optimizers_[i + 1].Step(update, epoch, estimate.group_gradient(i),
+                              workers, product_.mutable_group(i));
+  }
+
+  void Finish() {
+    optimizers_[0].Finish(product_.mutable_base());
+    for (std::size_t i = 0; i < product_.num_groups(); ++i)
+      optimizers_[i + 1].Finish(product_.mutable_group(i));
+  }
+
+ private:
+  Product<float>& product_;
+  std::vector<Optimizer<float>> optimizers_;
+};
+
+}  // namespace
+
+RowSelection::RowSelection(const DataSpec& spec, const TrainingRows& rows,
+                           std::vector<Index> numbers)
+    : spec_(spec), rows_(rows), numbers_(std::move(numbers)) {}
+
+Observations<float> RowSelection::Take(
+    absl::Span<const std::uint32_t> positions) const {
+  const auto size = static_cast<Index>(positions.size());
+  RowMatrix<float> raw(size, spec_.dimension);
+  std::vector<std::uint64_t> ids(positions.size());
+  for (Index n = 0; n < size; ++n) {
+    const Index row = numbers_[positions[n]];
+    raw.row(n) = rows_.values.row(row);
+    ids[n] = static_cast<std::uint64_t>(row);
+  }
+  RawRows batch;
+  new (&batch.values)
+      Eigen::Map<const RowMatrix<float>>(raw.data(), size, raw.cols());
+  batch.row_ids = ids;
+  return Preprocess(spec_, batch, 0, size);
+}
+
+Observations<float> RowSelection::Take(Index begin, Index count) const {
+  std::vector<std::uint32_t> positions(count);
+  std::iota(positions.begin(), positions.end(),
+            static_cast<std::uint32_t>(begin));
+  return Take(positions);
+}
+
+std::vector<float> RowSelection::Weights(
+    absl::Span<const std::uint32_t> positions) const {
+  std::vector<float> weights;
+  if (rows_.weights.empty()) return weights;
+  for (std::uint32_t position : positions)
+    weights.push_back(rows_.weights[numbers_[position]]);
+  return weights;
+}
+
+absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
+                          const RowSelection& training,
+                          const RowSelection& held_out, std::uint64_t seed,
+                          const Workers& workers, ProgressCallback progress,
+                          InterruptCheck check, Product<float>& product) {
+  const Index rows = training.size();
+  const Index batch =
+      settings.batch_size < 0 ? rows : std::min(rows, settings.batch_size);
+  const std::int64_t updates_per_epoch = (rows + batch - 1) / batch;
+  const std::int64_t updates = settings.updates > 0
+                                   ? settings.updates
+                                   : settings.epochs * updates_per_epoch;
+  const auto epochs =
+      static_cast<int>((updates + updates_per_epoch - 1) / updates_per_epoch);
+
+  ContrastiveDivergence<float> estimate(product);
+  Ascent ascent(settings.optimizer, updates, product);
+  const Clock::time_point start = Clock::now();
+  Clock::time_point reported = start;
+  std::int64_t update = 0, rows_done = 0;
+
+  auto report = [&](int epoch, double error, bool end_of_epoch) {
+    TrainingProgress now;
+    now.stage = "contrastive divergence";
+    now.epoch = epoch + 1;
+    now.epochs = epochs;
+    now.update = update;
+    now.updates = updates;
+    now.fraction = static_cast<double>(update) / static_cast<double>(updates);
+    now.seconds = Seconds(start);
+    now.rows_per_second = static_cast<double>(rows_done) / now.seconds;
+    now.reconstruction_error = error;
+    now.gradient_norm = estimate.gradient_norm();
+    if (end_of_epoch && held_out.size() > 0)
+      now.free_energy_gap = MeanLogScore(product, held_out, workers) -
+                            MeanLogScore(product, training, workers);
+    progress(now);
+    reported = Clock::now();
+  };
+
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    const std::vector<std::uint32_t> order = RandomPermutation(
+        {seed, Purpose::kShuffle, 0, static_cast<std::uint32_t>(epoch)},
+        static_cast<std::uint32_t>(rows));
+    int gibbs_steps = settings.gibbs_steps;
+    if (settings.grow_gibbs_steps_every > 0)
+      gibbs_steps =
+          std::min(kMostGibbsSteps,
+                   gibbs_steps + epoch / settings.grow_gibbs_steps_every);
+    double error = 0;
+    int batches = 0;
+    for (Index begin = 0; begin < rows && update < updates; begin += batch) {
+      if (absl::Status status = check(); !status.ok()) return status;
+      const auto positions = absl::MakeConstSpan(order).subspan(begin, batch);
+      const Observations<float> data = training.Take(positions);
+      const std::vector<float> weights = training.Weights(positions);
+      estimate.ComputeGradient(data, weights, gibbs_steps,
+                               settings.reconstruction, seed,
+                               static_cast<std::uint32_t>(update), workers);
+      ascent.Step(update, epoch, estimate, workers);
+      ++update;
+      rows_done += data.size;
+      error += estimate.reconstruction_error();
+      ++batches;
+      if ((update % kFiniteCheckEvery == 0 || update == updates) &&
+          !IsFinite(product))
+        return absl::InternalError(
+            absl::StrCat("a parameter stopped being finite by update ", update,
+                         " of ", updates, "; try a smaller optimizer.rate"));
+      if (Seconds(reported) > kReportEvery)
+        report(epoch, error / batches, false);
+    }
+    report(epoch, error / batches, true);
+  }
+  ascent.Finish();
+  return absl::OkStatus();
+}
+
+}  // namespace poe

@@ -1,0 +1,47 @@
+// The loop of contrastive divergence over the rows of one class.
+#ifndef POE_CLASS_TRAINER_H_
+#define POE_CLASS_TRAINER_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "poe/contrastive_divergence.h"
+#include "poe/gibbs.h"
+#include "poe/training.h"
+
+namespace poe {
+
+// Rows of a training set by their numbers, preprocessed as they are taken.
+class RowSelection {
+ public:
+  RowSelection(const DataSpec& spec, const TrainingRows& rows,
+               std::vector<Index> numbers);
+
+  Index size() const { return static_cast<Index>(numbers_.size()); }
+  const std::vector<Index>& numbers() const { return numbers_; }
+
+  // The rows at these positions of the selection; row ids are row numbers.
+  Observations<float> Take(absl::Span<const std::uint32_t> positions) const;
+  // `count` rows from position `begin` on.
+  Observations<float> Take(Index begin, Index count) const;
+  // Weights of the same rows; empty if the set has none.
+  std::vector<float> Weights(absl::Span<const std::uint32_t> positions) const;
+
+ private:
+  const DataSpec& spec_;
+  const TrainingRows& rows_;
+  std::vector<Index> numbers_;
+};
+
+// Trains `product` on `training` and reports progress of this class:
+// `fraction` is that of the class. `held_out` only watches for overfitting.
+// Internal, naming the update, if a parameter stops being finite.
+absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
+                          const RowSelection& training,
+                          const RowSelection& held_out, std::uint64_t seed,
+                          const Workers& workers, ProgressCallback progress,
+                          InterruptCheck check, Product<float>& product);
+
+}  // namespace poe
+
+#endif  // POE_CLASS_TRAINER_H_

@@ -1,0 +1,260 @@
+#include "poe/experts/unigauss.h"
+
+#include <cmath>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "poe/experts/latent_bits.h"
+#include "poe/numerics/elementwise.h"
+
+namespace poe {
+namespace {
+
+constexpr double kLog2Pi = 1.8378770664093454836;
+constexpr Index kLeastRows = 16;
+
+struct Energies : Posterior {
+  RowMatrix<double> features;  // PaddedRows(N) x 2D: (x - c)^2, x - c
+  RowMatrix<double> values;    // PaddedRows(N) x M: scale E(x)
+  double scale = 1;            // power x inverse temperature
+  Index size = 0;              // N
+};
+
+const Energies& Of(const Posterior& posterior) {
+  return static_cast<const Energies&>(posterior);
+}
+
+}  // namespace
+
+template <typename Scalar>
+absl::StatusOr<std::unique_ptr<Unigauss<Scalar>>> Unigauss<Scalar>::Create(
+    Settings settings) {
+  const Index experts = settings.mean.rows();
+  const Index dimension = settings.mean.cols();
+  if (experts == 0 || dimension == 0)
+    return absl::InvalidArgumentError(
+        absl::StrCat("unigauss means are ", experts, " x ", dimension,
+                     "; both must be at least 1"));
+  if (settings.log_variance.rows() != experts ||
+      (settings.log_variance.cols() != dimension &&
+       settings.log_variance.cols() != 1))
+    return absl::InvalidArgumentError(absl::StrCat(
+        "unigauss log variances are ", settings.log_variance.rows(), " x ",
+        settings.log_variance.cols(), "; they must be ", experts, " x ",
+        dimension, ", or ", experts, " x 1 for circular experts"));
+  if (settings.mixing_logit.size() != experts)
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are ", settings.mixing_logit.size(),
+                     " mixing logits for ", experts, " unigauss experts"));
+  if (!settings.mean.allFinite() || !settings.log_variance.allFinite() ||
+      !settings.mixing_logit.allFinite() || !std::isfinite(settings.log_volume))
+    return absl::InvalidArgumentError(
+        "a parameter of unigauss experts is not finite");
+  if (!(settings.least_log_variance < settings.greatest_log_variance))
+    return absl::InvalidArgumentError(
+        "the bounds on unigauss log variances are out of order");
+  if (!(settings.power > 0) || !std::isfinite(settings.power))
+    return absl::InvalidArgumentError(
+        absl::StrCat("the power of unigauss experts is ", settings.power,
+                     "; it must be positive"));
+  auto group = absl::WrapUnique(new Unigauss());
+  group->log_volume_ = settings.log_volume;
+  group->least_log_variance_ = settings.least_log_variance;
+  group->greatest_log_variance_ = settings.greatest_log_variance;
+  group->power_ = settings.power;
+  group->AddBlock(ParameterKind::kMean, experts, dimension);
+  group->AddBlock(ParameterKind::kLogVariance, experts,
+                  settings.log_variance.cols());
+  group->AddBlock(ParameterKind::kMixingLogit, experts, 1);
+  group->UpdateParameters([&](auto) {
+    group->mutable_block(0) = settings.mean;
+    group->mutable_block(1) = settings.log_variance;
+    group->mutable_block(2) = settings.mixing_logit;
+  });
+  return group;
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::ParametersChanged() {
+  auto log_variance = this->mutable_block(1);
+  log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
+                     .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
+  const Index experts = num_experts(), coordinates = dimension();
+  const RowMatrix<double> mean = this->block(0).template cast<double>();
+  centre_ = mean.colwise().mean();
+  quadratic_.resize(2 * coordinates, experts);
+  offset_.resize(experts);
+  message_.resize(2 * coordinates, experts);
+  log_uniform_.resize(experts);
+  for (Index m = 0; m < experts; ++m) {
+    const double logit = this->block(2)(m, 0);
+    log_uniform_(m) = -Softplus(logit) - log_volume_;
+    double offset = logit + log_volume_;
+    for (Index i = 0; i < coordinates; ++i) {
+      const double s = log_variance(m, circular() ? 0 : i);
+      const double precision = std::exp(-s);
+      const double distance = mean(m, i) - centre_(i);
+      quadratic_(i, m) = -precision / 2;
+      quadratic_(coordinates + i, m) = precision * distance;
+      offset -= (s + kLog2Pi + precision * distance * distance) / 2;
+      message_(i, m) = static_cast<Scalar>(precision * mean(m, i));
+      message_(coordinates + i, m) = static_cast<Scalar>(precision);
+    }
+    offset_(m) = offset;
+  }
+}
+
+template <typename Scalar>
+std::unique_ptr<ExpertGroup<Scalar>> Unigauss<Scalar>::Clone() const {
+  return absl::WrapUnique(new Unigauss(*this));
+}
+
+template <typename Scalar>
+std::unique_ptr<Posterior> Unigauss<Scalar>::NewPosterior() const {
+  return std::make_unique<Energies>();
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
+                             const Workers& workers,
+                             Posterior& posterior) const {
+  auto& energies = static_cast<Energies&>(posterior);
+  const Index rows = x.values.rows(), coordinates = dimension();
+  energies.size = x.size;
+  energies.scale = static_cast<double>(power_) * beta;
+  energies.features.resize(rows, 2 * coordinates);
+  energies.values.resize(rows, num_experts());
+  workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
+    for (Index n = begin; n < end; ++n) {
+      for (Index i = 0; i < coordinates; ++i) {
+        const double distance =
+            static_cast<double>(x.values(n, i)) - centre_(i);
+        energies.features(n, i) = distance * distance;
+        energies.features(n, coordinates + i) = distance;
+      }
+    }
+    auto part = energies.values.middleRows(begin, end - begin);
+    MultiplyRows<double>(energies.features.middleRows(begin, end - begin),
+                         quadratic_, part);
+    for (Index n = 0; n < part.rows(); ++n)
+      part.row(n) = energies.scale * (part.row(n) + offset_.transpose());
+  });
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::AddLogScores(const Posterior& posterior,
+                                    absl::Span<double> log_scores) const {
+  const Energies& energies = Of(posterior);
+  const double uniform = energies.scale * log_uniform_.sum();
+  for (Index n = 0; n < energies.size; ++n)
+    log_scores[n] +=
+        uniform + SumSoftplus(absl::MakeConstSpan(energies.values.row(n).data(),
+                                                  num_experts()));
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::ExpertLogScores(const Posterior& posterior,
+                                       RowMatrixRef<double> log_scores) const {
+  const Energies& energies = Of(posterior);
+  for (Index n = 0; n < energies.size; ++n) {
+    Vector<double> row = energies.values.row(n);
+    Softplus(absl::Span<double>(row.data(), row.size()));
+    log_scores.row(n) = (row + energies.scale * log_uniform_).transpose();
+  }
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::AddSampledMessages(const Observations<Scalar>& x,
+                                          const Posterior& posterior,
+                                          const Draws& draws,
+                                          const Workers& workers,
+                                          Messages<Scalar>& messages) const {
+  const Energies& energies = Of(posterior);
+  const Index coordinates = dimension();
+  RowMatrix<Scalar> states(energies.values.rows(), num_experts());
+  workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
+    RowMatrix<double> shares = energies.values.middleRows(begin, end - begin);
+    Logistic(absl::Span<double>(shares.data(), shares.size()));
+    states.middleRows(begin, end - begin) = shares.template cast<Scalar>();
+    DrawLatentBits(x, draws, static_cast<Scalar>(energies.scale), begin, end,
+                   states);
+    const auto part = states.middleRows(begin, end - begin);
+    AddMultiplyRowsByTranspose<Scalar>(
+        part, message_.topRows(coordinates),
+        messages.linear.middleRows(begin, end - begin));
+    AddMultiplyRowsByTranspose<Scalar>(
+        part, message_.bottomRows(coordinates),
+        messages.precision.middleRows(begin, end - begin));
+  });
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::AddGradient(const Observations<Scalar>& x,
+                                   const Posterior& posterior,
+                                   absl::Span<const Scalar> weights,
+                                   const Workers& workers,
+                                   Eigen::Ref<Vector<Scalar>> gradient) const {
+  const Energies& energies = Of(posterior);
+  const Index experts = num_experts(), coordinates = dimension();
+  RowMatrix<double> shares = energies.values;
+  Logistic(absl::Span<double>(shares.data(), shares.size()));
+  Vector<double> total = Vector<double>::Zero(experts);
+  double total_weight = 0;
+  for (Index n = 0; n < shares.rows(); ++n) {
+    const double weight = n < x.size ? weights[n] * energies.scale : 0;
+    shares.row(n) *= weight;
+    total += shares.row(n).transpose();
+    total_weight += weight;
+  }
+  // sum_n share (x - c)^2 above, sum_n share (x - c) below.
+  RowMatrix<double> sums = RowMatrix<double>::Zero(2 * coordinates, experts);
+  workers.ParallelFor(
+      2 * coordinates, 2 * kLeastRows, [&](Index begin, Index end) {
+        AddTransposedProduct<double>(energies.features, shares, begin,
+                                     sums.middleRows(begin, end - begin));
+      });
+  const auto mean = this->block(0);
+  auto mean_gradient = this->BlockOf(gradient, 0);
+  auto log_variance_gradient = this->BlockOf(gradient, 1);
+  auto logit_gradient = this->BlockOf(gradient, 2);
+  for (Index m = 0; m < experts; ++m) {
+    for (Index i = 0; i < coordinates; ++i) {
+      const double precision = -2 * quadratic_(i, m);
+      const double distance = static_cast<double>(mean(m, i)) - centre_(i);
+      const double first = sums(coordinates + i, m) - distance * total(m);
+      const double second = sums(i, m) -
+                            2 * distance * sums(coordinates + i, m) +
+                            distance * distance * total(m);
+      mean_gradient(m, i) += static_cast<Scalar>(precision * first);
+      log_variance_gradient(m, circular() ? 0 : i) +=
+          static_cast<Scalar>((precision * second - total(m)) / 2);
+    }
+    const double share = Logistic(static_cast<double>(this->block(2)(m, 0)));
+    logit_gradient(m, 0) +=
+        static_cast<Scalar>(total(m) - share * total_weight);
+  }
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
+  units.setOnes();
+  auto mean_units = this->BlockOf(units, 0);
+  const auto log_variance = this->block(1);
+  for (Index m = 0; m < num_experts(); ++m)
+    for (Index i = 0; i < dimension(); ++i)
+      mean_units(m, i) = std::exp(log_variance(m, circular() ? 0 : i) / 2);
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::HiddenProbabilities(
+    const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
+  RowMatrix<double> values = Of(posterior).values;
+  Logistic(absl::Span<double>(values.data(), values.size()));
+  probabilities = values.template cast<Scalar>();
+}
+
+template class Unigauss<float>;
+template class Unigauss<double>;
+
+}  // namespace poe

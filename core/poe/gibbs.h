@@ -1,0 +1,45 @@
+// Gibbs sampling: from data, from random starts with annealing, and with
+// observed values clamped.
+#ifndef POE_GIBBS_H_
+#define POE_GIBBS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "poe/product.h"
+
+namespace poe {
+
+// Asked at least once each Gibbs step; a status other than OK ends the work
+// with that status.
+using InterruptCheck = absl::FunctionRef<absl::Status()>;
+
+inline absl::Status NeverInterrupt() { return absl::OkStatus(); }
+
+struct GibbsOptions {
+  std::uint64_t seed = 0;
+  // Inverse temperature of each step; its size is the number of steps.
+  std::vector<double> inverse_temperatures;
+  // Number of the first step among all draws with this seed.
+  std::uint32_t first_step = 0;
+  // What the last step returns; all others draw.
+  Reconstruction last = Reconstruction::kSample;
+};
+
+// `steps` steps of which the first `annealing_steps` rise linearly to 1.
+std::vector<double> AnnealingSchedule(int steps, int annealing_steps);
+
+// Runs parallel Gibbs steps on x. Values under a nonzero byte of `clamped`
+// (frames x D, or empty for none) stay as they are.
+template <typename Scalar>
+absl::Status RunGibbs(const Product<Scalar>& product,
+                      const GibbsOptions& options,
+                      absl::Span<const std::uint8_t> clamped,
+                      const Workers& workers, InterruptCheck check,
+                      Observations<Scalar>& x);
+
+}  // namespace poe
+
+#endif  // POE_GIBBS_H_

@@ -1,0 +1,37 @@
+// Products as they are before training.
+#ifndef POE_INITIALIZATION_H_
+#define POE_INITIALIZATION_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "poe/model.h"
+#include "poe/training.h"
+
+namespace poe {
+
+// Moments of each coordinate over some rows, preprocessed units.
+struct DataMoments {
+  Vector<double> mean, variance, least, greatest;  // D each
+};
+
+// `x` has at least one row.
+DataMoments MomentsOf(const Observations<float>& x);
+
+// The base of the spec's family, fitted to the data apart (log-odds of the
+// mean; mean and variance), and groups of experts at their starting parameters.
+// `examples` are preprocessed rows that centres are drawn from: at least one.
+absl::StatusOr<Product<float>> InitializeProduct(
+    const ProductSettings& settings, const DataSpec& spec,
+    const Observations<float>& examples, std::uint64_t seed);
+
+// The preprocessed box's bounds and log volume; the spec must have a box.
+struct PreprocessedBox {
+  Vector<double> lower, upper;
+  double log_volume;
+};
+PreprocessedBox BoxOf(const DataSpec& spec);
+
+}  // namespace poe
+
+#endif  // POE_INITIALIZATION_H_

@@ -1,0 +1,40 @@
+// Functions of each element of an array, without overflow, the same bits for
+// an element wherever it stands. Accurate to a few units in the last place.
+#ifndef POE_NUMERICS_ELEMENTWISE_H_
+#define POE_NUMERICS_ELEMENTWISE_H_
+
+#include "absl/types/span.h"
+
+namespace poe {
+
+// t <- sigma(t) = 1 / (1 + exp(-t))
+template <typename Scalar>
+void Logistic(absl::Span<Scalar> t);
+
+// t <- softplus(t) = log(1 + exp(t))
+template <typename Scalar>
+void Softplus(absl::Span<Scalar> t);
+
+// Sum of softplus(t), in double.
+template <typename Scalar>
+double SumSoftplus(absl::Span<const Scalar> t);
+
+// Sum of a_i b_i in double, in an order that depends on the size alone.
+template <typename A, typename B>
+double Dot(absl::Span<const A> a, absl::Span<const B> b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
+
+// sigma and softplus of one number.
+double Logistic(double t);
+double Softplus(double t);
+
+// log sum_i exp(t_i); -infinity for an empty span.
+double LogSumExp(absl::Span<const double> t);
+
+}  // namespace poe
+
+#endif  // POE_NUMERICS_ELEMENTWISE_H_

@@ -1,0 +1,58 @@
+// Matrix products whose rows do not depend on how many rows there are.
+//
+// Eigen computes four rows of a row-major result at a time and treats the rest
+// differently, so a row alone and the same row in a batch differ in the last
+// bits. Here rows come padded to a multiple of four, and products too small for
+// Eigen's blocked kernel take a plain loop; then each row of a result has the
+// same bits in any batch, at any position and for any split over threads.
+#ifndef POE_NUMERICS_MATRIX_PRODUCT_H_
+#define POE_NUMERICS_MATRIX_PRODUCT_H_
+
+#include "Eigen/Core"
+
+namespace poe {
+
+using Index = Eigen::Index;
+
+template <typename Scalar>
+using RowMatrix =
+    Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+template <typename Scalar>
+using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
+template <typename Scalar>
+using RowMatrixRef = Eigen::Ref<RowMatrix<Scalar>, 0, Eigen::OuterStride<>>;
+template <typename Scalar>
+using ConstRowMatrixRef =
+    Eigen::Ref<const RowMatrix<Scalar>, 0, Eigen::OuterStride<>>;
+
+inline constexpr Index kRowQuantum = 4;
+
+// The number of rows a matrix of `rows` rows is stored with.
+constexpr Index PaddedRows(Index rows) {
+  return (rows + kRowQuantum - 1) / kRowQuantum * kRowQuantum;
+}
+
+// result = left * right. Rows of `left` and `result` must be a multiple of
+// kRowQuantum.
+template <typename Scalar>
+void MultiplyRows(const ConstRowMatrixRef<Scalar>& left,
+                  const ConstRowMatrixRef<Scalar>& right,
+                  RowMatrixRef<Scalar> result);
+
+// result += left * right', under the same condition.
+template <typename Scalar>
+void AddMultiplyRowsByTranspose(const ConstRowMatrixRef<Scalar>& left,
+                                const ConstRowMatrixRef<Scalar>& right,
+                                RowMatrixRef<Scalar> result);
+
+// result += left' * right for the columns of `left` from `begin` on, as many
+// as `result` has rows. `begin` must be a multiple of kRowQuantum, and so must
+// the number of columns unless they reach to the last.
+template <typename Scalar>
+void AddTransposedProduct(const ConstRowMatrixRef<Scalar>& left,
+                          const ConstRowMatrixRef<Scalar>& right, Index begin,
+                          RowMatrixRef<Scalar> result);
+
+}  // namespace poe
+
+#endif  // POE_NUMERICS_MATRIX_PRODUCT_H_

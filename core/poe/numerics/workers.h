@@ -1,0 +1,41 @@
+// Threads that share loops over rows.
+#ifndef POE_NUMERICS_WORKERS_H_
+#define POE_NUMERICS_WORKERS_H_
+
+#include <memory>
+
+#include "absl/functional/function_ref.h"
+#include "poe/numerics/matrix_product.h"
+
+namespace poe {
+
+// A fixed number of threads. ParallelFor may be called from several threads at
+// once; loops then share the threads. Results never depend on the number of
+// threads, because loops are only ever split between independent rows.
+class Workers {
+ public:
+  // `threads` counts the calling thread; 1 makes every loop run in the caller.
+  explicit Workers(int threads);
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  int threads() const;
+
+  // Runs body(begin, end) over disjoint ranges that cover [0, total), each
+  // beginning at a multiple of kRowQuantum, and returns when all are done. No
+  // range is shorter than `least` or than kRowQuantum unless `total` is.
+  void ParallelFor(Index total, Index least,
+                   absl::FunctionRef<void(Index, Index)> body) const;
+
+  // Workers without threads of their own.
+  static const Workers& Inline();
+
+ private:
+  class Pool;
+  std::unique_ptr<Pool> pool_;
+};
+
+}  // namespace poe
+
+#endif  // POE_NUMERICS_WORKERS_H_

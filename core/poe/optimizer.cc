@@ -1,0 +1,168 @@
+#include "poe/optimizer.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "absl/strings/str_cat.h"
+
+namespace poe {
+namespace {
+
+constexpr ParameterKind kAllKinds[] = {
+    ParameterKind::kWeights,     ParameterKind::kHiddenBias,
+    ParameterKind::kVisibleBias, ParameterKind::kMean,
+    ParameterKind::kLogVariance, ParameterKind::kMixingLogit};
+
+// Fewer parameters than this are not worth another thread.
+constexpr Index kLeastParameters = 16384;
+constexpr double kAdamEpsilon = 1e-8;
+
+bool IsShare(double value) { return value >= 0 && value <= 1; }
+bool IsDecay(double value) { return value >= 0 && value < 1; }
+
+double RateAt(const OptimizerSettings& settings, std::int64_t update,
+              std::int64_t total) {
+  const double position =
+      total > 1 ? static_cast<double>(update) / static_cast<double>(total - 1)
+                : 0;
+  double share = 1;
+  switch (settings.schedule) {
+    case OptimizerSettings::Schedule::kConstant:
+      break;
+    case OptimizerSettings::Schedule::kLinear:
+      share = 1 - position;
+      break;
+    case OptimizerSettings::Schedule::kCosine:
+      share = (1 + std::cos(std::numbers::pi * position)) / 2;
+      break;
+  }
+  const double last = settings.final_rate_share;
+  if (settings.schedule == OptimizerSettings::Schedule::kConstant)
+    return settings.rate;
+  return settings.rate * (last + (1 - last) * share);
+}
+
+}  // namespace
+
+absl::Status Validate(const OptimizerSettings& settings) {
+  auto refuse = [](absl::string_view field, double value,
+                   absl::string_view rule) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "optimizer.", field, " is ", value, "; it must be ", rule));
+  };
+  if (!(settings.rate > 0) || !std::isfinite(settings.rate))
+    return refuse("rate", settings.rate, "positive");
+  if (!IsShare(settings.final_rate_share))
+    return refuse("final_rate_share", settings.final_rate_share, "in [0, 1]");
+  if (!IsDecay(settings.momentum))
+    return refuse("momentum", settings.momentum, "in [0, 1)");
+  if (!IsDecay(settings.early_momentum))
+    return refuse("early_momentum", settings.early_momentum, "in [0, 1)");
+  if (settings.early_epochs < 0)
+    return refuse("early_epochs", settings.early_epochs, "at least 0");
+  if (!IsDecay(settings.second_decay))
+    return refuse("second_decay", settings.second_decay, "in [0, 1)");
+  if (!(settings.weight_decay >= 0) || !std::isfinite(settings.weight_decay))
+    return refuse("weight_decay", settings.weight_decay, "at least 0");
+  if (!IsShare(settings.average_share))
+    return refuse("average_share", settings.average_share, "in [0, 1]");
+  for (const auto& [name, multiplier] : settings.rate_multipliers) {
+    bool known = false;
+    for (ParameterKind kind : kAllKinds)
+      known = known || name == ParameterKindName(kind);
+    if (!known)
+      return absl::InvalidArgumentError(absl::StrCat(
+          "optimizer.rate_multipliers names \"", name,
+          "\"; kinds of parameters are weights, hidden_bias, visible_bias, "
+          "mean, log_variance and mixing_logit"));
+    if (!(multiplier >= 0) || !std::isfinite(multiplier))
+      return refuse(absl::StrCat("rate_multipliers[", name, "]"), multiplier,
+                    "at least 0");
+  }
+  return absl::OkStatus();
+}
+
+template <typename Scalar>
+Optimizer<Scalar>::Optimizer(const OptimizerSettings& settings,
+                             std::int64_t total_updates)
+    : settings_(settings), total_updates_(total_updates) {}
+
+template <typename Scalar>
+void Optimizer<Scalar>::Step(std::int64_t update, int epoch,
+                             const Vector<Scalar>& gradient,
+                             const Workers& workers,
+                             Parameterized<Scalar>& target) {
+  const Index size = gradient.size();
+  if (size == 0) return;
+  const bool adam = settings_.kind == OptimizerSettings::Kind::kAdam;
+  if (velocity_.size() == 0) {
+    velocity_ = Vector<Scalar>::Zero(size);
+    if (adam) second_moment_ = Vector<Scalar>::Zero(size);
+    units_.resize(size);
+  }
+  target.StepUnits(units_);
+  const double rate = RateAt(settings_, update, total_updates_);
+  const double first_decay = epoch < settings_.early_epochs
+                                 ? settings_.early_momentum
+                                 : settings_.momentum;
+  const auto count = static_cast<double>(update + 1);
+  const auto first_share = static_cast<Scalar>(1 - first_decay);
+  const auto second_share = static_cast<Scalar>(1 - settings_.second_decay);
+  const auto first_bias = static_cast<Scalar>(1 - std::pow(first_decay, count));
+  const auto second_bias =
+      static_cast<Scalar>(1 - std::pow(settings_.second_decay, count));
+
+  target.UpdateParameters([&](Eigen::Ref<Vector<Scalar>> parameters) {
+    for (const ParameterBlock& block : target.blocks()) {
+      const auto multiplier = settings_.rate_multipliers.find(
+          std::string(ParameterKindName(block.kind)));
+      const auto step = static_cast<Scalar>(
+          rate * (multiplier == settings_.rate_multipliers.end()
+                      ? 1
+                      : multiplier->second));
+      const auto decay = static_cast<Scalar>(
+          block.kind == ParameterKind::kWeights ? settings_.weight_decay : 0);
+      workers.ParallelFor(
+          block.size(), kLeastParameters, [&](Index begin, Index end) {
+            for (Index i = block.offset + begin; i < block.offset + end; ++i) {
+              const Scalar slope =
+                  units_[i] * (gradient[i] - decay * parameters[i]);
+              if (adam) {
+                velocity_[i] += first_share * (slope - velocity_[i]);
+                second_moment_[i] +=
+                    second_share * (slope * slope - second_moment_[i]);
+                parameters[i] += units_[i] * step *
+                                 (velocity_[i] / first_bias) /
+                                 (std::sqrt(second_moment_[i] / second_bias) +
+                                  static_cast<Scalar>(kAdamEpsilon));
+              } else {
+                velocity_[i] = static_cast<Scalar>(first_decay) * velocity_[i] +
+                               step * slope;
+                parameters[i] += units_[i] * velocity_[i];
+              }
+            }
+          });
+    }
+  });
+
+  const auto first_averaged = static_cast<std::int64_t>(std::ceil(
+      static_cast<double>(total_updates_) * (1 - settings_.average_share)));
+  if (settings_.average_share > 0 && update >= first_averaged) {
+    if (averaged_ == 0) average_ = Vector<Scalar>::Zero(size);
+    ++averaged_;
+    average_ +=
+        (target.parameters() - average_) / static_cast<Scalar>(averaged_);
+  }
+}
+
+template <typename Scalar>
+void Optimizer<Scalar>::Finish(Parameterized<Scalar>& target) const {
+  if (averaged_ == 0) return;
+  target.UpdateParameters(
+      [&](Eigen::Ref<Vector<Scalar>> parameters) { parameters = average_; });
+}
+
+template class Optimizer<float>;
+template class Optimizer<double>;
+
+}  // namespace poe

@@ -1,0 +1,126 @@
+#include "poe/product.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace poe {
+
+template <typename Scalar>
+Product<Scalar>::Product(
+    std::unique_ptr<Base<Scalar>> base,
+    std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups)
+    : base_(std::move(base)), groups_(std::move(groups)) {}
+
+template <typename Scalar>
+absl::StatusOr<Product<Scalar>> Product<Scalar>::Create(
+    std::unique_ptr<Base<Scalar>> base,
+    std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups) {
+  if (base == nullptr)
+    return absl::InvalidArgumentError("a product needs a base");
+  if (groups.empty())
+    return absl::InvalidArgumentError(
+        "a product needs at least one group of experts");
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (groups[i]->dimension() != base->dimension())
+      return absl::InvalidArgumentError(
+          absl::StrCat("expert group ", i, " sees ", groups[i]->dimension(),
+                       " coordinates but the base has ", base->dimension()));
+    if (!groups[i]->Supports(base->family()))
+      return absl::InvalidArgumentError(
+          absl::StrCat("expert group ", i,
+                       " cannot be mixed with data of this base's family"));
+  }
+  return Product(std::move(base), std::move(groups));
+}
+
+template <typename Scalar>
+Product<Scalar>::Product(const Product& other) : base_(other.base_->Clone()) {
+  for (const auto& group : other.groups_) groups_.push_back(group->Clone());
+}
+
+template <typename Scalar>
+Product<Scalar>& Product<Scalar>::operator=(const Product& other) {
+  if (this != &other) *this = Product(other);
+  return *this;
+}
+
+template <typename Scalar>
+Index Product<Scalar>::num_experts() const {
+  Index total = 0;
+  for (const auto& group : groups_) total += group->num_experts();
+  return total;
+}
+
+template <typename Scalar>
+Index Product<Scalar>::num_parameters() const {
+  Index total = base_->parameters().size();
+  for (const auto& group : groups_) total += group->parameters().size();
+  return total;
+}
+
+template <typename Scalar>
+std::vector<double> Product<Scalar>::LogScores(const Observations<Scalar>& x,
+                                               const Workers& workers) const {
+  std::vector<double> log_scores(x.size, 0);
+  base_->AddLogScores(x, absl::MakeSpan(log_scores));
+  for (const auto& group : groups_) {
+    const std::unique_ptr<Posterior> posterior = group->NewPosterior();
+    group->Infer(x, 1, workers, *posterior);
+    group->AddLogScores(*posterior, absl::MakeSpan(log_scores));
+  }
+  return log_scores;
+}
+
+template <typename Scalar>
+RowMatrix<double> Product<Scalar>::ExpertLogScores(
+    const Observations<Scalar>& x, const Workers& workers) const {
+  RowMatrix<double> log_scores(x.size, num_experts());
+  Index first = 0;
+  for (const auto& group : groups_) {
+    const std::unique_ptr<Posterior> posterior = group->NewPosterior();
+    group->Infer(x, 1, workers, *posterior);
+    group->ExpertLogScores(*posterior,
+                           log_scores.middleCols(first, group->num_experts()));
+    first += group->num_experts();
+  }
+  return log_scores;
+}
+
+template <typename Scalar>
+typename Product<Scalar>::Posteriors Product<Scalar>::NewPosteriors() const {
+  Posteriors posteriors;
+  for (const auto& group : groups_) posteriors.push_back(group->NewPosterior());
+  return posteriors;
+}
+
+template <typename Scalar>
+void Product<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
+                            const Workers& workers,
+                            Posteriors& posteriors) const {
+  for (std::size_t i = 0; i < groups_.size(); ++i)
+    groups_[i]->Infer(x, beta, workers, *posteriors[i]);
+}
+
+template <typename Scalar>
+void Product<Scalar>::Resample(const Posteriors& posteriors, std::uint64_t seed,
+                               std::uint32_t step,
+                               Reconstruction reconstruction,
+                               const Workers& workers,
+                               Messages<Scalar>& messages,
+                               Observations<Scalar>& x) const {
+  base_->StartMessages(x, messages);
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const Draws draws = {seed, Purpose::kLatents, static_cast<std::uint32_t>(i),
+                         step};
+    groups_[i]->AddSampledMessages(x, *posteriors[i], draws, workers, messages);
+  }
+  base_->Reconstruct(messages, reconstruction, {seed, Purpose::kData, 0, step},
+                     workers, x);
+}
+
+template class Product<float>;
+template class Product<double>;
+
+}  // namespace poe

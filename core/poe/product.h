@@ -1,0 +1,75 @@
+// A product of experts: log p*(x) = log b(x) + sum_m log f_m(x) (the paper,
+// eq. 1, without the normalizer).
+#ifndef POE_PRODUCT_H_
+#define POE_PRODUCT_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "poe/base.h"
+#include "poe/expert_group.h"
+
+namespace poe {
+
+// Base and expert groups of one data family. Const methods are thread-safe and
+// total over finite values.
+template <typename Scalar>
+class Product {
+ public:
+  using Posteriors = std::vector<std::unique_ptr<Posterior>>;
+
+  // InvalidArgument where a group's dimension differs from the base's, or its
+  // messages mean nothing to the base's family. At least one group.
+  static absl::StatusOr<Product> Create(
+      std::unique_ptr<Base<Scalar>> base,
+      std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups);
+
+  Product(const Product& other);
+  Product& operator=(const Product& other);
+  Product(Product&&) = default;
+  Product& operator=(Product&&) = default;
+
+  const Base<Scalar>& base() const { return *base_; }
+  Base<Scalar>& mutable_base() { return *base_; }
+  std::size_t num_groups() const { return groups_.size(); }
+  const ExpertGroup<Scalar>& group(std::size_t i) const { return *groups_[i]; }
+  ExpertGroup<Scalar>& mutable_group(std::size_t i) { return *groups_[i]; }
+
+  Index dimension() const { return base_->dimension(); }
+  Index num_experts() const;
+  Index num_parameters() const;
+
+  // N log scores, unnormalized.
+  std::vector<double> LogScores(const Observations<Scalar>& x,
+                                const Workers& workers) const;
+
+  // N x num_experts(): each expert's own log score, groups in order.
+  RowMatrix<double> ExpertLogScores(const Observations<Scalar>& x,
+                                    const Workers& workers) const;
+
+  // One posterior for each group.
+  Posteriors NewPosteriors() const;
+  void Infer(const Observations<Scalar>& x, Scalar beta, const Workers& workers,
+             Posteriors& posteriors) const;
+
+  // The rest of a Gibbs step once x has been inferred: draws every latent, adds
+  // the messages to the base's, replaces x. `step` numbers the step among all
+  // draws with this seed. `messages` is scratch space.
+  void Resample(const Posteriors& posteriors, std::uint64_t seed,
+                std::uint32_t step, Reconstruction reconstruction,
+                const Workers& workers, Messages<Scalar>& messages,
+                Observations<Scalar>& x) const;
+
+ private:
+  Product(std::unique_ptr<Base<Scalar>> base,
+          std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups);
+
+  std::unique_ptr<Base<Scalar>> base_;
+  std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups_;
+};
+
+}  // namespace poe
+
+#endif  // POE_PRODUCT_H_

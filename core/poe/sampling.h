@@ -1,0 +1,37 @@
+// Show me more: chains of Gibbs steps.
+#ifndef POE_SAMPLING_H_
+#define POE_SAMPLING_H_
+
+#include "poe/gibbs.h"
+#include "poe/model.h"
+
+namespace poe {
+
+struct SampleOptions {
+  Index class_index = 0;
+  Index chains = 1;
+  int steps = 1000;
+  int annealing_steps = 0;
+  // Emit every `thinning` steps and after the last; 0: after the last only.
+  int thinning = 0;
+  bool mean = false;
+  std::uint64_t seed = 0;
+};
+
+struct SampledChains {
+  RowMatrix<float> values;  // chains x D, raw units
+  int step = 0;             // steps done
+  double inverse_temperature = 1;
+};
+
+// Starts from the base's own draws, or from `start` (one row for each chain,
+// validated); observed values stay as they are if `clamp`. Calls `emit` in the
+// order of steps and stops with its status if that is not OK.
+absl::Status Sample(const Model& model, const SampleOptions& options,
+                    const RawRows* start, bool clamp, const Workers& workers,
+                    absl::FunctionRef<absl::Status(const SampledChains&)> emit,
+                    InterruptCheck check);
+
+}  // namespace poe
+
+#endif  // POE_SAMPLING_H_

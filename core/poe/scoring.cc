@@ -1,0 +1,100 @@
+#include "poe/scoring.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace poe {
+namespace {
+
+// Rows between two looks at the interrupt check; large enough that matrix
+// products run at full speed.
+constexpr Index kBlockRows = 512;
+
+double LogJacobian(const DataSpec& spec) {
+  if (spec.family != Family::kGaussian) return 0;
+  double sum = 0;
+  for (double scale : spec.preprocessing.scale) sum -= std::log(scale);
+  return sum;
+}
+
+// Labels, margins, probabilities and percentiles of rows whose log scores are
+// known; rows out of support keep the values they have.
+void Judge(const Model& model, Scores& scores) {
+  const Index rows = scores.log_scores.rows(), classes = model.num_classes();
+  auto supported = [&](Index n) {
+    return scores.out_of_support.empty() || !scores.out_of_support[n];
+  };
+  if (model.separator.has_value()) {
+    RowMatrix<double> features = scores.log_scores;
+    for (Index n = 0; n < rows; ++n)
+      if (!supported(n)) features.row(n).setZero();
+    const Classification judged = model.separator->Classify(features);
+    scores.labels.assign(rows, -1);
+    scores.margins.assign(rows, 0);
+    for (Index n = 0; n < rows; ++n) {
+      if (!supported(n)) continue;
+      scores.labels[n] = judged.labels[n];
+      scores.margins[n] = judged.margins[n];
+    }
+    if (model.calibration.has_value()) {
+      scores.probabilities = model.calibration->Probabilities(judged.decisions);
+      for (Index n = 0; n < rows; ++n)
+        if (!supported(n)) scores.probabilities.row(n).setZero();
+    }
+  }
+  const bool percentiles = std::all_of(
+      model.classes.begin(), model.classes.end(),
+      [](const ClassModel& c) { return c.percentiles.has_value(); });
+  if (!percentiles) return;
+  scores.percentiles.resize(rows, classes);
+  for (Index n = 0; n < rows; ++n)
+    for (Index c = 0; c < classes; ++c)
+      scores.percentiles(n, c) =
+          model.classes[c].percentiles->Percentile(scores.log_scores(n, c));
+}
+
+}  // namespace
+
+absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
+                             const ScoreOptions& options,
+                             const Workers& workers, InterruptCheck check) {
+  const Index total = rows.size(), classes = model.num_classes();
+  const double jacobian = LogJacobian(model.data_spec);
+  Scores scores;
+  scores.log_scores.resize(total, classes);
+  std::vector<bool> out_of_support(total, false);
+  for (Index c = 0; options.per_expert && c < classes; ++c)
+    scores.expert_log_scores.emplace_back(
+        total, model.classes[c].layers[0].num_experts());
+  for (Index begin = 0; begin < total; begin += kBlockRows) {
+    if (absl::Status status = check(); !status.ok()) return status;
+    const Index end = std::min(total, begin + kBlockRows);
+    const Observations<float> x = Preprocess(model.data_spec, rows, begin, end);
+    for (Index n = 0; n < x.size; ++n)
+      out_of_support[begin + n] =
+          !model.classes[0].layers[0].base().InSupport(absl::MakeConstSpan(
+              x.values.row(n).data(), model.data_spec.dimension));
+    for (Index c = 0; c < classes; ++c) {
+      const Product<float>& product = model.classes[c].layers[0];
+      const std::vector<double> log_scores = product.LogScores(x, workers);
+      for (Index n = 0; n < x.size; ++n)
+        scores.log_scores(begin + n, c) =
+            out_of_support[begin + n] ? -std::numeric_limits<double>::infinity()
+                                      : log_scores[n] + jacobian;
+      if (!options.per_expert) continue;
+      auto part = scores.expert_log_scores[c].middleRows(begin, x.size);
+      part = product.ExpertLogScores(x, workers);
+      for (Index n = 0; n < x.size; ++n)
+        if (out_of_support[begin + n])
+          part.row(n).setConstant(std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+  if (std::find(out_of_support.begin(), out_of_support.end(), true) !=
+      out_of_support.end())
+    scores.out_of_support = std::move(out_of_support);
+  Judge(model, scores);
+  return scores;
+}
+
+}  // namespace poe

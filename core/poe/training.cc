@@ -1,0 +1,397 @@
+#include "poe/training.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "poe/class_trainer.h"
+#include "poe/initialization.h"
+#include "poe/scoring.h"
+
+namespace poe {
+namespace {
+
+// Shares of the whole job that progress gives to its stages.
+constexpr double kTrainingShare = 0.95;
+constexpr Index kScoreBlock = 4096;
+// The most rows that a product is initialized from.
+constexpr Index kMostInitialRows = 10000;
+
+absl::Status Refuse(const std::string& text) {
+  return absl::InvalidArgumentError(text);
+}
+
+absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec) {
+  if (group.num_experts < 1)
+    return Refuse(absl::StrCat("num_experts is ", group.num_experts,
+                               "; it must be at least 1"));
+  if (!(group.power > 0) || !std::isfinite(group.power))
+    return Refuse(
+        absl::StrCat("power is ", group.power, "; it must be positive"));
+  if (const auto* units = std::get_if<BernoulliUnitsSettings>(&group.kind)) {
+    if (!(units->initial_weight_scale >= 0) ||
+        !std::isfinite(units->initial_weight_scale))
+      return Refuse("initial_weight_scale must be at least 0");
+    if (!std::isfinite(units->initial_bias))
+      return Refuse("initial_bias must be finite");
+    return absl::OkStatus();
+  }
+  if (spec.family != Family::kGaussian)
+    return Refuse("unigauss experts need real-valued data (FAMILY_GAUSSIAN)");
+  const auto& unigauss = std::get<UnigaussSettings>(group.kind);
+  for (const std::optional<double>& deviation :
+       {unigauss.initial_standard_deviation, unigauss.least_standard_deviation,
+        unigauss.greatest_standard_deviation})
+    if (deviation.has_value() &&
+        (!(*deviation > 0) || !std::isfinite(*deviation)))
+      return Refuse(absl::StrCat("a standard deviation of unigauss experts is ",
+                                 *deviation, "; it must be positive"));
+  if (unigauss.least_standard_deviation.has_value() &&
+      unigauss.greatest_standard_deviation.has_value() &&
+      *unigauss.least_standard_deviation >=
+          *unigauss.greatest_standard_deviation)
+    return Refuse("the bounds on standard deviations are out of order");
+  if (unigauss.initial_log_volume_odds.has_value() &&
+      !std::isfinite(*unigauss.initial_log_volume_odds))
+    return Refuse("initial_log_volume_odds must be finite");
+  return absl::OkStatus();
+}
+
+// Row numbers of each class, split by chance into training and held out.
+struct Split {
+  std::vector<std::vector<Index>> training, held_out;  // by class
+};
+
+absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
+                                const TrainingRows& rows) {
+  const auto classes = static_cast<Index>(settings.class_names.size());
+  const Index total = rows.values.rows();
+  Split split;
+  split.training.resize(classes);
+  split.held_out.resize(classes);
+  const Draws draws = {settings.seed, Purpose::kHoldOut, 0, 0};
+  for (Index n = 0; n < total; ++n) {
+    const Index label = rows.labels.empty() ? 0 : rows.labels[n];
+    if (label < 0 || label >= classes)
+      return Refuse(absl::StrCat("labels[", n, "] is ", label, "; there are ",
+                                 classes, " classes"));
+    double draw = 1;
+    if (settings.held_out_share > 0)
+      FillUniform(draws, static_cast<std::uint64_t>(n),
+                  absl::MakeSpan(&draw, 1));
+    auto& part =
+        draw < settings.held_out_share ? split.held_out : split.training;
+    part[label].push_back(n);
+  }
+  for (Index c = 0; c < classes; ++c)
+    if (split.training[c].empty())
+      return absl::FailedPreconditionError(absl::StrCat(
+          "class \"", settings.class_names[c], "\" has no rows to train on"));
+  return split;
+}
+
+// Fits preprocessing and box to the training rows of all classes.
+absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
+                         DataSpec& spec) {
+  const Index dimension = spec.dimension;
+  Vector<double> least = Vector<double>::Constant(dimension, HUGE_VAL);
+  Vector<double> greatest = -least;
+  Vector<double> mean = Vector<double>::Zero(dimension);
+  Vector<double> squares = mean;  // sum of squared distances to the mean
+  double count = 0;
+  for (const std::vector<Index>& part : split.training) {
+    for (Index n : part) {
+      const Vector<double> row = rows.values.row(n).transpose().cast<double>();
+      least = least.cwiseMin(row);
+      greatest = greatest.cwiseMax(row);
+      count += 1;
+      const Vector<double> before = row - mean;
+      mean += before / count;
+      squares += before.cwiseProduct(row - mean);
+    }
+  }
+  Preprocessing& preprocessing = spec.preprocessing;
+  preprocessing.shift.clear();
+  preprocessing.scale.clear();
+  for (Index i = 0; i < dimension; ++i) {
+    const double range = greatest(i) - least(i);
+    const double deviation = std::sqrt(squares(i) / count);
+    if (spec.family == Family::kGaussian && !(range > 0) &&
+        !spec.box.has_value())
+      return Refuse(
+          absl::StrCat("coordinate ", i, " has the value ", least(i),
+                       " in every training row; leave it out, or give a box"));
+    switch (preprocessing.kind) {
+      case Preprocessing::Kind::kNone:
+        break;
+      case Preprocessing::Kind::kUnitInterval:
+        preprocessing.shift.push_back(least(i));
+        preprocessing.scale.push_back(range > 0 ? range : 1);
+        break;
+      case Preprocessing::Kind::kStandardize:
+        preprocessing.shift.push_back(mean(i));
+        preprocessing.scale.push_back(deviation > 0 ? deviation : 1);
+        break;
+    }
+  }
+  if (spec.family != Family::kGaussian || spec.box.has_value())
+    return absl::OkStatus();
+  Box box;
+  for (Index i = 0; i < dimension; ++i) {
+    const double margin = spec.box_margin * (greatest(i) - least(i));
+    box.lower.push_back(least(i) - margin);
+    box.upper.push_back(greatest(i) + margin);
+  }
+  spec.box = std::move(box);
+  return absl::OkStatus();
+}
+
+// Scores of some rows under all classes, with the labels of those that are in
+// support.
+struct LabelledScores {
+  RowMatrix<double> log_scores;
+  std::vector<std::int32_t> labels;
+};
+
+absl::StatusOr<LabelledScores> ScoreRows(const Model& model,
+                                         const TrainingRows& rows,
+                                         std::vector<Index> numbers,
+                                         const Workers& workers,
+                                         InterruptCheck check) {
+  std::sort(numbers.begin(), numbers.end());
+  const auto total = static_cast<Index>(numbers.size());
+  LabelledScores result;
+  result.log_scores.resize(total, model.num_classes());
+  Index kept = 0;
+  for (Index begin = 0; begin < total; begin += kScoreBlock) {
+    const Index count = std::min(kScoreBlock, total - begin);
+    RowMatrix<float> values(count, rows.values.cols());
+    for (Index n = 0; n < count; ++n)
+      values.row(n) = rows.values.row(numbers[begin + n]);
+    RawRows block;
+    new (&block.values)
+        Eigen::Map<const RowMatrix<float>>(values.data(), count, values.cols());
+    const absl::StatusOr<Scores> scores =
+        Score(model, block, ScoreOptions{}, workers, check);
+    if (!scores.ok()) return scores.status();
+    for (Index n = 0; n < count; ++n) {
+      if (!scores->out_of_support.empty() && scores->out_of_support[n])
+        continue;
+      result.log_scores.row(kept++) = scores->log_scores.row(n);
+      result.labels.push_back(
+          rows.labels.empty() ? 0 : rows.labels[numbers[begin + n]]);
+    }
+  }
+  result.log_scores.conservativeResize(kept, Eigen::NoChange);
+  return result;
+}
+
+std::vector<Index> Concatenate(
+    absl::Span<const std::vector<std::vector<Index>>* const> parts) {
+  std::vector<Index> all;
+  for (const auto* part : parts)
+    for (const std::vector<Index>& of_class : *part)
+      all.insert(all.end(), of_class.begin(), of_class.end());
+  return all;
+}
+
+absl::Status FitModelSeparator(const SeparatorSettings& settings,
+                               const TrainingRows& rows, const Split& split,
+                               const LabelledScores& held_out,
+                               const Workers& workers, InterruptCheck check,
+                               Model& model) {
+  using Rows = SeparatorSettings::Rows;
+  const bool any_held_out = !held_out.labels.empty();
+  if (settings.rows == Rows::kHeldOut && !any_held_out)
+    return absl::FailedPreconditionError(
+        "the separator is to be fitted on held-out rows, but none were held "
+        "out; set held_out_share");
+  LabelledScores fitted_on;
+  if (settings.rows == Rows::kHeldOut ||
+      (settings.rows == Rows::kHeldOutOrTraining && any_held_out)) {
+    fitted_on = held_out;
+  } else {
+    const std::vector<Index> numbers =
+        settings.rows == Rows::kAll
+            ? Concatenate({&split.training, &split.held_out})
+            : Concatenate({&split.training});
+    absl::StatusOr<LabelledScores> scores =
+        ScoreRows(model, rows, numbers, workers, check);
+    if (!scores.ok()) return scores.status();
+    fitted_on = *std::move(scores);
+  }
+  absl::StatusOr<Separator> separator =
+      FitSeparator(fitted_on.log_scores, fitted_on.labels, model.num_classes(),
+                   settings.options);
+  if (!separator.ok()) return separator.status();
+  model.separator = *std::move(separator);
+  return absl::OkStatus();
+}
+
+absl::Status Calibrate(const LabelledScores& held_out, Model& model) {
+  const Index classes = model.num_classes();
+  std::vector<std::vector<double>> own(classes);
+  for (std::size_t n = 0; n < held_out.labels.size(); ++n)
+    own[held_out.labels[n]].push_back(
+        held_out.log_scores(static_cast<Index>(n), held_out.labels[n]));
+  const bool every_class =
+      std::none_of(own.begin(), own.end(),
+                   [](const auto& scores) { return scores.empty(); });
+  if (!every_class) return absl::OkStatus();
+  for (Index c = 0; c < classes; ++c)
+    model.classes[c].percentiles =
+        ScorePercentiles::FromScores(std::move(own[c]));
+  if (!model.separator.has_value()) return absl::OkStatus();
+  absl::StatusOr<ProbabilityCalibration> calibration =
+      FitProbabilityCalibration(model.separator->Decisions(held_out.log_scores),
+                                held_out.labels);
+  if (!calibration.ok()) return calibration.status();
+  model.calibration = *std::move(calibration);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status Validate(const TrainingSettings& settings) {
+  if (absl::Status status = Validate(settings.data_spec); !status.ok())
+    return status;
+  if (settings.class_names.empty()) return Refuse("there are no class names");
+  std::set<std::string> names;
+  for (const std::string& name : settings.class_names) {
+    if (name.empty()) return Refuse("a class name is empty");
+    if (!names.insert(name).second)
+      return Refuse(absl::StrCat("two classes are named \"", name, "\""));
+  }
+  if (settings.products.size() != 1 &&
+      settings.products.size() != settings.class_names.size())
+    return Refuse(absl::StrCat("there are ", settings.products.size(),
+                               " products for ", settings.class_names.size(),
+                               " classes; give one for each class or one for "
+                               "all"));
+  for (std::size_t p = 0; p < settings.products.size(); ++p) {
+    const ProductSettings& product = settings.products[p];
+    if (product.groups.empty())
+      return Refuse(absl::StrCat("products[", p, "] has no groups of experts"));
+    if (product.gaussian_factor &&
+        settings.data_spec.family != Family::kGaussian)
+      return Refuse(absl::StrCat("products[", p,
+                                 "] asks for a Gaussian factor of data that "
+                                 "are not real-valued"));
+    for (std::size_t g = 0; g < product.groups.size(); ++g)
+      if (absl::Status status =
+              ValidateGroup(product.groups[g], settings.data_spec);
+          !status.ok())
+        return Refuse(absl::StrCat("products[", p, "].groups[", g,
+                                   "]: ", status.message()));
+  }
+  if (!(settings.held_out_share >= 0 && settings.held_out_share < 1))
+    return Refuse(absl::StrCat("held_out_share is ", settings.held_out_share,
+                               "; it must be in [0, 1)"));
+  if (settings.separator.has_value() && settings.class_names.size() < 2)
+    return Refuse("a separator needs at least two classes");
+  return Validate(settings.contrastive_divergence);
+}
+
+absl::StatusOr<Model> Train(const TrainingSettings& settings,
+                            const TrainingRows& rows, const Workers& workers,
+                            ProgressCallback progress, InterruptCheck check) {
+  if (absl::Status status = Validate(settings); !status.ok()) return status;
+  const auto classes = static_cast<Index>(settings.class_names.size());
+  const Index total = rows.values.rows();
+  if (rows.values.cols() != settings.data_spec.dimension)
+    return Refuse(absl::StrCat("rows have ", rows.values.cols(),
+                               " values; data_spec.dimension is ",
+                               settings.data_spec.dimension));
+  if (static_cast<Index>(rows.labels.size()) != total &&
+      !(rows.labels.empty() && classes == 1))
+    return Refuse(absl::StrCat("there are ", rows.labels.size(), " labels for ",
+                               total, " rows"));
+  const absl::StatusOr<Split> split = SplitRows(settings, rows);
+  if (!split.ok()) return split.status();
+
+  Model model;
+  model.data_spec = settings.data_spec;
+  if (absl::Status status = FitDataSpec(rows, *split, model.data_spec);
+      !status.ok())
+    return status;
+
+  const auto start = std::chrono::steady_clock::now();
+  auto seconds = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() -
+                                         start)
+        .count();
+  };
+  double training_rows = 0, rows_done = 0;
+  for (const std::vector<Index>& part : split->training)
+    training_rows += static_cast<double>(part.size());
+
+  for (Index c = 0; c < classes; ++c) {
+    const RowSelection training(model.data_spec, rows, split->training[c]);
+    const RowSelection held_out(model.data_spec, rows, split->held_out[c]);
+    const std::uint64_t seed =
+        DeriveSeed(settings.seed, static_cast<std::uint64_t>(c));
+    const ProductSettings& shape =
+        settings.products[settings.products.size() == 1 ? 0 : c];
+    absl::StatusOr<Product<float>> product = InitializeProduct(
+        shape, model.data_spec,
+        training.Take(0, std::min(training.size(), kMostInitialRows)), seed);
+    if (!product.ok()) return product.status();
+    const double share = static_cast<double>(training.size()) / training_rows;
+    absl::Status trained = TrainProduct(
+        settings.contrastive_divergence, training, held_out, seed, workers,
+        [&](const TrainingProgress& of_class) {
+          TrainingProgress now = of_class;
+          now.class_index = c;
+          now.fraction = kTrainingShare * (rows_done / training_rows +
+                                           share * of_class.fraction);
+          now.seconds = seconds();
+          progress(now);
+        },
+        check, *product);
+    if (!trained.ok()) {
+      return absl::Status(
+          trained.code(),
+          absl::IsInternal(trained)
+              ? absl::StrCat("class \"", settings.class_names[c],
+                             "\": ", trained.message())
+              : std::string(trained.message()));
+    }
+    rows_done += static_cast<double>(training.size());
+    ClassModel one;
+    one.name = settings.class_names[c];
+    one.layers.push_back(*std::move(product));
+    model.classes.push_back(std::move(one));
+  }
+
+  auto announce = [&](absl::string_view stage, double fraction) {
+    TrainingProgress now;
+    now.stage = std::string(stage);
+    now.fraction = fraction;
+    now.seconds = seconds();
+    progress(now);
+  };
+  announce("separator", kTrainingShare);
+  const absl::StatusOr<LabelledScores> held_out =
+      ScoreRows(model, rows, Concatenate({&split->held_out}), workers, check);
+  if (!held_out.ok()) return held_out.status();
+  if (settings.separator.has_value()) {
+    if (absl::Status status =
+            FitModelSeparator(*settings.separator, rows, *split, *held_out,
+                              workers, check, model);
+        !status.ok())
+      return status;
+  }
+  announce("calibration", 0.99);
+  if (settings.calibrate) {
+    if (absl::Status status = Calibrate(*held_out, model); !status.ok())
+      return status;
+  }
+  if (absl::Status status = Validate(model); !status.ok()) return status;
+  return model;
+}
+
+}  // namespace poe

@@ -1,0 +1,103 @@
+// From rows to a model: initialize, train each class's product, fit separator
+// and calibration.
+#ifndef POE_TRAINING_H_
+#define POE_TRAINING_H_
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "poe/contrastive_divergence.h"
+#include "poe/gibbs.h"
+#include "poe/model.h"
+#include "poe/separator.h"
+
+namespace poe {
+
+struct BernoulliUnitsSettings {
+  double initial_weight_scale = 0.01;
+  double initial_bias = 0;
+};
+
+struct UnigaussSettings {
+  enum class Centres { kData, kUniform, kMean };
+  bool circular = false;
+  // Preprocessed units. Absent: the data's root mean square deviation.
+  std::optional<double> initial_standard_deviation;
+  // a + log V at the start. Absent: mixing logit 0.
+  std::optional<double> initial_log_volume_odds;
+  Centres centres = Centres::kData;
+  // Absent: 1e-3 and 1e3 times the data's deviation.
+  std::optional<double> least_standard_deviation, greatest_standard_deviation;
+};
+
+struct GroupSettings {
+  Index num_experts = 0;
+  double power = 1;
+  std::variant<BernoulliUnitsSettings, UnigaussSettings> kind;
+};
+
+struct ProductSettings {
+  std::vector<GroupSettings> groups;
+  bool gaussian_factor = false;  // kGaussian: a Gaussian beside the box
+  bool fixed_variance = false;   // of that Gaussian
+};
+
+struct SeparatorSettings {
+  enum class Rows { kHeldOutOrTraining, kTraining, kHeldOut, kAll };
+  Rows rows = Rows::kHeldOutOrTraining;
+  SeparatorOptions options;
+};
+
+struct TrainingSettings {
+  std::vector<std::string> class_names;   // at least one
+  DataSpec data_spec;                     // preprocessing and box to be fitted
+  std::vector<ProductSettings> products;  // one for each class, or one for all
+  ContrastiveDivergenceSettings contrastive_divergence;
+  std::optional<SeparatorSettings> separator;
+  bool calibrate = true;
+  double held_out_share = 0;  // [0, 1)
+  std::uint64_t seed = 0;
+};
+
+// InvalidArgument naming the field at fault. Needs no data.
+absl::Status Validate(const TrainingSettings& settings);
+
+// Raw training rows, N x D; they may lie in a mapped file.
+struct TrainingRows {
+  Eigen::Map<const RowMatrix<float>> values{nullptr, 0, 0};
+  absl::Span<const std::int32_t> labels;  // N; may be empty with one class
+  absl::Span<const float> weights;        // N, or empty: all 1
+};
+
+struct TrainingProgress {
+  std::string stage;  // "contrastive divergence", "separator", "calibration"
+  Index class_index = 0;
+  int epoch = 0, epochs = 0;
+  std::int64_t update = 0, updates = 0;  // of this class
+  double fraction = 0;                   // of the whole job
+  double rows_per_second = 0;
+  std::optional<double> reconstruction_error;
+  // Mean log score of held-out minus training rows, once an epoch.
+  std::optional<double> free_energy_gap;
+  std::optional<double> gradient_norm;
+  double seconds = 0;
+};
+
+// Called at every epoch's end and at most a few times a second between.
+using ProgressCallback = absl::FunctionRef<void(const TrainingProgress&)>;
+
+// The same settings, rows and seed give the same bits at any number of threads.
+// InvalidArgument for rows that do not fit the settings (naming the row),
+// FailedPrecondition for a class without rows, Internal naming the update where
+// a parameter stopped being finite; the status of `check`, which is asked at
+// every update.
+absl::StatusOr<Model> Train(const TrainingSettings& settings,
+                            const TrainingRows& rows, const Workers& workers,
+                            ProgressCallback progress, InterruptCheck check);
+
+}  // namespace poe
+
+#endif  // POE_TRAINING_H_
