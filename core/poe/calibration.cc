@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include "Eigen/Cholesky"
 #include "absl/status/status.h"

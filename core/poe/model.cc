@@ -56,6 +56,16 @@ absl::Status ValidateBox(const DataSpec& spec) {
   return absl::OkStatus();
 }
 
+// Rounds to float, but not across a bound.
+float RoundWithin(double value, double lower, double upper) {
+  const auto rounded = static_cast<float>(value);
+  if (rounded < lower && value >= lower)
+    return std::nextafter(rounded, HUGE_VALF);
+  if (rounded > upper && value <= upper)
+    return std::nextafter(rounded, -HUGE_VALF);
+  return rounded;
+}
+
 }  // namespace
 
 absl::Status Validate(const DataSpec& spec) {
@@ -77,6 +87,11 @@ absl::Status Validate(const DataSpec& spec) {
     return Refuse(absl::StrCat("an image of ", spec.image_height, " x ",
                                spec.image_width, " does not have ",
                                spec.dimension, " coordinates"));
+  if (spec.family == Family::kBernoulli &&
+      spec.preprocessing.kind == Preprocessing::Kind::kStandardize)
+    return Refuse(
+        "preprocessing is to standardize, which gives values outside [0, 1]; "
+        "Bernoulli data are scaled to the unit interval or left as they are");
   if (absl::Status status = ValidatePreprocessing(spec); !status.ok())
     return status;
   return ValidateBox(spec);
@@ -152,15 +167,22 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
   x.row_ids.resize(x.size);
   const Preprocessing& preprocessing = spec.preprocessing;
   const bool scaled = !preprocessing.scale.empty();
+  auto seen = [&](double raw, Index i) {
+    return (raw - preprocessing.shift[i]) / preprocessing.scale[i];
+  };
+  std::vector<double> lower(spec.dimension, -HUGE_VAL);
+  std::vector<double> upper(spec.dimension, HUGE_VAL);
+  for (Index i = 0; scaled && spec.box.has_value() && i < spec.dimension; ++i) {
+    lower[i] = seen(spec.box->lower[i], i);
+    upper[i] = seen(spec.box->upper[i], i);
+  }
   for (Index n = 0; n < x.size; ++n) {
     const Index row = begin + n;
     x.row_ids[n] = rows.row_ids.empty() ? static_cast<std::uint64_t>(row)
                                         : rows.row_ids[row];
     x.values.row(n) = rows.values.row(row);
     for (Index i = 0; scaled && i < spec.dimension; ++i)
-      x.values(n, i) = static_cast<float>(
-          (static_cast<double>(x.values(n, i)) - preprocessing.shift[i]) /
-          preprocessing.scale[i]);
+      x.values(n, i) = RoundWithin(seen(x.values(n, i), i), lower[i], upper[i]);
     // Rounding must not carry the ends of a fitted range beyond it.
     if (scaled && spec.family == Family::kBernoulli)
       for (float& value :
@@ -176,12 +198,20 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
 
 void Unprocess(const DataSpec& spec, RowMatrixRef<float> values) {
   const Preprocessing& preprocessing = spec.preprocessing;
-  if (preprocessing.scale.empty()) return;
-  for (Index n = 0; n < values.rows(); ++n)
-    for (Index i = 0; i < spec.dimension; ++i)
-      values(n, i) = static_cast<float>(static_cast<double>(values(n, i)) *
-                                            preprocessing.scale[i] +
-                                        preprocessing.shift[i]);
+  const bool scaled = !preprocessing.scale.empty();
+  if (!scaled && !spec.box.has_value()) return;
+  for (Index n = 0; n < values.rows(); ++n) {
+    for (Index i = 0; i < spec.dimension; ++i) {
+      double raw = values(n, i);
+      if (scaled) raw = raw * preprocessing.scale[i] + preprocessing.shift[i];
+      double lower = -HUGE_VAL, upper = HUGE_VAL;
+      if (spec.box.has_value()) {
+        lower = spec.box->lower[i];
+        upper = spec.box->upper[i];
+      }
+      values(n, i) = RoundWithin(std::clamp(raw, lower, upper), lower, upper);
+    }
+  }
 }
 
 absl::Status ValidateRows(const DataSpec& spec, const RawRows& rows) {

@@ -78,10 +78,11 @@ struct RawRows {
 };
 
 // Rows [begin, end) preprocessed; missing values are 0 in preprocessed units.
+// Rounding never carries a value out of the box.
 Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
                                Index begin, Index end);
 
-// The way back, in place: raw = seen * scale + shift.
+// The way back, in place: raw = seen * scale + shift, and on the box.
 void Unprocess(const DataSpec& spec, RowMatrixRef<float> values);
 
 // InvalidArgument, naming row and column, if an observed value is not finite,

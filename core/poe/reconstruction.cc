@@ -39,7 +39,8 @@ class Block {
     start_ = Preprocess(model.data_spec, block, 0, size);
   }
 
-  // Mean over chains (or the one draw), raw units, written to `result`'s rows.
+  // Mean over chains (or the one draw), raw units, written to `result`'s rows;
+  // values observed under a mask are left there as they are.
   absl::Status Run(Index class_index, const ReconstructOptions& options,
                    const Workers& workers, InterruptCheck check,
                    RowMatrix<float>& result) const {
@@ -61,8 +62,10 @@ class Block {
     }
     sum /= static_cast<float>(options.chains);
     Unprocess(model_.data_spec, sum);
-    for (std::size_t n = 0; n < indices_.size(); ++n)
-      result.row(indices_[n]) = sum.row(static_cast<Index>(n));
+    for (Index n = 0; n < sum.rows(); ++n)
+      for (Index i = 0; i < sum.cols(); ++i)
+        if (observed_.empty() || observed_[n * sum.cols() + i] == 0)
+          result(indices_[n], i) = sum(n, i);
     return absl::OkStatus();
   }
 

@@ -67,6 +67,8 @@ absl::Status Sample(const Model& model, const SampleOptions& options,
       if (!options.mean) chains.values = x.values.topRows(x.size);
     }
     Unprocess(model.data_spec, chains.values);
+    for (std::size_t i = 0; i < clamped.size(); ++i)
+      if (clamped[i] != 0) chains.values.data()[i] = start->values.data()[i];
     chains.step = next;
     chains.inverse_temperature = schedule[next - 1];
     if (absl::Status status = emit(chains); !status.ok()) return status;

@@ -4,12 +4,14 @@
 #include <linear.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
 
+#include "Eigen/Eigenvalues"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -19,6 +21,9 @@ namespace {
 constexpr double kHardMarginFirstCost = 100;
 constexpr double kHardMarginLastCost = 1e6;
 constexpr double kMulticlassCost = 1;
+// Directions with less than this share of the variance of a standardized
+// feature are rounding noise.
+constexpr double kLeastVariance = 1e-10;
 
 // A linear machine over standardized features.
 struct Planes {
@@ -231,8 +236,29 @@ Planes FitLiblinear(const RowMatrix<double>& features,
       planes.weights(c, f) =
           share * get_decfun_coef(fitted.get(), static_cast<int>(f) + 1, i);
     }
-    planes.biases(c) = share * get_decfun_coef(fitted.get(), problem.n, i);
+    planes.biases(c) = share * get_decfun_bias(fitted.get(), i);
   }
+  return planes;
+}
+
+// F x F: maps centred features to uncorrelated ones of variance 1.
+RowMatrix<double> WhiteningOf(const RowMatrix<double>& features) {
+  const Eigen::MatrixXd covariance =
+      features.transpose() * features / static_cast<double>(features.rows());
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
+  const Eigen::VectorXd scale = solver.eigenvalues().unaryExpr(
+      [](double v) { return v > kLeastVariance ? 1 / std::sqrt(v) : 0.0; });
+  return solver.eigenvectors() * scale.asDiagonal();
+}
+
+// LIBLINEAR on whitened features, whose planes are carried back.
+Planes FitWhitened(const RowMatrix<double>& features,
+                   absl::Span<const std::int32_t> labels, Index num_classes,
+                   SeparatorOptions::Method method, double cost) {
+  const RowMatrix<double> whitening = WhiteningOf(features);
+  const RowMatrix<double> whitened = features * whitening;
+  Planes planes = FitLiblinear(whitened, labels, num_classes, method, cost);
+  planes.weights = (planes.weights * whitening.transpose()).eval();
   return planes;
 }
 
@@ -344,8 +370,8 @@ absl::StatusOr<Separator> FitSeparator(
       num_classes == 2 &&
               options.method == SeparatorOptions::Method::kMaximumMargin
           ? FitTwoClassMargin(standardized, labels, options.cost)
-          : FitLiblinear(standardized, labels, num_classes, options.method,
-                         options.cost.value_or(kMulticlassCost));
+          : FitWhitened(standardized, labels, num_classes, options.method,
+                        options.cost.value_or(kMulticlassCost));
   parameters.weights = std::move(planes.weights);
   parameters.biases = std::move(planes.biases);
   return Separator::Create(std::move(parameters));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "Eigen/Core"
@@ -82,8 +83,10 @@ struct SeparatorOptions {
 // class at least once. Features are standardized to mean 0 and variance 1; one
 // of variance 0 gets scale 1 and thereby weight 0. For two classes of maximum
 // margin the hyperplane (w, b) is stored as rows (-w/2, w/2), so that decision
-// values differ by w . x + b. LIBLINEAR regularizes biases like weights, which
-// costs little with centred features.
+// values differ by w . x + b. For LIBLINEAR, features are whitened as well: log
+// scores of one observation under different classes rise and fall together, and
+// what tells classes apart lies in directions of little variance. It
+// regularizes biases like weights, which costs little with centred features.
 //
 // Deterministic and thread-safe. LIBLINEAR's multiclass machine shuffles by
 // rand(): these fits run one at a time, each after srand() with a fixed seed,

@@ -11,6 +11,7 @@
 #include "poe/class_trainer.h"
 #include "poe/initialization.h"
 #include "poe/scoring.h"
+#include "poe/training_rows.h"
 
 namespace poe {
 namespace {
@@ -58,95 +59,6 @@ absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec) {
   if (unigauss.initial_log_volume_odds.has_value() &&
       !std::isfinite(*unigauss.initial_log_volume_odds))
     return Refuse("initial_log_volume_odds must be finite");
-  return absl::OkStatus();
-}
-
-// Row numbers of each class, split by chance into training and held out.
-struct Split {
-  std::vector<std::vector<Index>> training, held_out;  // by class
-};
-
-absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
-                                const TrainingRows& rows) {
-  const auto classes = static_cast<Index>(settings.class_names.size());
-  const Index total = rows.values.rows();
-  Split split;
-  split.training.resize(classes);
-  split.held_out.resize(classes);
-  const Draws draws = {settings.seed, Purpose::kHoldOut, 0, 0};
-  for (Index n = 0; n < total; ++n) {
-    const Index label = rows.labels.empty() ? 0 : rows.labels[n];
-    if (label < 0 || label >= classes)
-      return Refuse(absl::StrCat("labels[", n, "] is ", label, "; there are ",
-                                 classes, " classes"));
-    double draw = 1;
-    if (settings.held_out_share > 0)
-      FillUniform(draws, static_cast<std::uint64_t>(n),
-                  absl::MakeSpan(&draw, 1));
-    auto& part =
-        draw < settings.held_out_share ? split.held_out : split.training;
-    part[label].push_back(n);
-  }
-  for (Index c = 0; c < classes; ++c)
-    if (split.training[c].empty())
-      return absl::FailedPreconditionError(absl::StrCat(
-          "class \"", settings.class_names[c], "\" has no rows to train on"));
-  return split;
-}
-
-// Fits preprocessing and box to the training rows of all classes.
-absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
-                         DataSpec& spec) {
-  const Index dimension = spec.dimension;
-  Vector<double> least = Vector<double>::Constant(dimension, HUGE_VAL);
-  Vector<double> greatest = -least;
-  Vector<double> mean = Vector<double>::Zero(dimension);
-  Vector<double> squares = mean;  // sum of squared distances to the mean
-  double count = 0;
-  for (const std::vector<Index>& part : split.training) {
-    for (Index n : part) {
-      const Vector<double> row = rows.values.row(n).transpose().cast<double>();
-      least = least.cwiseMin(row);
-      greatest = greatest.cwiseMax(row);
-      count += 1;
-      const Vector<double> before = row - mean;
-      mean += before / count;
-      squares += before.cwiseProduct(row - mean);
-    }
-  }
-  Preprocessing& preprocessing = spec.preprocessing;
-  preprocessing.shift.clear();
-  preprocessing.scale.clear();
-  for (Index i = 0; i < dimension; ++i) {
-    const double range = greatest(i) - least(i);
-    const double deviation = std::sqrt(squares(i) / count);
-    if (spec.family == Family::kGaussian && !(range > 0) &&
-        !spec.box.has_value())
-      return Refuse(
-          absl::StrCat("coordinate ", i, " has the value ", least(i),
-                       " in every training row; leave it out, or give a box"));
-    switch (preprocessing.kind) {
-      case Preprocessing::Kind::kNone:
-        break;
-      case Preprocessing::Kind::kUnitInterval:
-        preprocessing.shift.push_back(least(i));
-        preprocessing.scale.push_back(range > 0 ? range : 1);
-        break;
-      case Preprocessing::Kind::kStandardize:
-        preprocessing.shift.push_back(mean(i));
-        preprocessing.scale.push_back(deviation > 0 ? deviation : 1);
-        break;
-    }
-  }
-  if (spec.family != Family::kGaussian || spec.box.has_value())
-    return absl::OkStatus();
-  Box box;
-  for (Index i = 0; i < dimension; ++i) {
-    const double margin = spec.box_margin * (greatest(i) - least(i));
-    box.lower.push_back(least(i) - margin);
-    box.upper.push_back(greatest(i) + margin);
-  }
-  spec.box = std::move(box);
   return absl::OkStatus();
 }
 
@@ -205,14 +117,14 @@ absl::Status FitModelSeparator(const SeparatorSettings& settings,
                                const Workers& workers, InterruptCheck check,
                                Model& model) {
   using Rows = SeparatorSettings::Rows;
-  const bool any_held_out = !held_out.labels.empty();
-  if (settings.rows == Rows::kHeldOut && !any_held_out)
-    return absl::FailedPreconditionError(
-        "the separator is to be fitted on held-out rows, but none were held "
-        "out; set held_out_share");
+  std::vector<bool> held_out_of_class(model.num_classes(), false);
+  for (std::int32_t label : held_out.labels) held_out_of_class[label] = true;
+  const bool every_class_held_out =
+      std::count(held_out_of_class.begin(), held_out_of_class.end(), false) ==
+      0;
   LabelledScores fitted_on;
   if (settings.rows == Rows::kHeldOut ||
-      (settings.rows == Rows::kHeldOutOrTraining && any_held_out)) {
+      (settings.rows == Rows::kHeldOutOrTraining && every_class_held_out)) {
     fitted_on = held_out;
   } else {
     const std::vector<Index> numbers =
@@ -301,17 +213,18 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
                             ProgressCallback progress, InterruptCheck check) {
   if (absl::Status status = Validate(settings); !status.ok()) return status;
   const auto classes = static_cast<Index>(settings.class_names.size());
-  const Index total = rows.values.rows();
-  if (rows.values.cols() != settings.data_spec.dimension)
-    return Refuse(absl::StrCat("rows have ", rows.values.cols(),
-                               " values; data_spec.dimension is ",
-                               settings.data_spec.dimension));
-  if (static_cast<Index>(rows.labels.size()) != total &&
-      !(rows.labels.empty() && classes == 1))
-    return Refuse(absl::StrCat("there are ", rows.labels.size(), " labels for ",
-                               total, " rows"));
+  if (absl::Status status = ValidateTrainingRows(settings, rows); !status.ok())
+    return status;
   const absl::StatusOr<Split> split = SplitRows(settings, rows);
   if (!split.ok()) return split.status();
+  for (Index c = 0; c < classes; ++c)
+    if (settings.separator.has_value() &&
+        settings.separator->rows == SeparatorSettings::Rows::kHeldOut &&
+        split->held_out[c].empty())
+      return absl::FailedPreconditionError(
+          absl::StrCat("class \"", settings.class_names[c],
+                       "\" has no held-out rows to fit the separator on; raise "
+                       "held_out_share"));
 
   Model model;
   model.data_spec = settings.data_spec;

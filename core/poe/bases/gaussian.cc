@@ -127,25 +127,21 @@ void GaussianBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
         FillUniform(uniform_draws, x.row_ids[n], absl::MakeSpan(uniform));
       }
       for (Index i = 0; i < dimension(); ++i) {
-        const double precision = messages.precision(n, i);
-        const double lower = lower_(i), upper = upper_(i);
+        const TruncatedNormal on_box = {messages.linear(n, i),
+                                        messages.precision(n, i), lower_(i),
+                                        upper_(i)};
+        const double lower = on_box.lower, upper = on_box.upper;
         double value;
-        if (!(precision > 0)) {
-          const double share = sample ? uniform[i] : 0.5;
-          value = lower + share * (upper - lower);
+        if (!sample) {
+          value = on_box.Mean();
         } else {
-          const TruncatedNormal normal_on_box = {
-              messages.linear(n, i) / precision, 1 / std::sqrt(precision),
-              lower, upper};
-          if (sample) {
-            // An untruncated draw that falls into the box is a draw from the
-            // truncated normal; only the others need its quantiles.
-            value = normal_on_box.mean + normal[i] * normal_on_box.deviation;
-            if (!(value >= lower && value <= upper))
-              value = normal_on_box.Quantile(uniform[i]);
-          } else {
-            value = normal_on_box.Mean();
-          }
+          // An untruncated draw that falls into the box is a draw from the
+          // truncated normal; only the others need its quantiles.
+          value =
+              (on_box.information + normal[i] * std::sqrt(on_box.precision)) /
+              on_box.precision;
+          if (!(value >= lower && value <= upper))
+            value = on_box.Quantile(uniform[i]);
         }
         // Rounding to Scalar must not leave the box.
         Scalar rounded = static_cast<Scalar>(value);

@@ -38,8 +38,9 @@ class GaussianBase final : public Base<Scalar> {
   void StartMessages(const Observations<Scalar>& x,
                      Messages<Scalar>& messages) const override;
   // Each coordinate is a normal of mean h / Lambda and variance 1 / Lambda cut
-  // off at the box, uniform on the box where Lambda is 0. kMean gives the mean
-  // of that distribution.
+  // off at the box; where Lambda is 0 it is an exponential of slope h, or
+  // uniform on the box if h is 0 as well. kMean gives the mean of that
+  // distribution.
   void Reconstruct(const Messages<Scalar>& messages,
                    Reconstruction reconstruction, const Draws& draws,
                    const Workers& workers,

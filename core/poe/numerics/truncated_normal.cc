@@ -11,62 +11,87 @@ namespace {
 constexpr double kSqrt2 = 1.4142135623730951;
 constexpr double kSqrt2Pi = 2.5066282746310002;
 
+// Beyond this many deviations a tail is nearly exponential, and erfc nears
+// underflow.
+constexpr double kFar = 30;
+// In an interval of fewer deviations the density is exponential, and
+// differences of the normal's distribution function cancel.
+constexpr double kNarrow = 1e-4;
+
 // P(standard normal > z), accurate far out to the right.
 double UpperTail(double z) { return 0.5 * std::erfc(z / kSqrt2); }
 
 double UpperTailInverse(double p) {
-  return kSqrt2 * boost::math::erfc_inv(2 * p);
+  namespace policies = boost::math::policies;
+  using Policy =
+      policies::policy<policies::domain_error<policies::ignore_error>,
+                       policies::overflow_error<policies::ignore_error>,
+                       policies::promote_double<false>>;
+  return kSqrt2 * boost::math::erfc_inv(2 * p, Policy());
 }
 
-// Beyond this many deviations a tail is exponential to double accuracy for our
-// purposes, and erfc nears underflow.
-constexpr double kFar = 30;
+// The distribution seen from the end of the interval where its density is
+// greater: distances grow from there into the interval.
+struct FromHeavierEnd {
+  bool at_upper;
+  double deviation;  // infinite at precision 0
+  double begin = 0;  // the end's distance from the normal's mean, deviations
+  double width;      // of the interval
+  double rate;       // fall of the log density at the end, or in the middle
+
+  explicit FromHeavierEnd(const TruncatedNormal& normal) {
+    const double middle = (normal.lower + normal.upper) / 2;
+    const double slope = normal.information - normal.precision * middle;
+    at_upper = slope > 0;
+    width = normal.upper - normal.lower;
+    const double root = std::sqrt(normal.precision);
+    deviation = 1 / root;
+    rate = std::abs(slope);
+    if (IsNarrow()) return;
+    rate -= normal.precision * width / 2;
+    begin = rate * deviation;
+  }
+
+  bool IsNarrow() const { return width < kNarrow * deviation; }
+  bool IsExponential() const { return IsNarrow() || begin > kFar; }
+};
 
 }  // namespace
 
 double TruncatedNormal::Mean() const {
-  double a = (lower - mean) / deviation, b = (upper - mean) / deviation;
-  const bool mirrored = b < 0 || (a < 0 && -a > b);
-  if (mirrored) {
-    const double old_a = a;
-    a = -b;
-    b = -old_a;
-  }
-  double offset;  // of the mean from `mean`, in deviations, right side heavier
-  if (a > kFar) {
-    // Exponential with rate a on [a, b].
-    const double width = a * (b - a);
-    offset =
-        a + (width < 1e-8 ? (b - a) / 2 : 1 / a - (b - a) / std::expm1(width));
+  const FromHeavierEnd from(*this);
+  double distance;
+  if (from.IsExponential()) {
+    const double decay = from.rate * from.width;
+    distance = decay < 1e-4 ? from.width * (0.5 - decay / 12)
+                            : 1 / from.rate - from.width / std::expm1(decay);
   } else {
-    const double mass = UpperTail(a) - UpperTail(b);
-    offset = mass <= 1e-12 ? 0.5 * (a + b)
-                           : (std::exp(-a * a / 2) - std::exp(-b * b / 2)) /
-                                 (kSqrt2Pi * mass);
+    const double a = from.begin, b = a + from.width / from.deviation;
+    const double mean = (std::exp(-a * a / 2) - std::exp(-b * b / 2)) /
+                        (kSqrt2Pi * (UpperTail(a) - UpperTail(b)));
+    distance = (mean - a) * from.deviation;
   }
-  const double value = mean + (mirrored ? -offset : offset) * deviation;
-  return std::clamp(value, lower, upper);
+  return std::clamp(from.at_upper ? upper - distance : lower + distance, lower,
+                    upper);
 }
 
 double TruncatedNormal::Quantile(double uniform) const {
-  double a = (lower - mean) / deviation, b = (upper - mean) / deviation;
-  // Work in the right tail, where differences of tail masses are accurate.
-  const bool mirrored = b < 0 || (a < 0 && -a > b);
-  if (mirrored) {
-    const double old_a = a;
-    a = -b;
-    b = -old_a;
-    uniform = 1 - uniform;
-  }
-  double z;
-  if (a > kFar) {
-    z = a - std::log1p(uniform * std::expm1(-a * (b - a))) / a;
+  const FromHeavierEnd from(*this);
+  if (from.at_upper) uniform = 1 - uniform;
+  double distance;
+  if (from.IsExponential()) {
+    const double decay = from.rate * from.width;
+    distance = decay < 1e-12
+                   ? from.width * uniform
+                   : -std::log1p(uniform * std::expm1(-decay)) / from.rate;
   } else {
-    const double upper_mass = UpperTail(a), lower_mass = UpperTail(b);
-    z = UpperTailInverse(upper_mass - uniform * (upper_mass - lower_mass));
+    const double a = from.begin, b = a + from.width / from.deviation;
+    const double least = UpperTail(b), greatest = UpperTail(a);
+    distance = (UpperTailInverse(greatest - uniform * (greatest - least)) - a) *
+               from.deviation;
   }
-  const double value = mean + (mirrored ? -z : z) * deviation;
-  return std::clamp(value, lower, upper);
+  return std::clamp(from.at_upper ? upper - distance : lower + distance, lower,
+                    upper);
 }
 
 }  // namespace poe

@@ -1,0 +1,126 @@
+#include "poe/training_rows.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "poe/numerics/random.h"
+
+namespace poe {
+namespace {
+
+absl::Status Refuse(const std::string& text) {
+  return absl::InvalidArgumentError(text);
+}
+
+}  // namespace
+
+absl::Status ValidateTrainingRows(const TrainingSettings& settings,
+                                  const TrainingRows& rows) {
+  const std::size_t classes = settings.class_names.size();
+  const auto total = static_cast<std::size_t>(rows.values.rows());
+  RawRows raw;
+  new (&raw.values) Eigen::Map<const RowMatrix<float>>(rows.values);
+  if (absl::Status status = ValidateRows(settings.data_spec, raw); !status.ok())
+    return status;
+  if (rows.labels.size() != total && !(rows.labels.empty() && classes == 1))
+    return Refuse(absl::StrCat("there are ", rows.labels.size(), " labels for ",
+                               total, " rows"));
+  for (std::size_t n = 0; n < rows.labels.size(); ++n)
+    if (rows.labels[n] < 0 ||
+        static_cast<std::size_t>(rows.labels[n]) >= classes)
+      return Refuse(absl::StrCat("labels[", n, "] is ", rows.labels[n],
+                                 "; there are ", classes, " classes"));
+  if (!rows.weights.empty() && rows.weights.size() != total)
+    return Refuse(absl::StrCat("there are ", rows.weights.size(),
+                               " weights for ", total, " rows"));
+  for (std::size_t n = 0; n < rows.weights.size(); ++n)
+    if (!(rows.weights[n] >= 0) || !std::isfinite(rows.weights[n]))
+      return Refuse(absl::StrCat("weights[", n, "] is ", rows.weights[n],
+                                 "; weights must be at least 0"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
+                                const TrainingRows& rows) {
+  const auto classes = static_cast<Index>(settings.class_names.size());
+  const Index total = rows.values.rows();
+  Split split;
+  split.training.resize(classes);
+  split.held_out.resize(classes);
+  const Draws draws = {settings.seed, Purpose::kHoldOut, 0, 0};
+  for (Index n = 0; n < total; ++n) {
+    const Index label = rows.labels.empty() ? 0 : rows.labels[n];
+    double draw = 1;
+    if (settings.held_out_share > 0)
+      FillUniform(draws, static_cast<std::uint64_t>(n),
+                  absl::MakeSpan(&draw, 1));
+    auto& part =
+        draw < settings.held_out_share ? split.held_out : split.training;
+    part[label].push_back(n);
+  }
+  for (Index c = 0; c < classes; ++c)
+    if (split.training[c].empty())
+      return absl::FailedPreconditionError(absl::StrCat(
+          "class \"", settings.class_names[c], "\" has no rows to train on"));
+  return split;
+}
+
+absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
+                         DataSpec& spec) {
+  const Index dimension = spec.dimension;
+  Vector<double> least = Vector<double>::Constant(dimension, HUGE_VAL);
+  Vector<double> greatest = -least;
+  Vector<double> mean = Vector<double>::Zero(dimension);
+  Vector<double> squares = mean;  // sum of squared distances to the mean
+  double count = 0;
+  for (const std::vector<Index>& part : split.training) {
+    for (Index n : part) {
+      const Vector<double> row = rows.values.row(n).transpose().cast<double>();
+      least = least.cwiseMin(row);
+      greatest = greatest.cwiseMax(row);
+      count += 1;
+      const Vector<double> before = row - mean;
+      mean += before / count;
+      squares += before.cwiseProduct(row - mean);
+    }
+  }
+  Preprocessing& preprocessing = spec.preprocessing;
+  preprocessing.shift.clear();
+  preprocessing.scale.clear();
+  for (Index i = 0; i < dimension; ++i) {
+    const double range = greatest(i) - least(i);
+    const double deviation = std::sqrt(squares(i) / count);
+    if (spec.family == Family::kGaussian && !(range > 0) &&
+        !spec.box.has_value())
+      return Refuse(
+          absl::StrCat("coordinate ", i, " has the value ", least(i),
+                       " in every training row; leave it out, or give a box"));
+    switch (preprocessing.kind) {
+      case Preprocessing::Kind::kNone:
+        break;
+      case Preprocessing::Kind::kUnitInterval:
+        preprocessing.shift.push_back(least(i));
+        preprocessing.scale.push_back(range > 0 ? range : 1);
+        break;
+      case Preprocessing::Kind::kStandardize:
+        preprocessing.shift.push_back(mean(i));
+        preprocessing.scale.push_back(deviation > 0 ? deviation : 1);
+        break;
+    }
+  }
+  if (spec.family != Family::kGaussian || spec.box.has_value())
+    return absl::OkStatus();
+  Box box;
+  for (Index i = 0; i < dimension; ++i) {
+    const double margin = spec.box_margin * (greatest(i) - least(i));
+    box.lower.push_back(least(i) - margin);
+    box.upper.push_back(greatest(i) + margin);
+  }
+  spec.box = std::move(box);
+  return absl::OkStatus();
+}
+
+}  // namespace poe

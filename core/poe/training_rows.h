@@ -1,0 +1,35 @@
+// What training does with its rows before it learns from them: checks them,
+// holds some out, and fits preprocessing and box.
+#ifndef POE_TRAINING_ROWS_H_
+#define POE_TRAINING_ROWS_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "poe/training.h"
+
+namespace poe {
+
+// InvalidArgument, naming the row, where values, labels or weights are not what
+// the settings speak of.
+absl::Status ValidateTrainingRows(const TrainingSettings& settings,
+                                  const TrainingRows& rows);
+
+// Row numbers of each class, split by chance into training and held out.
+struct Split {
+  std::vector<std::vector<Index>> training, held_out;  // by class
+};
+
+// Rows must have been validated. FailedPrecondition, naming the class, where a
+// class is left without rows to train on.
+absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
+                                const TrainingRows& rows);
+
+// Fits preprocessing, and the box if none is given, to the training rows of all
+// classes. InvalidArgument where a coordinate without a box never varies.
+absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
+                         DataSpec& spec);
+
+}  // namespace poe
+
+#endif  // POE_TRAINING_ROWS_H_

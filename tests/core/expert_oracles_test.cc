@@ -1,0 +1,298 @@
+#include "tests/core/expert_oracles.h"
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace poe {
+namespace {
+
+class ExpertOracles : public testing::TestWithParam<OracleKind> {
+ protected:
+  const OracleKind& kind() const { return GetParam(); }
+
+  // log f_beta(x) at a power, summed over the latent states one by one.
+  double BruteForceLogScore(const ExpertGroup<double>& group, Index m,
+                            const Vector<double>& x, double exponent) const {
+    std::vector<double> terms;
+    double greatest = -HUGE_VAL;
+    for (Index z = 0; z < kind().states; ++z) {
+      terms.push_back(exponent * kind().log_joint(group, m, z, x));
+      greatest = std::max(greatest, terms.back());
+    }
+    double sum = 0;
+    for (double term : terms) sum += std::exp(term - greatest);
+    return greatest + std::log(sum);
+  }
+
+  static Vector<double> Row(const Observations<double>& x, Index n) {
+    return x.values.row(n).transpose();
+  }
+};
+
+template <typename Scalar>
+Observations<Scalar> Cast(const Observations<double>& x) {
+  Observations<Scalar> result;
+  result.size = x.size;
+  result.values = x.values.cast<Scalar>();
+  result.lengths = x.lengths;
+  result.row_ids = x.row_ids;
+  return result;
+}
+
+template <typename Scalar>
+Observations<Scalar> Slice(const Observations<Scalar>& x, Index begin,
+                           Index size) {
+  Observations<Scalar> part = MakeDense<Scalar>(size, x.dimension());
+  for (Index n = 0; n < size; ++n) {
+    part.values.row(n) = x.values.row(begin + n);
+    part.row_ids[n] = x.row_ids[begin + n];
+  }
+  return part;
+}
+
+template <typename Scalar>
+std::vector<double> LogScores(const ExpertGroup<Scalar>& group,
+                              const Observations<Scalar>& x, Scalar beta) {
+  auto posterior = group.NewPosterior();
+  group.Infer(x, beta, Workers::Inline(), *posterior);
+  std::vector<double> scores(x.size, 0);
+  group.AddLogScores(*posterior, absl::MakeSpan(scores));
+  return scores;
+}
+
+TEST_P(ExpertOracles, LogScoreMatchesSumOverLatentStates) {
+  for (double power : {1.0, 0.3}) {
+    for (double beta : {1.0, 0.5, 0.01}) {
+      const auto group = kind().make(kind().experts, power);
+      const Observations<double> x = kind().rows(50, 1);
+      const std::vector<double> scores = LogScores<double>(*group, x, beta);
+      auto posterior = group->NewPosterior();
+      group->Infer(x, beta, Workers::Inline(), *posterior);
+      RowMatrix<double> each(x.size, group->num_experts());
+      group->ExpertLogScores(*posterior, each);
+      for (Index n = 0; n < x.size; ++n) {
+        double sum = 0;
+        for (Index m = 0; m < group->num_experts(); ++m) {
+          const double expected =
+              BruteForceLogScore(*group, m, Row(x, n), power * beta);
+          EXPECT_NEAR(each(n, m), expected, 1e-10 * (1 + std::abs(expected)));
+          sum += expected;
+        }
+        EXPECT_NEAR(scores[n], sum, 1e-10 * (1 + std::abs(sum)));
+      }
+    }
+  }
+}
+
+TEST_P(ExpertOracles, FloatAgreesWithDouble) {
+  const auto group = kind().make(kind().experts, 1);
+  const auto group_float = kind().make_float(kind().experts, 1);
+  const Observations<double> x = kind().rows(50, 2);
+  const auto expected = LogScores<double>(*group, x, 1);
+  const auto scores = LogScores<float>(*group_float, Cast<float>(x), 1);
+  for (Index n = 0; n < x.size; ++n)
+    EXPECT_NEAR(scores[n], expected[n], 1e-4 * (1 + std::abs(expected[n])));
+}
+
+TEST_P(ExpertOracles, GradientMatchesCentralDifferences) {
+  for (double beta : {1.0, 0.4}) {
+    const auto group = kind().make(kind().experts, 0.8);
+    const Observations<double> x = kind().rows(7, 3);
+    std::vector<double> weights(x.size);
+    for (Index n = 0; n < x.size; ++n) weights[n] = 0.3 + 0.1 * n;
+    auto posterior = group->NewPosterior();
+    group->Infer(x, beta, Workers::Inline(), *posterior);
+    Vector<double> gradient = Vector<double>::Zero(group->parameters().size());
+    group->AddGradient(x, *posterior, weights, Workers::Inline(), gradient);
+    const double scale = gradient.cwiseAbs().maxCoeff();
+    for (Index p = 0; p < gradient.size(); ++p) {
+      auto weighted_score = [&](double step) {
+        const auto moved = group->Clone();
+        moved->UpdateParameters([&](Eigen::Ref<Vector<double>> parameters) {
+          parameters(p) += step;
+        });
+        const auto scores = LogScores<double>(*moved, x, beta);
+        double sum = 0;
+        for (Index n = 0; n < x.size; ++n) sum += weights[n] * scores[n];
+        return sum;
+      };
+      // Richardson's extrapolation of two central differences.
+      const double h = 1e-3;
+      const double wide = (weighted_score(h) - weighted_score(-h)) / (2 * h);
+      const double narrow =
+          (weighted_score(h / 2) - weighted_score(-h / 2)) / h;
+      const double numeric = (4 * narrow - wide) / 3;
+      EXPECT_NEAR(gradient(p), numeric,
+                  1e-6 * std::max(std::abs(numeric), 0.01 * scale))
+          << "parameter " << p;
+    }
+  }
+}
+
+// The message that one expert in state z must send at x: h and Lambda such that
+// log g(x', z) - log g(x, z) = h.(x' - x) - Lambda.(x'^2 - x^2) / 2.
+TEST_P(ExpertOracles, MessagesAreTheChangeOfTheJoint) {
+  const double exponent = 0.6;
+  const auto group = kind().make(1, 1);
+  const Observations<double> x = kind().rows(400, 4);
+  const Observations<double> other = kind().rows(400, 5);
+  auto posterior = group->NewPosterior();
+  group->Infer(x, exponent, Workers::Inline(), *posterior);
+  Messages<double> messages;
+  messages.linear = RowMatrix<double>::Zero(x.values.rows(), kind().dimension);
+  messages.precision = messages.linear;
+  group->AddSampledMessages(x, *posterior, {5, Purpose::kLatents, 0, 0},
+                            Workers::Inline(), messages);
+  for (Index n = 0; n < x.size; ++n) {
+    const Vector<double> from = Row(x, n), to = Row(other, n);
+    const double change =
+        messages.linear.row(n).dot(to - from) -
+        messages.precision.row(n).dot(
+            (to.array().square() - from.array().square()).matrix()) /
+            2;
+    double closest = HUGE_VAL;
+    for (Index z = 0; z < kind().states; ++z) {
+      const double expected = exponent * (kind().log_joint(*group, 0, z, to) -
+                                          kind().log_joint(*group, 0, z, from));
+      closest = std::min(closest, std::abs(change - expected));
+    }
+    EXPECT_LT(closest, 1e-9 * (1 + std::abs(change)));
+  }
+}
+
+// Mean message over many draws against its expectation under the exact
+// posterior, in standard errors: 5.5 of them are passed by chance less than
+// once in ten million.
+TEST_P(ExpertOracles, LatentsFollowTheirPosterior) {
+  const double beta = 0.7;
+  const auto group = kind().make(1, 1);
+  const Observations<double> one = kind().rows(1, 6);
+  constexpr Index kDraws = 40000;
+  Observations<double> x = MakeDense<double>(kDraws, kind().dimension);
+  for (Index n = 0; n < kDraws; ++n) x.values.row(n) = one.values.row(0);
+  auto posterior = group->NewPosterior();
+  group->Infer(x, beta, Workers::Inline(), *posterior);
+  Messages<double> messages;
+  messages.linear = RowMatrix<double>::Zero(x.values.rows(), kind().dimension);
+  messages.precision = messages.linear;
+  group->AddSampledMessages(x, *posterior, {7, Purpose::kLatents, 0, 0},
+                            Workers::Inline(), messages);
+  const Vector<double> row = Row(one, 0);
+  std::vector<double> shares;
+  for (Index z = 0; z < kind().states; ++z)
+    shares.push_back(std::exp(beta * kind().log_joint(*group, 0, z, row) -
+                              BruteForceLogScore(*group, 0, row, beta)));
+  // States are told apart by the change of the joint between two points.
+  const Vector<double> to = Row(kind().rows(1, 8), 0);
+  std::vector<double> counts(kind().states, 0);
+  for (Index n = 0; n < kDraws; ++n) {
+    const double change =
+        messages.linear.row(n).dot(to - row) -
+        messages.precision.row(n).dot(
+            (to.array().square() - row.array().square()).matrix()) /
+            2;
+    Index best = 0;
+    double closest = HUGE_VAL;
+    for (Index z = 0; z < kind().states; ++z) {
+      const double distance =
+          std::abs(change - beta * (kind().log_joint(*group, 0, z, to) -
+                                    kind().log_joint(*group, 0, z, row)));
+      if (distance < closest) {
+        closest = distance;
+        best = z;
+      }
+    }
+    counts[best] += 1;
+  }
+  for (Index z = 0; z < kind().states; ++z) {
+    const double error = std::sqrt(shares[z] * (1 - shares[z]) / kDraws) + 1e-9;
+    EXPECT_NEAR(counts[z] / kDraws, shares[z], 5.5 * error) << "state " << z;
+  }
+}
+
+TEST_P(ExpertOracles, ExtremeRowsStayFinite) {
+  const Observations<double> x = kind().extreme_rows();
+  for (double power : {1.0, 1e-3}) {
+    const auto group = kind().make_float(kind().experts, power);
+    const Observations<float> rows = Cast<float>(x);
+    auto posterior = group->NewPosterior();
+    group->Infer(rows, 1, Workers::Inline(), *posterior);
+    for (double score : LogScores<float>(*group, rows, 1))
+      EXPECT_TRUE(std::isfinite(score));
+    Messages<float> messages;
+    messages.linear =
+        RowMatrix<float>::Zero(rows.values.rows(), kind().dimension);
+    messages.precision = messages.linear;
+    group->AddSampledMessages(rows, *posterior, {1, Purpose::kLatents, 0, 0},
+                              Workers::Inline(), messages);
+    EXPECT_TRUE(messages.linear.allFinite());
+    EXPECT_TRUE(messages.precision.allFinite());
+  }
+}
+
+TEST_P(ExpertOracles, RowsHaveTheSameBitsAloneAndInAnyBatch) {
+  const auto group = kind().make_float(kind().experts, 1);
+  const Observations<float> x = Cast<float>(kind().rows(203, 9));
+  const Workers three(3);
+  const std::vector<double> all = LogScores<float>(*group, x, 1);
+  auto messages_of = [&](const Observations<float>& rows,
+                         const Workers& workers) {
+    auto posterior = group->NewPosterior();
+    group->Infer(rows, 1, workers, *posterior);
+    Messages<float> messages;
+    messages.linear =
+        RowMatrix<float>::Zero(rows.values.rows(), kind().dimension);
+    messages.precision = messages.linear;
+    group->AddSampledMessages(rows, *posterior, {3, Purpose::kLatents, 0, 2},
+                              workers, messages);
+    return messages.linear;
+  };
+  const RowMatrix<float> all_messages = messages_of(x, three);
+  for (Index size : {1, 2, 3, 5, 17, 64}) {
+    for (Index begin = 0; begin + size <= x.size; begin += 31) {
+      const Observations<float> part = Slice(x, begin, size);
+      const std::vector<double> scores = LogScores<float>(*group, part, 1);
+      const RowMatrix<float> messages = messages_of(part, Workers::Inline());
+      for (Index n = 0; n < size; ++n) {
+        EXPECT_EQ(std::memcmp(&scores[n], &all[begin + n], sizeof(double)), 0);
+        EXPECT_EQ(std::memcmp(messages.row(n).data(),
+                              all_messages.row(begin + n).data(),
+                              sizeof(float) * kind().dimension),
+                  0);
+      }
+    }
+  }
+}
+
+TEST_P(ExpertOracles, GradientHasTheSameBitsAtAnyThreadCount) {
+  const auto group = kind().make_float(kind().experts, 1);
+  const Observations<float> x = Cast<float>(kind().rows(100, 10));
+  const std::vector<float> weights(x.size, 0.01f);
+  auto gradient_with = [&](int threads) {
+    const Workers workers(threads);
+    auto posterior = group->NewPosterior();
+    group->Infer(x, 1, workers, *posterior);
+    Vector<float> gradient = Vector<float>::Zero(group->parameters().size());
+    group->AddGradient(x, *posterior, weights, workers, gradient);
+    return gradient;
+  };
+  const Vector<float> one = gradient_with(1);
+  for (int threads : {2, 3, 5}) EXPECT_EQ(one, gradient_with(threads));
+}
+
+INSTANTIATE_TEST_SUITE_P(AllKinds, ExpertOracles,
+                         testing::Values(BernoulliUnitsOnBinaryData(),
+                                         BernoulliUnitsOnRealData(),
+                                         UnigaussWithVariancePerCoordinate(),
+                                         CircularUnigauss()),
+                         [](const testing::TestParamInfo<OracleKind>& info) {
+                           return info.param.name;
+                         });
+
+}  // namespace
+}  // namespace poe

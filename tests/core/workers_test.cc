@@ -1,0 +1,45 @@
+#include "poe/numerics/workers.h"
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace poe {
+namespace {
+
+TEST(WorkersTest, RangesCoverEverythingOnce) {
+  for (int threads : {1, 2, 3, 8}) {
+    const Workers workers(threads);
+    for (Index total : {0, 1, 3, 4, 7, 8, 100, 1001}) {
+      for (Index least : {1, 4, 30}) {
+        std::vector<std::atomic<int>> seen(total);
+        workers.ParallelFor(total, least, [&](Index begin, Index end) {
+          EXPECT_EQ(begin % kRowQuantum, 0);
+          EXPECT_GE(end - begin, std::min(total, std::max(least, kRowQuantum)));
+          for (Index i = begin; i < end; ++i) ++seen[i];
+        });
+        for (const std::atomic<int>& count : seen) EXPECT_EQ(count, 1);
+      }
+    }
+  }
+}
+
+TEST(WorkersTest, SeveralThreadsMayLoopAtOnce) {
+  const Workers workers(2);
+  std::atomic<Index> sum = 0;
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      for (int loop = 0; loop < 200; ++loop)
+        workers.ParallelFor(
+            64, 4, [&](Index begin, Index end) { sum += end - begin; });
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(sum, 4 * 200 * 64);
+}
+
+}  // namespace
+}  // namespace poe
