@@ -19,7 +19,7 @@ packages_of() {
         librandom123-dev libsvm-dev
       echo libgrpc++-dev libprotobuf-dev protobuf-compiler \
         protobuf-compiler-grpc libspdlog-dev libssl-dev
-      echo libcli11-dev libpng-dev zlib1g-dev
+      echo libcli11-dev libpng-dev nlohmann-json3-dev zlib1g-dev
       echo libgmock-dev libgtest-dev
       ;;
     demo) echo dataset-fashion-mnist ;;

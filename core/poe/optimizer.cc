@@ -108,7 +108,9 @@ void Optimizer<Scalar>::Step(std::int64_t update, int epoch,
   const auto count = static_cast<double>(update + 1);
   const auto first_share = static_cast<Scalar>(1 - first_decay);
   const auto second_share = static_cast<Scalar>(1 - settings_.second_decay);
-  const auto first_bias = static_cast<Scalar>(1 - std::pow(first_decay, count));
+  // Decays may change on the way, so their product is kept.
+  first_decays_ *= first_decay;
+  const auto first_bias = static_cast<Scalar>(1 - first_decays_);
   const auto second_bias =
       static_cast<Scalar>(1 - std::pow(settings_.second_decay, count));
 

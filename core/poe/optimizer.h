@@ -52,6 +52,7 @@ class Optimizer {
   OptimizerSettings settings_;
   std::int64_t total_updates_;
   Vector<Scalar> velocity_, second_moment_, average_, units_;
+  double first_decays_ = 1;  // product over all updates so far
   std::int64_t averaged_ = 0;
 };
 

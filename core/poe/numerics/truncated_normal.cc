@@ -16,7 +16,7 @@ constexpr double kSqrt2Pi = 2.5066282746310002;
 constexpr double kFar = 30;
 // In an interval of fewer deviations the density is exponential, and
 // differences of the normal's distribution function cancel.
-constexpr double kNarrow = 1e-4;
+constexpr double kNarrow = 1e-3;
 
 // P(standard normal > z), accurate far out to the right.
 double UpperTail(double z) { return 0.5 * std::erfc(z / kSqrt2); }

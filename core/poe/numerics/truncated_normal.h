@@ -12,7 +12,7 @@ struct TruncatedNormal {
   double information, precision, lower, upper;
 
   // The mean of the distribution, not of the normal that was cut. Errors are
-  // below 1e-7 of the distribution's own width, and below 3e-3 of it where the
+  // below 1e-6 of the distribution's own width, and below 3e-3 of it where the
   // interval begins more than 30 standard deviations from the normal's mean.
   double Mean() const;
   // The value below which a share `uniform` in (0, 1) lies; as accurate.

@@ -1,0 +1,55 @@
+# The one-command doors. Each target installs the Debian packages it lacks.
+#
+#   make build   poe-server and poe, in build/release/bin
+#   make demo    trains on real images through a server and shows the results
+#   make test    builds everything and runs all tests
+#   make bench   measures speed; figures also in build/bench.json
+#   make image   builds the container image and prints its size
+#   make format  formats the C++ sources
+#   make lint    checks format and clang-tidy's advice
+#   make clean   removes build/
+
+BUILD := build/release
+INSTALL := cmake/install_dependencies.sh
+SOURCES = $(shell find core server client tests -name '*.h' -o -name '*.cc')
+
+.DEFAULT_GOAL := build
+.PHONY: build demo test bench image format lint clean
+
+build:
+	$(INSTALL) build
+	cmake --preset release
+	cmake --build --preset release --target poe-server poe
+
+demo: build
+	$(INSTALL) demo
+	docs/demo.sh $(BUILD)/bin build/demo
+
+test:
+	$(INSTALL) build
+	cmake --preset release
+	cmake --build --preset release
+	ctest --preset release
+
+bench:
+	$(INSTALL) build bench
+	cmake --preset bench
+	cmake --build --preset bench
+	tests/bench/run.sh $(BUILD)/bin build/bench.json
+
+image:
+	docker/build_image.sh
+
+format:
+	$(INSTALL) format
+	clang-format -i $(SOURCES)
+
+lint:
+	$(INSTALL) build bench lint
+	clang-format --dry-run -Werror $(SOURCES)
+	cmake --preset bench
+	cmake --build --preset bench --target poe_proto
+	run-clang-tidy -quiet -p $(BUILD) $(abspath $(filter %.cc,$(SOURCES)))
+
+clean:
+	rm -rf build

@@ -1,0 +1,87 @@
+#include "client/cpp/command/context.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/cord.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "client/cpp/client.h"
+#include "client/cpp/command/help.h"
+
+namespace poe::client {
+namespace {
+
+constexpr char kUsagePayload[] = "poe.usage";
+
+}  // namespace
+
+CallOptions Context::call_options() const {
+  CallOptions options;
+  if (timeout_seconds > 0) options.timeout = absl::Seconds(timeout_seconds);
+  return options;
+}
+
+absl::StatusOr<Client*> Context::Connect() {
+  if (client_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(server);
+    if (!client.ok()) return client.status();
+    client_ = *std::move(client);
+  }
+  return client_.get();
+}
+
+CLI::App* AddCommand(CLI::App& parent, Context& context,
+                     const std::string& name, ManPage page,
+                     std::function<absl::Status()> run) {
+  CLI::App* command = parent.add_subcommand(name, page.summary);
+  SetManPage(*command, std::move(page));
+  command
+      ->add_option("--server", context.server,
+                   "The server; the environment variable POE_SERVER changes "
+                   "the default, localhost:8500.")
+      ->type_name("HOST:PORT")
+      ->group(kCommonOptions);
+  command
+      ->add_option("--timeout", context.timeout_seconds,
+                   "Give up a call to the server after so long. Default: "
+                   "never.")
+      ->type_name("SECONDS")
+      ->check(CLI::PositiveNumber.description(""))
+      ->group(kCommonOptions);
+  command
+      ->add_flag("--json", context.json,
+                 "Print one JSON document on standard output instead of text.")
+      ->group(kCommonOptions);
+  command->callback([command, &context, run = std::move(run)] {
+    if (command->get_subcommands().empty()) context.run = run;
+  });
+  return command;
+}
+
+CLI::Option* AddChoice(CLI::App& command, const std::string& name,
+                       std::string& value,
+                       const std::vector<std::string>& choices,
+                       const std::string& text) {
+  return command.add_option(name, value, text)
+      ->type_name(absl::StrJoin(choices, "|"))
+      ->check(CLI::IsMember(choices).description(""));
+}
+
+absl::Status UsageError(const std::string& message) {
+  absl::Status status = absl::InvalidArgumentError(message);
+  status.SetPayload(kUsagePayload, absl::Cord());
+  return status;
+}
+
+bool IsUsageError(const absl::Status& status) {
+  return status.GetPayload(kUsagePayload).has_value();
+}
+
+}  // namespace poe::client

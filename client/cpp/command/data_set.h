@@ -1,0 +1,58 @@
+#ifndef POE_CLIENT_CPP_COMMAND_DATA_SET_H_
+#define POE_CLIENT_CPP_COMMAND_DATA_SET_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "poe/v1/tensor.pb.h"
+
+namespace poe::client {
+
+// Which rows of which files.
+struct DataOptions {
+  std::string data;
+  std::string labels;
+  std::string label_column;
+  std::string rows;
+};
+
+// Adds --data (required) and --rows, and the options for labels if asked for.
+void AddDataOptions(CLI::App& command, DataOptions& options, bool with_labels);
+
+// Rows as they are sent to the server.
+struct DataSet {
+  // N x D; bytes stay bytes, NaN becomes a missing value.
+  v1::Observations observations;
+  int64_t rows = 0;
+  int64_t dimension = 0;
+  // Number in the file of the first row.
+  int64_t first_row = 0;
+  // True if the values are grey levels, one byte each.
+  bool grey_levels = false;
+  // Of images, where the file has them as such; else 0.
+  int image_height = 0;
+  int image_width = 0;
+  // Of the D columns; or empty.
+  std::vector<std::string> column_names;
+  // One for each row; or empty.
+  std::vector<int64_t> labels;
+};
+
+// Reads files. Errors name the file; a column or rows that do not exist are
+// usage errors.
+absl::StatusOr<DataSet> ReadDataSet(const DataOptions& options);
+
+// Rows "FIRST:END" (FIRST to END - 1, either may be left out) or "ROW" of
+// `rows`, as [begin, end). A usage error for anything else, no row included.
+struct RowRange {
+  int64_t begin;
+  int64_t end;
+};
+absl::StatusOr<RowRange> ParseRows(const std::string& text, int64_t rows);
+
+}  // namespace poe::client
+
+#endif  // POE_CLIENT_CPP_COMMAND_DATA_SET_H_

@@ -1,0 +1,167 @@
+#include "client/cpp/command/output_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "client/cpp/command/format.h"
+#include "client/cpp/command/table.h"
+#include "client/cpp/io/image_grid.h"
+#include "client/cpp/io/npy.h"
+#include "client/cpp/io/picture.h"
+
+namespace poe::client {
+namespace {
+
+constexpr int64_t kImagesAcross = 20;
+constexpr int kStripGap = 4;
+constexpr int64_t kTableRows = 20;
+constexpr int64_t kTableColumns = 8;
+
+// An affine map of values to grey levels.
+struct GreyScale {
+  float black = 0;
+  float white = 1;
+};
+
+GreyScale ScaleOf(const v1::DataSpec& spec,
+                  const std::vector<std::vector<float>>& sets) {
+  if (spec.family() == v1::FAMILY_BERNOULLI) return {};
+  GreyScale scale = {INFINITY, -INFINITY};
+  for (const auto& set : sets) {
+    for (const float value : set) {
+      if (!std::isfinite(value)) continue;
+      scale.black = std::min(scale.black, value);
+      scale.white = std::max(scale.white, value);
+    }
+  }
+  if (scale.black >= scale.white) scale.white = scale.black + 1;
+  return scale;
+}
+
+absl::StatusOr<Picture> Line(const v1::DataSpec& spec, const GreyScale& scale,
+                             absl::Span<const float> images, int64_t columns) {
+  std::vector<float> levels(images.begin(), images.end());
+  for (float& level : levels) {
+    level = std::isnan(level)
+                ? 0.5f
+                : (level - scale.black) / (scale.white - scale.black);
+  }
+  const int64_t count = static_cast<int64_t>(images.size()) / spec.dimension();
+  return ImageGrid(levels, count, spec.image_height(), spec.image_width(),
+                   columns);
+}
+
+}  // namespace
+
+absl::StatusOr<v1::DataSpec> FetchDataSpec(const v1::ModelSelector& model,
+                                           const CallOptions& options,
+                                           Client& client) {
+  v1::GetModelRequest request;
+  *request.mutable_model() = model;
+  const absl::StatusOr<v1::GetModelResponse> response =
+      client.GetModel(request, options);
+  if (!response.ok()) return response.status();
+  if (response->info().data_spec().dimension() < 1) {
+    return absl::InternalError("the server gave a model without a dimension");
+  }
+  return response->info().data_spec();
+}
+
+absl::Status WriteImageStrips(const std::string& path, const v1::DataSpec& spec,
+                              const std::vector<std::vector<float>>& sets) {
+  if (spec.image_height() == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": the model's data are no images"));
+  }
+  const GreyScale scale = ScaleOf(spec, sets);
+  const int64_t rows =
+      std::min(kMostImages,
+               static_cast<int64_t>(sets.front().size()) / spec.dimension());
+  // A single set fills a square, several stand in long strips.
+  const int64_t columns = sets.size() == 1
+                              ? static_cast<int64_t>(std::ceil(std::sqrt(rows)))
+                              : std::min(rows, kImagesAcross);
+  std::vector<Picture> strips;
+  for (int64_t begin = 0; begin < rows; begin += columns) {
+    const int64_t count = std::min(columns, rows - begin);
+    std::vector<Picture> lines;
+    for (const std::vector<float>& set : sets) {
+      absl::StatusOr<Picture> line =
+          Line(spec, scale,
+               absl::MakeConstSpan(set).subspan(begin * spec.dimension(),
+                                                count * spec.dimension()),
+               columns);
+      if (!line.ok()) return line.status();
+      lines.push_back(*std::move(line));
+    }
+    strips.push_back(StackVertically(lines, 0));
+  }
+  return StackVertically(strips, sets.size() == 1 ? 0 : kStripGap)
+      .WritePng(path);
+}
+
+absl::Status WriteRows(const std::string& path, const v1::DataSpec& spec,
+                       int64_t samples, const std::vector<float>& values) {
+  const int64_t rows = static_cast<int64_t>(values.size()) / spec.dimension();
+  std::vector<int64_t> shape = {rows, spec.dimension()};
+  if (spec.image_height() > 0) {
+    shape = {rows, spec.image_height(), spec.image_width()};
+  }
+  if (samples > 0) {
+    shape[0] = rows / samples;
+    shape.insert(shape.begin(), samples);
+  }
+  return WriteNpy(path, shape, values);
+}
+
+std::string RowTable(const v1::DataSpec& spec, const std::string& label_heading,
+                     const std::vector<std::string>& labels,
+                     const std::vector<float>& values) {
+  const int64_t dimension = spec.dimension();
+  const int64_t shown = std::min(dimension, kTableColumns);
+  std::vector<Table::Column> columns = {{label_heading}};
+  for (int64_t i = 0; i < shown; ++i) {
+    const bool named = spec.coordinate_names_size() == dimension;
+    columns.push_back({named ? spec.coordinate_names(static_cast<int>(i))
+                             : absl::StrCat("[", i, "]"),
+                       Table::Align::kRight});
+  }
+  if (shown < dimension) columns.push_back({"..."});
+  Table table(columns);
+  const auto rows = static_cast<int64_t>(labels.size());
+  for (int64_t row = 0; row < std::min(rows, kTableRows); ++row) {
+    std::vector<std::string> cells = {labels[row]};
+    for (int64_t i = 0; i < shown; ++i) {
+      cells.push_back(FormatNumber(values[row * dimension + i]));
+    }
+    table.AddRow(cells);
+  }
+  std::string text = table.ToString();
+  if (rows > kTableRows) {
+    absl::StrAppend(&text, "... ", FormatCount(rows - kTableRows),
+                    " more; --out writes all\n");
+  }
+  return text;
+}
+
+Json RowsJson(const v1::DataSpec& spec, const std::vector<float>& values) {
+  Json rows = Json::array();
+  const auto size = static_cast<int64_t>(values.size());
+  for (int64_t begin = 0; begin < size; begin += spec.dimension()) {
+    Json row = Json::array();
+    for (int64_t i = 0; i < spec.dimension(); ++i) {
+      row.push_back(JsonNumber(values[begin + i]));
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace poe::client

@@ -1,0 +1,119 @@
+// poe train
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/cpp/client.h"
+#include "client/cpp/command/class_labels.h"
+#include "client/cpp/command/commands.h"
+#include "client/cpp/command/context.h"
+#include "client/cpp/command/data_set.h"
+#include "client/cpp/command/job_display.h"
+#include "client/cpp/command/json.h"
+#include "client/cpp/command/train_options.h"
+#include "client/cpp/command/train_start.h"
+
+namespace poe::client {
+namespace {
+
+ManPage Page() {
+  return {
+      .summary = "train a model on the rows of a file",
+      .synopsis = {"MODEL --data FILE [--labels FILE] [OPTION]..."},
+      .description =
+          "Sends rows to the server, which trains on them one product of "
+          "experts for each class, fits the separator that tells the classes "
+          "apart and the percentiles, and publishes the result as a new "
+          "version of MODEL, which then answers requests. Without labels the "
+          "model has a single class, \"data\".\n\n"
+          "Grey levels (files of bytes) are trained on by Bernoulli units. "
+          "Other numbers are standardized and trained on by unigauss experts. "
+          "The options change either.\n\n"
+          "Progress is shown on standard error. Interrupting the command "
+          "cancels the training, unless --detach was given.",
+      .examples = {"# Ten classes of images",
+                   "poe train fashion --data train-images-idx3-ubyte.gz \\",
+                   "    --labels train-labels-idx1-ubyte.gz --epochs 20", "",
+                   "# A density of measurements, to find the odd ones",
+                   "poe train pumps --data measurements.csv --experts 20", "",
+                   "# Real numbers, with Bernoulli units beside a Gaussian",
+                   "poe train iris --data iris.csv --label-column species \\",
+                   "    --kind bernoulli-units --experts 10 --epochs 200"}};
+}
+
+// The class of each row, and the names of the classes.
+absl::StatusOr<ClassLabels> Classes(const TrainOptions& options,
+                                    const DataSet& data) {
+  if (data.labels.empty()) {
+    if (options.class_names.size() > 1) {
+      return UsageError("more than one class needs --labels or --label-column");
+    }
+    return ClassLabels{.names = options.class_names, .indices = {}};
+  }
+  return AssignClasses(data.labels, options.class_names);
+}
+
+// Stops watching a job that goes on by itself.
+bool IsUnderWay(const v1::TrainResponse& response) {
+  return response.event().has_progress() ||
+         response.event().state() == v1::Job::STATE_QUEUED ||
+         response.event().state() == v1::Job::STATE_RUNNING;
+}
+
+absl::Status Print(const v1::Job& job, bool json) {
+  if (json) return PrintJson(job);
+  std::cout << Outcome(job) << "\n";
+  return absl::OkStatus();
+}
+
+absl::Status Train(const TrainOptions& options, Context& context) {
+  const absl::StatusOr<DataSet> data = ReadDataSet(options.data);
+  if (!data.ok()) return data.status();
+  const absl::StatusOr<ClassLabels> classes = Classes(options, *data);
+  if (!classes.ok()) return classes.status();
+  const absl::StatusOr<v1::TrainStart> start =
+      MakeTrainStart(options, *data, classes->names);
+  if (!start.ok()) return start.status();
+  const absl::StatusOr<Client*> client = context.Connect();
+  if (!client.ok()) return client.status();
+
+  std::string job_name;
+  bool left = false;
+  absl::StatusOr<v1::Job> job;
+  {
+    JobDisplay display(data->rows);
+    const auto receive = [&](const v1::TrainResponse& response) {
+      if (response.has_accepted()) job_name = response.accepted().name();
+      display.Show(response);
+      left = options.detach && IsUnderWay(response);
+      return left ? absl::CancelledError("detached") : absl::OkStatus();
+    };
+    job = (*client)->TrainAll(*start, data->observations, classes->indices,
+                              receive, context.call_options());
+  }
+  if (left) {
+    job = (*client)->GetJob(job_name, context.call_options());
+    if (!job.ok()) return job.status();
+    if (context.json) return PrintJson(*job);
+    std::cout << job_name << " goes on; poe jobs watch " << job_name << "\n";
+    return absl::OkStatus();
+  }
+  if (!job.ok()) return job.status();
+  return Print(*job, context.json);
+}
+
+}  // namespace
+
+void AddTrainCommand(CLI::App& app, Context& context) {
+  const auto options = std::make_shared<TrainOptions>();
+  CLI::App* command =
+      AddCommand(app, context, "train", Page(),
+                 [options, &context] { return Train(*options, context); });
+  AddTrainOptions(*command, *options);
+}
+
+}  // namespace poe::client

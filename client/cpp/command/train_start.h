@@ -1,0 +1,69 @@
+#ifndef POE_CLIENT_CPP_COMMAND_TRAIN_START_H_
+#define POE_CLIENT_CPP_COMMAND_TRAIN_START_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/cpp/command/data_set.h"
+#include "poe/v1/training.pb.h"
+
+namespace poe::client {
+
+// The options of `poe train`. What is absent, 0 or empty is left to the data
+// or to the server.
+struct TrainOptions {
+  std::string model;
+  DataOptions data;
+  std::vector<std::string> class_names;
+  double held_out = 0.1;
+
+  // What a row is.
+  std::string family;
+  int image_width = 0;
+  int image_height = 0;
+  std::optional<bool> standardize;
+  bool unit_interval = false;
+  double box_margin = 0;
+
+  // The experts of each class.
+  std::string kind;
+  int experts = 100;
+  std::optional<double> weight_scale;
+  bool circular = false;
+  std::optional<double> initial_deviation;
+  std::optional<bool> gaussian_factor;
+
+  // Contrastive divergence.
+  int epochs = 0;
+  int64_t updates = 0;
+  int batch = 0;
+  int steps = 0;
+  double rate = 0;
+  std::optional<double> momentum;
+  std::optional<bool> adam;
+  std::string schedule;
+  double final_rate = 0;
+  double weight_decay = 0;
+  double average = 0;
+
+  // The rest.
+  std::string separator;
+  std::optional<double> separator_cost;
+  std::optional<uint64_t> seed;
+  bool detach = false;
+};
+
+// The request that the options mean for these data: grey levels are taken as
+// Bernoulli data with Bernoulli units, everything else as Gaussian data,
+// standardized, with unigauss experts, unless the options say otherwise. A
+// usage error if width and height do not give the dimension.
+absl::StatusOr<v1::TrainStart> MakeTrainStart(
+    const TrainOptions& options, const DataSet& data,
+    const std::vector<std::string>& class_names);
+
+}  // namespace poe::client
+
+#endif  // POE_CLIENT_CPP_COMMAND_TRAIN_START_H_

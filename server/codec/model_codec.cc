@@ -1,0 +1,161 @@
+#include "server/codec/model_codec.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/codec/product_codec.h"
+#include "server/errors.h"
+
+namespace poe::server {
+namespace {
+
+constexpr absl::string_view kInvalid = "INVALID_MODEL";
+
+using Doubles = google::protobuf::RepeatedField<double>;
+
+Eigen::VectorXd ToVector(const Doubles& values) {
+  return Eigen::Map<const Eigen::VectorXd>(values.data(), values.size());
+}
+
+template <typename Matrix>
+void EncodeDoubles(const Matrix& matrix, Doubles* values) {
+  values->Assign(matrix.data(), matrix.data() + matrix.size());
+}
+
+absl::Status CheckSize(const Doubles& values, std::int64_t wanted,
+                       absl::string_view field) {
+  if (values.size() == wanted) return absl::OkStatus();
+  return FieldError(
+      field, "WRONG_SIZE",
+      absl::StrCat("has ", values.size(), " elements; must have ", wanted));
+}
+
+absl::StatusOr<ClassModel> DecodeClass(const v1::ClassModel& message,
+                                       const DataSpec& spec,
+                                       absl::string_view field) {
+  const std::string layers = absl::StrCat(field, ".layers");
+  if (message.layers().empty())
+    return FieldError(layers, "REQUIRED", "is empty; a class has a layer");
+  if (message.layers_size() > 1)
+    return NotBuiltYet(layers, absl::StrCat("has ", message.layers_size(),
+                                            " elements; this version knows "
+                                            "one"));
+  ClassModel decoded;
+  decoded.name = message.name();
+  auto product =
+      DecodeProduct(message.layers(0), spec, absl::StrCat(layers, "[0]"));
+  if (!product.ok()) return product.status();
+  decoded.layers.push_back(*std::move(product));
+  if (message.score_quantiles().empty()) return decoded;
+  auto percentiles = ScorePercentiles::Create(
+      {message.score_quantiles().begin(), message.score_quantiles().end()});
+  if (!percentiles.ok())
+    return AsFieldError(absl::StrCat(field, ".score_quantiles"), kInvalid,
+                        percentiles.status());
+  decoded.percentiles = *std::move(percentiles);
+  return decoded;
+}
+
+// C classes and, with one layer, as many features.
+absl::StatusOr<Separator> DecodeSeparator(const v1::Separator& message,
+                                          std::int64_t classes) {
+  absl::Status status =
+      CheckSize(message.feature_mean(), classes, "separator.feature_mean");
+  status.Update(
+      CheckSize(message.feature_scale(), classes, "separator.feature_scale"));
+  status.Update(
+      CheckSize(message.weights(), classes * classes, "separator.weights"));
+  status.Update(CheckSize(message.biases(), classes, "separator.biases"));
+  if (!status.ok()) return status;
+  SeparatorParameters parameters;
+  parameters.feature_mean = ToVector(message.feature_mean());
+  parameters.feature_scale = ToVector(message.feature_scale());
+  parameters.weights = Eigen::Map<const RowMatrix<double>>(
+      message.weights().data(), classes, classes);
+  parameters.biases = ToVector(message.biases());
+  auto separator = Separator::Create(std::move(parameters));
+  if (!separator.ok())
+    return AsFieldError("separator", kInvalid, separator.status());
+  return separator;
+}
+
+absl::StatusOr<ProbabilityCalibration> DecodeCalibration(
+    const v1::ProbabilityCalibration& message, std::int64_t classes) {
+  constexpr absl::string_view kField = "probability_calibration";
+  absl::Status status =
+      CheckSize(message.offsets(), classes, absl::StrCat(kField, ".offsets"));
+  if (!status.ok()) return status;
+  auto calibration = ProbabilityCalibration::Create(
+      message.slope(), ToVector(message.offsets()));
+  if (!calibration.ok())
+    return AsFieldError(kField, kInvalid, calibration.status());
+  return calibration;
+}
+
+}  // namespace
+
+v1::Model EncodeModel(const Model& model) {
+  v1::Model message;
+  message.set_schema_version(kSchemaVersion);
+  *message.mutable_data_spec() = EncodeDataSpec(model.data_spec);
+  for (const ClassModel& from : model.classes) {
+    v1::ClassModel& to = *message.add_classes();
+    to.set_name(from.name);
+    for (const Product<float>& layer : from.layers)
+      *to.add_layers() = EncodeProduct(layer);
+    if (from.percentiles.has_value())
+      to.mutable_score_quantiles()->Assign(
+          from.percentiles->quantiles().begin(),
+          from.percentiles->quantiles().end());
+  }
+  if (model.separator.has_value()) {
+    const SeparatorParameters& from = model.separator->parameters();
+    v1::Separator& to = *message.mutable_separator();
+    EncodeDoubles(from.feature_mean, to.mutable_feature_mean());
+    EncodeDoubles(from.feature_scale, to.mutable_feature_scale());
+    EncodeDoubles(from.weights, to.mutable_weights());
+    EncodeDoubles(from.biases, to.mutable_biases());
+  }
+  if (model.calibration.has_value()) {
+    v1::ProbabilityCalibration& to = *message.mutable_probability_calibration();
+    to.set_slope(model.calibration->slope());
+    EncodeDoubles(model.calibration->offsets(), to.mutable_offsets());
+  }
+  return message;
+}
+
+absl::StatusOr<Model> DecodeModel(const v1::Model& message) {
+  if (message.schema_version() != kSchemaVersion)
+    return Error(absl::StatusCode::kUnimplemented, "UNKNOWN_SCHEMA_VERSION",
+                 absl::StrCat("schema_version is ", message.schema_version(),
+                              "; this version reads ", kSchemaVersion),
+                 {{"schema_version", absl::StrCat(message.schema_version())}});
+  auto spec = DecodeDataSpec(message.data_spec(), SpecOrigin::kStoredModel);
+  if (!spec.ok()) return spec.status();
+  Model model;
+  model.data_spec = *std::move(spec);
+  for (int c = 0; c < message.classes_size(); ++c) {
+    auto decoded = DecodeClass(message.classes(c), model.data_spec,
+                               absl::StrCat("classes[", c, "]"));
+    if (!decoded.ok()) return decoded.status();
+    model.classes.push_back(*std::move(decoded));
+  }
+  if (message.has_separator()) {
+    auto separator = DecodeSeparator(message.separator(), model.num_classes());
+    if (!separator.ok()) return separator.status();
+    model.separator = *std::move(separator);
+  }
+  if (message.has_probability_calibration()) {
+    auto calibration = DecodeCalibration(message.probability_calibration(),
+                                         model.num_classes());
+    if (!calibration.ok()) return calibration.status();
+    model.calibration = *std::move(calibration);
+  }
+  absl::Status status = AsFieldError("", kInvalid, Validate(model));
+  if (!status.ok()) return status;
+  return model;
+}
+
+}  // namespace poe::server

@@ -1,0 +1,27 @@
+// A whole model to its stored form (see docs/model-format.md) and back.
+// Parameters travel as float32 bytes: a model decoded from its encoding gives
+// the same scores to the bit.
+#ifndef POE_SERVER_CODEC_MODEL_CODEC_H_
+#define POE_SERVER_CODEC_MODEL_CODEC_H_
+
+#include "absl/status/statusor.h"
+#include "poe/model.h"
+#include "poe/v1/model.pb.h"
+#include "server/codec/data_spec_codec.h"  // IWYU pragma: export
+
+namespace poe::server {
+
+// The schema this server writes and reads.
+inline constexpr int kSchemaVersion = 1;
+
+// All but the TrainingRecord, which is the caller's to fill.
+v1::Model EncodeModel(const Model& model);
+
+// Total over hostile input. InvalidArgument naming the field; Unimplemented,
+// reason UNKNOWN_SCHEMA_VERSION or NOT_BUILT_YET, for what only another version
+// of the server reads. What is returned has passed poe::Validate.
+absl::StatusOr<Model> DecodeModel(const v1::Model& model);
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_CODEC_MODEL_CODEC_H_

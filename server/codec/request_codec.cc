@@ -1,0 +1,236 @@
+#include "server/codec/request_codec.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/errors.h"
+
+namespace poe::server {
+namespace {
+
+// The number of a field where 0 stands for `fallback`.
+absl::StatusOr<int> DecodeCount(std::int32_t value, int fallback,
+                                std::int64_t limit, absl::string_view field) {
+  if (value == 0) value = fallback;
+  if (value < 1 || value > limit)
+    return FieldError(field, "OUT_OF_RANGE",
+                      absl::StrCat("is ", value, "; must be 1 to ", limit,
+                                   ", or 0 for ", fallback),
+                      {{"limit", absl::StrCat(limit)}});
+  return value;
+}
+
+// Models have one layer in this version.
+template <typename Request>
+absl::Status CheckLayer(const Request& request) {
+  if (!request.has_layer() || request.layer() == 0) return absl::OkStatus();
+  return FieldError(
+      "layer", "OUT_OF_RANGE",
+      absl::StrCat("is ", request.layer(), "; this model has one layer, 0"));
+}
+
+absl::Status CheckExpertScores(const Model& model, std::int64_t rows,
+                               const RequestLimits& limits) {
+  std::int64_t experts = 0;
+  for (const ClassModel& one : model.classes)
+    for (const Product<float>& layer : one.layers)
+      experts += layer.num_experts();
+  const std::int64_t most =
+      limits.expert_scores / std::max<std::int64_t>(experts, 1);
+  if (rows <= most) return absl::OkStatus();
+  return FieldError("per_expert", "TOO_MANY_ROWS",
+                    absl::StrCat("is set for ", rows, " rows of ", experts,
+                                 " experts; at most ", most,
+                                 " such rows are scored at a time"),
+                    {{"limit", absl::StrCat(most)}});
+}
+
+absl::Status CheckMissing(const v1::ScoreRequest& request,
+                          const DecodedRows& rows) {
+  if (!rows.has_missing()) return absl::OkStatus();
+  if (request.has_missing())
+    return NotBuiltYet("missing",
+                       "is given; this version scores complete rows only, "
+                       "Reconstruct fills in missing values");
+  return FieldError("observations.mask", "MISSING_VALUES",
+                    "marks missing values; scored rows must be complete");
+}
+
+// Whether the request starts from rows it brings, and whether they stay.
+absl::StatusOr<std::pair<bool, bool>> DecodeStart(
+    const v1::SampleRequest& request) {
+  const bool given = request.has_start_from();
+  switch (request.start()) {
+    case v1::SampleRequest::START_UNSPECIFIED:
+    case v1::SampleRequest::START_RANDOM:
+      if (given)
+        return FieldError("start_from", "CONFLICT",
+                          "is given; it is for START_DATA and START_GIVEN");
+      return std::pair(false, false);
+    case v1::SampleRequest::START_DATA:
+    case v1::SampleRequest::START_GIVEN:
+      if (!given)
+        return FieldError(
+            "start_from", "REQUIRED",
+            absl::StrCat("is missing; ",
+                         v1::SampleRequest::Start_Name(request.start()),
+                         " needs a row for each chain"));
+      return std::pair(true, request.start() == v1::SampleRequest::START_GIVEN);
+    default:
+      return FieldError("start", "INVALID_VALUE",
+                        absl::StrCat("is ", static_cast<int>(request.start()),
+                                     "; must be START_RANDOM, START_DATA or "
+                                     "START_GIVEN"));
+  }
+}
+
+absl::Status CheckSteps(const v1::SampleRequest& request, int steps) {
+  if (request.annealing_steps() < 0 || request.annealing_steps() > steps)
+    return FieldError("annealing_steps", "OUT_OF_RANGE",
+                      absl::StrCat("is ", request.annealing_steps(),
+                                   "; must be 0 to steps, which is ", steps));
+  if (request.thinning() < 0)
+    return FieldError(
+        "thinning", "OUT_OF_RANGE",
+        absl::StrCat("is ", request.thinning(), "; must be at least 0"));
+  if (request.length() != 0)
+    return FieldError("length", "NOT_ALLOWED",
+                      "is given; it is for models of sequences");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Index> FindClass(const Model& model, absl::string_view name,
+                                absl::string_view field) {
+  constexpr std::size_t kMost = 20;
+  std::vector<std::string> names;
+  for (Index c = 0; c < model.num_classes(); ++c) {
+    if (model.classes[c].name == name) return c;
+    if (names.size() < kMost) names.push_back(Quoted(model.classes[c].name));
+  }
+  std::string list = absl::StrJoin(names, ", ");
+  if (model.classes.size() > kMost)
+    absl::StrAppend(&list, " and ", model.classes.size() - kMost, " more");
+  return FieldError(field, "UNKNOWN_CLASS",
+                    absl::StrCat("is ", name.empty() ? "empty" : Quoted(name),
+                                 "; this model's classes are ", list));
+}
+
+absl::StatusOr<DecodedScore> DecodeScore(const v1::ScoreRequest& request,
+                                         const Model& model,
+                                         const RequestLimits& limits) {
+  absl::StatusOr<DecodedRows> rows =
+      DecodeObservations(request.observations(), model.data_spec, {limits.rows},
+                         /*weights_allowed=*/false);
+  if (!rows.ok()) return rows.status();
+  absl::Status status = CheckMissing(request, *rows);
+  if (status.ok() && request.per_expert())
+    status = CheckExpertScores(model, rows->rows, limits);
+  if (!status.ok()) return status;
+  return DecodedScore{*std::move(rows), {request.per_expert()}};
+}
+
+absl::StatusOr<DecodedReconstruct> DecodeReconstruct(
+    const v1::ReconstructRequest& request, const Model& model,
+    const RequestLimits& limits, std::uint64_t fresh_seed) {
+  constexpr int kSteps = 1, kStepsWithMask = 10;
+  absl::StatusOr<DecodedRows> rows =
+      DecodeObservations(request.observations(), model.data_spec, {limits.rows},
+                         /*weights_allowed=*/false);
+  if (!rows.ok()) return rows.status();
+  ReconstructOptions options;
+  if (!request.class_name().empty()) {
+    const absl::StatusOr<Index> found = FindClass(model, request.class_name());
+    if (!found.ok()) return found.status();
+    options.class_index = *found;
+  }
+  const absl::StatusOr<int> steps = DecodeCount(
+      request.steps(),
+      request.observations().mask().empty() ? kSteps : kStepsWithMask,
+      limits.steps, "steps");
+  if (!steps.ok()) return steps.status();
+  options.steps = *steps;
+  const absl::StatusOr<int> chains =
+      DecodeCount(request.chains(), 1, limits.chains, "chains");
+  if (!chains.ok()) return chains.status();
+  options.chains = *chains;
+  switch (request.output()) {
+    case v1::ReconstructRequest::OUTPUT_UNSPECIFIED:
+    case v1::ReconstructRequest::OUTPUT_MEAN:
+      options.output = Reconstruction::kMean;
+      break;
+    case v1::ReconstructRequest::OUTPUT_SAMPLE:
+      options.output = Reconstruction::kSample;
+      break;
+    default:
+      return FieldError("output", "INVALID_VALUE",
+                        absl::StrCat("is ", static_cast<int>(request.output()),
+                                     "; must be OUTPUT_MEAN or "
+                                     "OUTPUT_SAMPLE"));
+  }
+  if (options.output == Reconstruction::kSample && options.chains > 1)
+    return FieldError("chains", "CONFLICT",
+                      absl::StrCat("is ", options.chains,
+                                   "; draws are not averaged, leave it out or "
+                                   "ask for OUTPUT_MEAN"));
+  absl::Status status = CheckLayer(request);
+  if (!status.ok()) return status;
+  options.seed = request.has_seed() ? request.seed() : fresh_seed;
+  return DecodedReconstruct{*std::move(rows), options};
+}
+
+absl::StatusOr<DecodedSample> DecodeSample(const v1::SampleRequest& request,
+                                           const Model& model,
+                                           const RequestLimits& limits,
+                                           std::uint64_t fresh_seed) {
+  constexpr int kChains = 1, kSteps = 1000;
+  DecodedSample decoded;
+  SampleOptions& options = decoded.options;
+  if (model.num_classes() > 1 || !request.class_name().empty()) {
+    const absl::StatusOr<Index> found = FindClass(model, request.class_name());
+    if (!found.ok()) return found.status();
+    options.class_index = *found;
+  }
+  const absl::StatusOr<int> steps =
+      DecodeCount(request.steps(), kSteps, limits.steps, "steps");
+  if (!steps.ok()) return steps.status();
+  absl::Status status = CheckSteps(request, *steps);
+  if (status.ok()) status = CheckLayer(request);
+  if (!status.ok()) return status;
+  options.steps = *steps;
+  options.annealing_steps = request.annealing_steps();
+  options.thinning = request.thinning();
+  options.mean = request.mean();
+  options.seed = request.has_seed() ? request.seed() : fresh_seed;
+
+  const absl::StatusOr<std::pair<bool, bool>> start = DecodeStart(request);
+  if (!start.ok()) return start.status();
+  decoded.clamp = start->second;
+  if (start->first) {
+    absl::StatusOr<DecodedRows> rows =
+        DecodeObservations(request.start_from(), model.data_spec,
+                           {std::min(limits.rows, limits.chains)},
+                           /*weights_allowed=*/false, "start_from");
+    if (!rows.ok()) return rows.status();
+    decoded.start = *std::move(rows);
+  }
+  const absl::StatusOr<int> chains = DecodeCount(
+      request.chains(),
+      decoded.start ? static_cast<int>(decoded.start->rows) : kChains,
+      limits.chains, "chains");
+  if (!chains.ok()) return chains.status();
+  options.chains = *chains;
+  if (decoded.start && decoded.start->rows != options.chains)
+    return FieldError("start_from", "WRONG_SIZE",
+                      absl::StrCat("has ", decoded.start->rows,
+                                   " rows; must have one for each of ",
+                                   options.chains, " chains"));
+  return decoded;
+}
+
+}  // namespace poe::server

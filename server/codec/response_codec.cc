@@ -1,0 +1,88 @@
+#include "server/codec/response_codec.h"
+
+#include "server/codec/tensor_codec.h"
+
+namespace poe::server {
+namespace {
+
+template <typename Response>
+void AddClassNames(const Model& model, Response* response) {
+  for (const ClassModel& one : model.classes)
+    response->add_class_names(one.name);
+}
+
+}  // namespace
+
+void EncodeScores(const Model& model, const Scores& scores,
+                  v1::ScoreResponse* response) {
+  AddClassNames(model, response);
+  const Index classes = model.num_classes();
+  const std::int64_t shape[] = {scores.log_scores.rows(), classes,
+                                scores.log_scores.cols() / classes};
+  EncodeTensor(ConstRowMatrixRef<double>(scores.log_scores),
+               response->mutable_log_scores(), shape);
+  response->mutable_labels()->Assign(scores.labels.begin(),
+                                     scores.labels.end());
+  response->mutable_margins()->Assign(scores.margins.begin(),
+                                      scores.margins.end());
+  if (scores.probabilities.size() > 0)
+    EncodeTensor(ConstRowMatrixRef<double>(scores.probabilities),
+                 response->mutable_probabilities());
+  if (scores.percentiles.size() > 0)
+    EncodeTensor(ConstRowMatrixRef<double>(scores.percentiles),
+                 response->mutable_percentiles());
+  response->mutable_out_of_support()->Assign(scores.out_of_support.begin(),
+                                             scores.out_of_support.end());
+  for (const RowMatrix<double>& of_class : scores.expert_log_scores)
+    EncodeTensor(ConstRowMatrixRef<double>(of_class),
+                 response->add_expert_scores()->mutable_log_scores());
+}
+
+void EncodeReconstructions(const Model& model,
+                           const Reconstructions& reconstructions,
+                           const v1::Observations& asked, std::uint64_t seed,
+                           v1::ReconstructResponse* response) {
+  AddClassNames(model, response);
+  const auto& shape = asked.dense().shape();
+  EncodeTensor(ConstRowMatrixRef<float>(reconstructions.values),
+               response->mutable_observations()->mutable_dense(),
+               absl::MakeConstSpan(shape.data(), shape.size()));
+  response->mutable_classes()->Assign(reconstructions.classes.begin(),
+                                      reconstructions.classes.end());
+  response->set_seed(seed);
+}
+
+void EncodeSampledChains(const SampledChains& chains, std::uint64_t seed,
+                         v1::SampleResponse* response) {
+  EncodeTensor(ConstRowMatrixRef<float>(chains.values),
+               response->mutable_observations()->mutable_dense());
+  response->set_step(chains.step);
+  response->set_inverse_temperature(chains.inverse_temperature);
+  response->set_seed(seed);
+}
+
+void EncodeProgress(const TrainingProgress& progress,
+                    absl::Span<const std::string> class_names,
+                    v1::Progress* message) {
+  message->set_stage(progress.stage);
+  const auto index = static_cast<std::size_t>(progress.class_index);
+  if (index < class_names.size()) message->set_class_name(class_names[index]);
+  message->set_epoch(progress.epoch);
+  message->set_epochs(progress.epochs);
+  message->set_update(progress.update);
+  message->set_updates(progress.updates);
+  message->set_fraction(progress.fraction);
+  message->set_rows_per_second(progress.rows_per_second);
+  if (progress.reconstruction_error.has_value())
+    message->set_reconstruction_error(*progress.reconstruction_error);
+  if (progress.free_energy_gap.has_value())
+    message->set_free_energy_gap(*progress.free_energy_gap);
+  if (progress.gradient_norm.has_value())
+    message->set_gradient_norm(*progress.gradient_norm);
+  message->set_seconds(progress.seconds);
+  if (progress.fraction > 0)
+    message->set_seconds_left(progress.seconds * (1 - progress.fraction) /
+                              progress.fraction);
+}
+
+}  // namespace poe::server

@@ -1,0 +1,247 @@
+#include "server/codec/training_codec.h"
+
+#include <limits>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/codec/data_spec_codec.h"
+#include "server/codec/training_stages_codec.h"
+#include "server/errors.h"
+
+namespace poe::server {
+namespace {
+
+constexpr absl::string_view kOneClass = "data";
+
+absl::Status CheckBuilt(const v1::TrainStart& start) {
+  if (start.base_version() != 0)
+    return NotBuiltYet("base_version",
+                       "is given; this version trains all classes at once");
+  if (!start.data_file().empty())
+    return NotBuiltYet("data_file",
+                       "is given; this version takes training rows in chunks");
+  if (start.expected_rows() < 0)
+    return FieldError("expected_rows", "OUT_OF_RANGE",
+                      absl::StrCat("is ", start.expected_rows(),
+                                   "; must be at least 0, 0 for unknown"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> DecodeClassNames(
+    const v1::TrainStart& start, const TrainingLimits& limits) {
+  if (start.class_names().empty())
+    return std::vector<std::string>{std::string(kOneClass)};
+  if (start.class_names_size() > limits.classes)
+    return FieldError(
+        "class_names", "TOO_MANY_CLASSES",
+        absl::StrCat("has ", start.class_names_size(), " names; at most ",
+                     limits.classes, " are taken"));
+  std::set<absl::string_view> seen;
+  for (int i = 0; i < start.class_names_size(); ++i) {
+    const std::string& name = start.class_names(i);
+    const std::string field = absl::StrCat("class_names[", i, "]");
+    if (name.empty())
+      return FieldError(field, "REQUIRED", "is empty; every class has a name");
+    if (!seen.insert(name).second)
+      return FieldError(
+          field, "DUPLICATE",
+          absl::StrCat("is ", Quoted(name), " again; names must differ"));
+  }
+  return std::vector<std::string>(start.class_names().begin(),
+                                  start.class_names().end());
+}
+
+template <typename Message, typename Get, typename Has>
+std::optional<double> Optional(const Message& message, Has has, Get get) {
+  if (!(message.*has)()) return std::nullopt;
+  return (message.*get)();
+}
+
+BernoulliUnitsSettings DecodeUnits(const v1::BernoulliUnitsSettings& message) {
+  BernoulliUnitsSettings settings;
+  if (message.has_initial_weight_scale())
+    settings.initial_weight_scale = message.initial_weight_scale();
+  if (message.has_initial_bias())
+    settings.initial_bias = message.initial_bias();
+  return settings;
+}
+
+absl::StatusOr<UnigaussSettings> DecodeUnigauss(
+    const v1::UnigaussSettings& message, absl::string_view field) {
+  using Message = v1::UnigaussSettings;
+  UnigaussSettings settings;
+  settings.circular = message.circular();
+  settings.initial_standard_deviation =
+      Optional(message, &Message::has_initial_standard_deviation,
+               &Message::initial_standard_deviation);
+  settings.initial_log_volume_odds =
+      Optional(message, &Message::has_initial_log_volume_odds,
+               &Message::initial_log_volume_odds);
+  settings.least_standard_deviation =
+      Optional(message, &Message::has_least_standard_deviation,
+               &Message::least_standard_deviation);
+  settings.greatest_standard_deviation =
+      Optional(message, &Message::has_greatest_standard_deviation,
+               &Message::greatest_standard_deviation);
+  switch (message.centres()) {
+    case Message::CENTRES_UNSPECIFIED:
+    case Message::CENTRES_DATA:
+      settings.centres = UnigaussSettings::Centres::kData;
+      break;
+    case Message::CENTRES_UNIFORM:
+      settings.centres = UnigaussSettings::Centres::kUniform;
+      break;
+    case Message::CENTRES_MEAN:
+      settings.centres = UnigaussSettings::Centres::kMean;
+      break;
+    default:
+      return FieldError(
+          absl::StrCat(field, ".centres"), "INVALID_VALUE",
+          absl::StrCat("is ", static_cast<int>(message.centres()),
+                       "; must be CENTRES_DATA, CENTRES_UNIFORM or "
+                       "CENTRES_MEAN"));
+  }
+  return settings;
+}
+
+absl::StatusOr<GroupSettings> DecodeGroup(const v1::GroupSettings& message,
+                                          absl::string_view field) {
+  constexpr absl::string_view kAvailable =
+      "this version trains bernoulli_units and unigauss";
+  if (!message.coordinates().empty())
+    return NotBuiltYet(absl::StrCat(field, ".coordinates"),
+                       "is given; in this version experts see all coordinates");
+  GroupSettings settings;
+  settings.num_experts = message.num_experts();
+  if (message.has_power()) settings.power = message.power();
+  switch (message.kind_case()) {
+    case v1::GroupSettings::kBernoulliUnits:
+      settings.kind = DecodeUnits(message.bernoulli_units());
+      return settings;
+    case v1::GroupSettings::kUnigauss: {
+      absl::StatusOr<UnigaussSettings> unigauss =
+          DecodeUnigauss(message.unigauss(), absl::StrCat(field, ".unigauss"));
+      if (!unigauss.ok()) return unigauss.status();
+      settings.kind = *std::move(unigauss);
+      return settings;
+    }
+    case v1::GroupSettings::kGaussianMixture:
+      return NotBuiltYet(absl::StrCat(field, ".gaussian_mixture"),
+                         absl::StrCat("is given; ", kAvailable));
+    case v1::GroupSettings::kHiddenMarkov:
+      return NotBuiltYet(absl::StrCat(field, ".hidden_markov"),
+                         absl::StrCat("is given; ", kAvailable));
+    case v1::GroupSettings::kLinearDynamical:
+      return NotBuiltYet(absl::StrCat(field, ".linear_dynamical"),
+                         absl::StrCat("is given; ", kAvailable));
+    case v1::GroupSettings::kGaussianTree:
+      return NotBuiltYet(absl::StrCat(field, ".gaussian_tree"),
+                         absl::StrCat("is given; ", kAvailable));
+    default:
+      return FieldError(field, "REQUIRED",
+                        absl::StrCat("names no kind of expert; ", kAvailable));
+  }
+}
+
+absl::StatusOr<ProductSettings> DecodeProduct(
+    const v1::ProductSettings& message, absl::string_view field) {
+  ProductSettings settings;
+  settings.gaussian_factor = message.base().gaussian_factor();
+  settings.fixed_variance = message.base().fixed_variance();
+  for (int g = 0; g < message.groups_size(); ++g) {
+    absl::StatusOr<GroupSettings> group =
+        DecodeGroup(message.groups(g), absl::StrCat(field, ".groups[", g, "]"));
+    if (!group.ok()) return group.status();
+    settings.groups.push_back(*std::move(group));
+  }
+  return settings;
+}
+
+absl::StatusOr<std::vector<ProductSettings>> DecodeProducts(
+    const v1::TrainStart& start, std::size_t classes) {
+  const auto given = static_cast<std::size_t>(start.products_size());
+  if (given != 1 && given != classes)
+    return FieldError("products", "WRONG_SIZE",
+                      absl::StrCat("has ", given, " elements for ", classes,
+                                   " classes; give one for all or one for "
+                                   "each"));
+  std::vector<ProductSettings> products;
+  for (int p = 0; p < start.products_size(); ++p) {
+    absl::StatusOr<ProductSettings> product =
+        DecodeProduct(start.products(p), absl::StrCat("products[", p, "]"));
+    if (!product.ok()) return product.status();
+    products.push_back(*std::move(product));
+  }
+  return products;
+}
+
+// In double: the product of the largest numbers a request can hold is finite.
+double NumParameters(const TrainingSettings& settings) {
+  const auto dimension = static_cast<double>(settings.data_spec.dimension);
+  double total = 0;
+  for (const ProductSettings& product : settings.products) {
+    total += 2 * dimension;
+    for (const GroupSettings& group : product.groups) {
+      const bool units =
+          std::holds_alternative<BernoulliUnitsSettings>(group.kind);
+      total += static_cast<double>(group.num_experts) *
+               ((units ? 1 : 2) * dimension + 1);
+    }
+  }
+  if (settings.products.size() == 1)
+    total *= static_cast<double>(settings.class_names.size());
+  return total;
+}
+
+absl::Status CheckSize(const TrainingSettings& settings,
+                       const TrainingLimits& limits) {
+  const double parameters = NumParameters(settings);
+  if (parameters <= static_cast<double>(limits.parameters))
+    return absl::OkStatus();
+  return FieldError(
+      "products", "MODEL_TOO_LARGE",
+      absl::StrCat("ask for ", parameters, " parameters in all; at most ",
+                   limits.parameters, " are trained"),
+      {{"limit", absl::StrCat(limits.parameters)}});
+}
+
+}  // namespace
+
+absl::StatusOr<TrainingSettings> DecodeTrainStart(
+    const v1::TrainStart& start, std::uint64_t seed,
+    const TrainingLimits& limits) {
+  absl::Status status = CheckBuilt(start);
+  if (!status.ok()) return status;
+  if (start.data_spec().dimension() > limits.dimension)
+    return FieldError(
+        "data_spec.dimension", "OUT_OF_RANGE",
+        absl::StrCat("is ", start.data_spec().dimension(), "; at most ",
+                     limits.dimension, " coordinates are trained"));
+  absl::StatusOr<DataSpec> spec =
+      DecodeDataSpec(start.data_spec(), SpecOrigin::kTrainStart);
+  if (!spec.ok()) return spec.status();
+  absl::StatusOr<std::vector<std::string>> names =
+      DecodeClassNames(start, limits);
+  if (!names.ok()) return names.status();
+  absl::StatusOr<std::vector<ProductSettings>> products =
+      DecodeProducts(start, names->size());
+  if (!products.ok()) return products.status();
+
+  TrainingSettings settings;
+  settings.class_names = *std::move(names);
+  settings.data_spec = *std::move(spec);
+  settings.products = *std::move(products);
+  settings.held_out_share = start.held_out_share();
+  settings.seed = seed;
+  status = DecodeStages(start, settings);
+  if (status.ok()) status = CheckSize(settings, limits);
+  if (status.ok())
+    status = AsFieldError("", "INVALID_SETTINGS", Validate(settings));
+  if (!status.ok()) return status;
+  return settings;
+}
+
+}  // namespace poe::server

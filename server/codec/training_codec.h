@@ -1,0 +1,31 @@
+// What a client wants trained to the settings of the core's trainer.
+#ifndef POE_SERVER_CODEC_TRAINING_CODEC_H_
+#define POE_SERVER_CODEC_TRAINING_CODEC_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "poe/training.h"
+#include "poe/v1/training.pb.h"
+
+namespace poe::server {
+
+// The largest model that is trained.
+struct TrainingLimits {
+  std::int64_t classes = 10'000;
+  std::int64_t dimension = 1 << 24;
+  std::int64_t parameters = 1 << 28;  // of all classes together
+};
+
+// Defaults are those that training.proto documents. `seed` is the job's, the
+// request's own is not looked at, nor are model_name, request_id and detach.
+// InvalidArgument naming the field; Unimplemented, reason NOT_BUILT_YET, saying
+// what there is, for what this version does not train. What is returned has
+// passed poe::Validate.
+absl::StatusOr<TrainingSettings> DecodeTrainStart(
+    const v1::TrainStart& start, std::uint64_t seed,
+    const TrainingLimits& limits = {});
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_CODEC_TRAINING_CODEC_H_

@@ -1,0 +1,251 @@
+#include "server/codec/training_stages_codec.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/errors.h"
+
+namespace poe::server {
+namespace {
+
+constexpr double kMomentumRate = 0.05;
+constexpr double kAdamRate = 0.003;
+
+absl::Status UnknownValue(absl::string_view field, int value,
+                          absl::string_view wanted) {
+  return FieldError(field, "INVALID_VALUE",
+                    absl::StrCat("is ", value, "; must be ", wanted));
+}
+
+absl::StatusOr<OptimizerSettings> DecodeOptimizer(
+    const v1::OptimizerSettings& message, absl::string_view field) {
+  using Message = v1::OptimizerSettings;
+  OptimizerSettings settings;
+  switch (message.kind()) {
+    case Message::KIND_UNSPECIFIED:
+    case Message::KIND_MOMENTUM:
+      settings.kind = OptimizerSettings::Kind::kMomentum;
+      settings.rate = kMomentumRate;
+      break;
+    case Message::KIND_ADAM:
+      settings.kind = OptimizerSettings::Kind::kAdam;
+      settings.rate = kAdamRate;
+      break;
+    default:
+      return UnknownValue(absl::StrCat(field, ".kind"), message.kind(),
+                          "KIND_MOMENTUM or KIND_ADAM");
+  }
+  switch (message.schedule()) {
+    case Message::SCHEDULE_UNSPECIFIED:
+    case Message::SCHEDULE_CONSTANT:
+      settings.schedule = OptimizerSettings::Schedule::kConstant;
+      break;
+    case Message::SCHEDULE_LINEAR:
+      settings.schedule = OptimizerSettings::Schedule::kLinear;
+      break;
+    case Message::SCHEDULE_COSINE:
+      settings.schedule = OptimizerSettings::Schedule::kCosine;
+      break;
+    default:
+      return UnknownValue(
+          absl::StrCat(field, ".schedule"), message.schedule(),
+          "SCHEDULE_CONSTANT, SCHEDULE_LINEAR or SCHEDULE_COSINE");
+  }
+  if (message.rate() != 0) settings.rate = message.rate();
+  settings.final_rate_share = message.final_rate_share();
+  if (message.has_momentum()) settings.momentum = message.momentum();
+  settings.early_momentum = message.has_early_momentum()
+                                ? message.early_momentum()
+                                : settings.momentum;
+  settings.early_epochs = message.early_epochs();
+  if (message.has_second_decay())
+    settings.second_decay = message.second_decay();
+  settings.weight_decay = message.weight_decay();
+  settings.rate_multipliers = {message.rate_multipliers().begin(),
+                               message.rate_multipliers().end()};
+  settings.average_share = message.average_share();
+  return settings;
+}
+
+absl::StatusOr<ContrastiveDivergenceSettings> DecodeContrastiveDivergence(
+    const v1::ContrastiveDivergenceStage& message, Family family,
+    absl::string_view field) {
+  if (message.epochs() != 0 && message.updates() != 0)
+    return FieldError(
+        field, "CONFLICT",
+        absl::StrCat("has epochs ", message.epochs(), " and updates ",
+                     message.updates(), "; set one of them"));
+  ContrastiveDivergenceSettings settings;
+  if (message.epochs() != 0) settings.epochs = message.epochs();
+  if (message.updates() != 0) {
+    settings.epochs = 0;
+    settings.updates = message.updates();
+  }
+  if (message.batch_size() != 0) settings.batch_size = message.batch_size();
+  if (message.gibbs_steps() != 0) settings.gibbs_steps = message.gibbs_steps();
+  const bool sample = message.has_sample_data() ? message.sample_data()
+                                                : family != Family::kBernoulli;
+  settings.reconstruction =
+      sample ? Reconstruction::kSample : Reconstruction::kMean;
+  settings.grow_gibbs_steps_every = message.grow_gibbs_steps_every();
+  absl::StatusOr<OptimizerSettings> optimizer =
+      DecodeOptimizer(message.optimizer(), absl::StrCat(field, ".optimizer"));
+  if (!optimizer.ok()) return optimizer.status();
+  settings.optimizer = *std::move(optimizer);
+  return settings;
+}
+
+absl::StatusOr<SeparatorSettings> DecodeSeparator(
+    const v1::SeparatorStage& message, absl::string_view field) {
+  using Message = v1::SeparatorStage;
+  SeparatorSettings settings;
+  switch (message.rows()) {
+    case Message::ROWS_UNSPECIFIED:
+      settings.rows = SeparatorSettings::Rows::kHeldOutOrTraining;
+      break;
+    case Message::ROWS_TRAINING:
+      settings.rows = SeparatorSettings::Rows::kTraining;
+      break;
+    case Message::ROWS_HELD_OUT:
+      settings.rows = SeparatorSettings::Rows::kHeldOut;
+      break;
+    case Message::ROWS_ALL:
+      settings.rows = SeparatorSettings::Rows::kAll;
+      break;
+    default:
+      return UnknownValue(absl::StrCat(field, ".rows"), message.rows(),
+                          "ROWS_TRAINING, ROWS_HELD_OUT or ROWS_ALL");
+  }
+  switch (message.method()) {
+    case Message::METHOD_UNSPECIFIED:
+    case Message::METHOD_MAXIMUM_MARGIN:
+      settings.options.method = SeparatorOptions::Method::kMaximumMargin;
+      break;
+    case Message::METHOD_LOGISTIC:
+      settings.options.method = SeparatorOptions::Method::kLogistic;
+      break;
+    default:
+      return UnknownValue(absl::StrCat(field, ".method"), message.method(),
+                          "METHOD_MAXIMUM_MARGIN or METHOD_LOGISTIC");
+  }
+  if (message.has_cost()) settings.options.cost = message.cost();
+  return settings;
+}
+
+// Stages in the order of the request; each kind at most once.
+class StageReader {
+ public:
+  explicit StageReader(TrainingSettings& settings) : settings_(settings) {
+    settings_.separator.reset();
+    settings_.calibrate = false;
+  }
+
+  absl::Status Read(const v1::TrainStage& stage, absl::string_view field) {
+    constexpr absl::string_view kAvailable =
+        "this version has contrastive_divergence, separator and calibration";
+    switch (stage.kind_case()) {
+      case v1::TrainStage::kContrastiveDivergence:
+        return ReadContrastiveDivergence(
+            stage.contrastive_divergence(),
+            absl::StrCat(field, ".contrastive_divergence"));
+      case v1::TrainStage::kSeparator:
+        return ReadSeparator(stage.separator(),
+                             absl::StrCat(field, ".separator"));
+      case v1::TrainStage::kCalibration:
+        if (settings_.calibrate)
+          return FieldError(absl::StrCat(field, ".calibration"), "DUPLICATE",
+                            "is the second calibration; give one");
+        settings_.calibrate = true;
+        return absl::OkStatus();
+      case v1::TrainStage::kInitialize:
+        return NotBuiltYet(absl::StrCat(field, ".initialize"),
+                           absl::StrCat("is given; ", kAvailable));
+      case v1::TrainStage::kNextLayer:
+        return NotBuiltYet(absl::StrCat(field, ".next_layer"),
+                           absl::StrCat("is given; ", kAvailable));
+      default:
+        return FieldError(field, "REQUIRED",
+                          absl::StrCat("names no stage; ", kAvailable));
+    }
+  }
+
+  absl::Status Finish() const {
+    if (trained_) return absl::OkStatus();
+    return FieldError("stages", "REQUIRED",
+                      "has no contrastive_divergence; without it nothing is "
+                      "trained");
+  }
+
+ private:
+  absl::Status ReadContrastiveDivergence(
+      const v1::ContrastiveDivergenceStage& stage, absl::string_view field) {
+    if (trained_)
+      return NotBuiltYet(field,
+                         "is the second of its kind; this version trains in "
+                         "one stage of contrastive divergence");
+    if (settings_.separator.has_value() || settings_.calibrate)
+      return FieldError(field, "INVALID_ORDER",
+                        "comes after separator or calibration; those are the "
+                        "last stages");
+    auto decoded =
+        DecodeContrastiveDivergence(stage, settings_.data_spec.family, field);
+    if (!decoded.ok()) return decoded.status();
+    trained_ = true;
+    settings_.contrastive_divergence = *std::move(decoded);
+    absl::Status status =
+        AsFieldError(field, "INVALID_SETTINGS",
+                     Validate(settings_.contrastive_divergence.optimizer));
+    if (!status.ok()) return status;
+    const absl::string_view stage_field = field.substr(0, field.find('.'));
+    return AsFieldError(stage_field, "INVALID_SETTINGS",
+                        Validate(settings_.contrastive_divergence));
+  }
+
+  absl::Status ReadSeparator(const v1::SeparatorStage& stage,
+                             absl::string_view field) {
+    if (settings_.separator.has_value())
+      return FieldError(field, "DUPLICATE",
+                        "is the second separator; give one");
+    if (settings_.calibrate)
+      return FieldError(field, "INVALID_ORDER",
+                        "comes after calibration, which rests on it");
+    if (settings_.class_names.size() < 2)
+      return FieldError(field, "NOT_ALLOWED",
+                        "is given; a separator needs two or more classes");
+    auto decoded = DecodeSeparator(stage, field);
+    if (!decoded.ok()) return decoded.status();
+    settings_.separator = *std::move(decoded);
+    return absl::OkStatus();
+  }
+
+  TrainingSettings& settings_;
+  bool trained_ = false;
+};
+
+}  // namespace
+
+absl::Status DecodeStages(const v1::TrainStart& start,
+                          TrainingSettings& settings) {
+  if (start.stages().empty()) {
+    absl::StatusOr<ContrastiveDivergenceSettings> defaults =
+        DecodeContrastiveDivergence({}, settings.data_spec.family, "stages");
+    if (!defaults.ok()) return defaults.status();
+    settings.contrastive_divergence = *std::move(defaults);
+    settings.separator.reset();
+    if (settings.class_names.size() > 1) settings.separator.emplace();
+    settings.calibrate = true;
+    return absl::OkStatus();
+  }
+  StageReader reader(settings);
+  for (int i = 0; i < start.stages_size(); ++i) {
+    absl::Status status =
+        reader.Read(start.stages(i), absl::StrCat("stages[", i, "]"));
+    if (!status.ok()) return status;
+  }
+  return reader.Finish();
+}
+
+}  // namespace poe::server

@@ -1,0 +1,199 @@
+#include "server/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/errors.h"
+
+namespace poe::server {
+namespace {
+
+absl::StatusCode CodeOf(int error_number) {
+  switch (error_number) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::StatusCode::kPermissionDenied;
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return absl::StatusCode::kResourceExhausted;
+    case EEXIST:
+    case ENOTEMPTY:
+      return absl::StatusCode::kAlreadyExists;
+    case ENOENT:
+      return absl::StatusCode::kNotFound;
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EXDEV:
+      return absl::StatusCode::kFailedPrecondition;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+absl::Status Sync(const FileDescriptor& file, const std::string& path) {
+  if (fsync(file.get()) != 0) return FileError("sync", path, errno);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+FileDescriptor::~FileDescriptor() {
+  if (is_open()) close(fd_);
+}
+
+FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)) {}
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+absl::Status FileError(absl::string_view action, const std::string& path,
+                       int error_number) {
+  return Error(CodeOf(error_number), "FILE_ERROR",
+               absl::StrCat("cannot ", action, " ", path, ": ",
+                            std::generic_category().message(error_number)));
+}
+
+absl::Status MakeFolder(const std::string& path) {
+  if (mkdir(path.c_str(), 0777) == 0) return absl::OkStatus();
+  const int error = errno;
+  struct stat found;
+  if (error == EEXIST && stat(path.c_str(), &found) == 0) {
+    if (S_ISDIR(found.st_mode)) return absl::OkStatus();
+    return FileError("make folder", path, ENOTDIR);
+  }
+  return FileError("make folder", path, error);
+}
+
+bool IsFolder(const std::string& path) {
+  struct stat found;
+  return lstat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::directory_iterator entry(path, error);
+  std::vector<std::string> names;
+  for (; !error && entry != std::filesystem::directory_iterator();
+       entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  if (error) return FileError("list folder", path, error.value());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void RemoveTree(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
+absl::StatusOr<FileDescriptor> CreateFile(const std::string& path) {
+  FileDescriptor file(
+      open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!file.is_open()) return FileError("create", path, errno);
+  return file;
+}
+
+absl::Status WriteAll(const FileDescriptor& file, const void* bytes,
+                      std::size_t size, const std::string& path) {
+  const char* next = static_cast<const char*>(bytes);
+  while (size > 0) {
+    const ssize_t written = write(file.get(), next, size);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return FileError("write", path, errno);
+    }
+    next += written;
+    size -= static_cast<std::size_t>(written);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteDurably(const std::string& path, absl::string_view contents) {
+  absl::StatusOr<FileDescriptor> file = CreateFile(path);
+  if (!file.ok()) return file.status();
+  absl::Status written =
+      WriteAll(*file, contents.data(), contents.size(), path);
+  if (!written.ok()) return written;
+  return Sync(*file, path);
+}
+
+absl::Status SyncFolder(const std::string& path) {
+  const FileDescriptor folder(
+      open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.is_open()) return FileError("open folder", path, errno);
+  return Sync(folder, path);
+}
+
+absl::Status RenameToNew(const std::string& from, const std::string& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(),
+                RENAME_NOREPLACE) == 0) {
+    return absl::OkStatus();
+  }
+  if (errno != EINVAL && errno != ENOSYS) {
+    return FileError("make", to, errno);
+  }
+  // A file system without the flag. Nobody else writes here: looking first is
+  // enough.
+  struct stat found;
+  if (lstat(to.c_str(), &found) == 0) return FileError("make", to, EEXIST);
+  if (rename(from.c_str(), to.c_str()) != 0) {
+    return FileError("make", to, errno);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path,
+                                     std::int64_t most_bytes) {
+  // O_NONBLOCK: opening a pipe must not wait for its other end.
+  const FileDescriptor file(
+      open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.is_open()) return FileError("read", path, errno);
+  struct stat found;
+  if (fstat(file.get(), &found) != 0) return FileError("read", path, errno);
+  if (!S_ISREG(found.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is not a regular file"));
+  }
+  if (found.st_size > most_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " has ", found.st_size,
+                                                   " bytes; at most ",
+                                                   most_bytes, " are allowed"));
+  }
+  std::string contents(static_cast<std::size_t>(found.st_size), '\0');
+  std::size_t done = 0;
+  while (done < contents.size()) {
+    const ssize_t count =
+        read(file.get(), contents.data() + done, contents.size() - done);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return FileError("read", path, errno);
+    }
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  contents.resize(done);
+  return contents;
+}
+
+}  // namespace poe::server

@@ -1,0 +1,77 @@
+// Files and folders by plain system calls: what the standard library does not
+// offer is that something stays after a crash, and that nothing is overwritten
+// or followed out of a folder.
+#ifndef POE_SERVER_FILES_H_
+#define POE_SERVER_FILES_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace poe::server {
+
+// An open file, closed with the object.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor();
+  FileDescriptor(FileDescriptor&& other) noexcept;
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+
+  int get() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// "cannot <action> <path>: <text of the error>". PermissionDenied for missing
+// rights and read-only disks, ResourceExhausted for a full disk or too many
+// files, AlreadyExists, NotFound, FailedPrecondition where something else
+// stands in the way, otherwise Internal.
+absl::Status FileError(absl::string_view action, const std::string& path,
+                       int error_number);
+
+// OK if there is a folder afterwards. Makes one level only.
+absl::Status MakeFolder(const std::string& path);
+
+// Whether there is a real folder; a symbolic link to one is none.
+bool IsFolder(const std::string& path);
+
+// Names in the folder, sorted, without "." and "..".
+absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);
+
+// Removes a file or a folder with all below it, as far as it can be removed.
+void RemoveTree(const std::string& path);
+
+// Opens a new file for writing; AlreadyExists if there is something.
+absl::StatusOr<FileDescriptor> CreateFile(const std::string& path);
+
+// Writes all bytes at the end of what was written before. `path` is for the
+// error.
+absl::Status WriteAll(const FileDescriptor& file, const void* bytes,
+                      std::size_t size, const std::string& path);
+
+// A new file that stays after a crash once its folder is synced.
+absl::Status WriteDurably(const std::string& path, absl::string_view contents);
+
+// Makes the names in a folder stay after a crash.
+absl::Status SyncFolder(const std::string& path);
+
+// Gives `from` the name `to` in one step; AlreadyExists, and nothing changed,
+// if there is something of that name.
+absl::Status RenameToNew(const std::string& from, const std::string& to);
+
+// The contents of a regular file, links not followed. InvalidArgument if it is
+// something else or has more than `most_bytes`.
+absl::StatusOr<std::string> ReadFile(const std::string& path,
+                                     std::int64_t most_bytes);
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_FILES_H_

@@ -1,0 +1,32 @@
+// HOST:PORT, checked before a server listens there.
+#ifndef POE_SERVER_LISTEN_ADDRESS_H_
+#define POE_SERVER_LISTEN_ADDRESS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace poe::server {
+
+struct ListenAddress {
+  std::string host;  // without the brackets of an IPv6 address
+  std::uint16_t port = 0;
+};
+
+// InvalidArgument unless `text` is HOST:PORT, with an IPv6 HOST in brackets.
+absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view text);
+
+// HOST:PORT again.
+std::string ToString(const ListenAddress& address);
+
+// InvalidArgument if the host has no address, Unavailable with the system's
+// reason if any of its addresses cannot be listened on. An address of a family
+// that this machine does not have is passed over if the host has another.
+absl::Status CheckAvailable(const ListenAddress& address);
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_LISTEN_ADDRESS_H_

@@ -1,0 +1,182 @@
+// poe-server: trains products of experts and answers questions with them.
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/reflection.h"
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/server.h"
+#include "spdlog/sinks/stdout_color_sinks.h"
+#include "spdlog/spdlog.h"
+
+ABSL_FLAG(std::string, repository, "",
+          "Folder that holds the models. Made if absent. Required.");
+ABSL_FLAG(std::string, listen, poe::server::ServerOptions().listen,
+          "Address to answer on, as HOST:PORT. 0.0.0.0 or [::] as HOST answers "
+          "on all addresses; 0 as PORT takes a free port.");
+ABSL_FLAG(int, threads, poe::server::ServerOptions().threads,
+          "Threads that answer requests. 0: one for each processor.");
+ABSL_FLAG(int, training_threads, poe::server::ServerOptions().training_threads,
+          "Threads that train. 0: one for each processor.");
+ABSL_FLAG(std::int64_t, max_rows, poe::server::RequestLimits().rows,
+          "Most rows in one message.");
+ABSL_FLAG(std::int64_t, max_steps, poe::server::RequestLimits().steps,
+          "Most Gibbs steps in one request.");
+ABSL_FLAG(std::int64_t, max_message_bytes,
+          poe::server::ServerOptions().max_message_bytes,
+          "Most bytes in one message.");
+ABSL_FLAG(double, drain_seconds, 30,
+          "How long calls may go on after the first SIGTERM or SIGINT. A "
+          "second signal cancels them at once.");
+ABSL_FLAG(std::string, log_level, "info",
+          "What is logged to standard error: debug (every request), info, "
+          "warning, error or off.");
+
+namespace {
+
+constexpr absl::string_view kSynopsis =
+    R"(poe-server: trains products of experts and answers questions with them.
+
+Usage: poe-server --repository DIR [--listen HOST:PORT] [option]...
+
+Answers gRPC: scores, labels, reconstructions and samples (poe.v1), training
+and its jobs, the models in DIR, health (grpc.health.v1) and reflection. Prints
+"listening on HOST:PORT" to standard output once it does. SIGTERM or SIGINT
+ends it well: no new calls, running ones are finished, exit status 0.
+
+Options:
+)";
+
+constexpr int kUsageError = 2;
+
+// The flags of this file, for people.
+void PrintHelp() {
+  std::map<absl::string_view, const absl::CommandLineFlag*> flags;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (absl::EndsWith(flag->Filename(), "server/main.cc")) {
+      flags.emplace(name, flag);
+    }
+  }
+  std::cout << kSynopsis;
+  for (const auto& [name, flag] : flags) {
+    std::cout << "  --" << name;
+    if (!flag->DefaultValue().empty()) {
+      std::cout << " (default " << flag->DefaultValue() << ")";
+    }
+    std::string line = "\n     ";
+    for (absl::string_view word : absl::StrSplit(flag->Help(), ' ')) {
+      if (line.size() + 1 + word.size() > 79) {
+        std::cout << line;
+        line = "\n     ";
+      }
+      absl::StrAppend(&line, " ", word);
+    }
+    std::cout << line << "\n";
+  }
+}
+
+int Fail(absl::string_view message, int exit_code) {
+  std::cerr << "poe-server: " << message << "\n";
+  return exit_code;
+}
+
+// Blocks the signals that end the server in this and all later threads.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+// Waits for a signal, drains, and returns when that is done or a second signal
+// has cut it short.
+void ServeUntilSignal(const sigset_t& signals, poe::server::Server& server) {
+  int signal = 0;
+  do {
+    sigwait(&signals, &signal);
+  } while (signal == SIGUSR1);
+  const double grace = absl::GetFlag(FLAGS_drain_seconds);
+  spdlog::info("{}: finishing calls for at most {} s",
+               signal == SIGTERM ? "SIGTERM" : "SIGINT", grace);
+  // The drained server wakes this thread by the signal nobody else sends.
+  const pthread_t waiter = pthread_self();
+  std::thread drainer([&server, grace, waiter] {
+    server.Drain(absl::Seconds(grace));
+    pthread_kill(waiter, SIGUSR1);
+  });
+  while (sigwait(&signals, &signal) == 0 && signal != SIGUSR1) {
+    spdlog::info("second signal: cancelling calls");
+    server.CancelCalls();
+  }
+  drainer.join();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view argument = argv[i];
+    if (argument == "--help" || argument == "-help" || argument == "-h") {
+      PrintHelp();
+      return 0;
+    }
+  }
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    return Fail(absl::StrCat("unexpected argument \"", rest[1],
+                             "\"; see poe-server --help"),
+                kUsageError);
+  }
+  if (absl::GetFlag(FLAGS_repository).empty()) {
+    return Fail("--repository DIR is required; see poe-server --help",
+                kUsageError);
+  }
+  const std::string level_name = absl::GetFlag(FLAGS_log_level);
+  const auto level = spdlog::level::from_str(level_name);
+  if (level == spdlog::level::off && level_name != "off") {
+    return Fail(absl::StrCat("--log_level ", level_name,
+                             ": must be debug, info, warning, error or off"),
+                kUsageError);
+  }
+  if (!(absl::GetFlag(FLAGS_drain_seconds) >= 0)) {
+    return Fail("--drain_seconds must not be negative", kUsageError);
+  }
+  spdlog::set_default_logger(spdlog::stderr_color_mt("poe-server"));
+  spdlog::set_level(level);
+
+  const sigset_t signals = BlockSignals();
+  poe::server::ServerOptions options;
+  options.repository = absl::GetFlag(FLAGS_repository);
+  options.listen = absl::GetFlag(FLAGS_listen);
+  options.threads = absl::GetFlag(FLAGS_threads);
+  options.training_threads = absl::GetFlag(FLAGS_training_threads);
+  options.limits.rows = absl::GetFlag(FLAGS_max_rows);
+  options.limits.steps = absl::GetFlag(FLAGS_max_steps);
+  options.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
+  auto server = poe::server::Server::Start(options);
+  if (!server.ok()) return Fail(server.status().message(), EXIT_FAILURE);
+
+  const std::string host = options.listen.substr(0, options.listen.rfind(':'));
+  std::cout << "listening on " << host << ":" << (*server)->port() << std::endl;
+  ServeUntilSignal(signals, **server);
+  spdlog::info("all calls have ended");
+  return EXIT_SUCCESS;
+}

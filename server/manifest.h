@@ -1,0 +1,57 @@
+// The MANIFEST of a stored version: which files belong to it, their sizes and
+// their SHA-256. Text:
+//
+//   poe-manifest 1
+//   model.pb 1234567 <64 hexadecimal digits>
+//   manifest <64 hexadecimal digits>
+//
+// The first line is the format and its version. Then one line for each file,
+// sorted by name: name, size in bytes, digest of the contents. The last line
+// holds the digest of all bytes before it. Fields are separated by one space,
+// lines end with a line feed, digits are lower case.
+#ifndef POE_SERVER_MANIFEST_H_
+#define POE_SERVER_MANIFEST_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace poe::server {
+
+struct ManifestEntry {
+  std::string file;  // a plain name of [A-Za-z0-9_.-], not beginning with "."
+  std::int64_t size = 0;  // bytes
+  std::string sha256;     // 64 lower case hexadecimal digits
+};
+
+struct Manifest {
+  std::vector<ManifestEntry> files;
+
+  // Null if there is no such file.
+  const ManifestEntry* Find(absl::string_view file) const;
+  // Bytes of all files, the manifest itself not counted.
+  std::int64_t TotalSize() const;
+};
+
+// 64 lower case hexadecimal digits.
+std::string Sha256(absl::string_view bytes);
+
+ManifestEntry DescribeFile(absl::string_view file, absl::string_view contents);
+
+std::string FormatManifest(const Manifest& manifest);
+
+// DataLoss, saying what does not fit, for anything FormatManifest has not
+// written.
+absl::StatusOr<Manifest> ParseManifest(absl::string_view text);
+
+// DataLoss unless size and digest fit.
+absl::Status CheckContents(const ManifestEntry& entry,
+                           absl::string_view contents);
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_MANIFEST_H_

@@ -1,0 +1,330 @@
+#include "server/model_repository.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/codec/data_spec_codec.h"
+#include "server/codec/model_codec.h"
+#include "server/errors.h"
+#include "server/timestamp.h"
+#include "spdlog/spdlog.h"
+
+namespace poe::server {
+namespace {
+
+constexpr std::size_t kMostListed = 20;
+
+// "a, b, c", the first 20.
+template <typename Map>
+std::string ListKeys(const Map& map) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : map) {
+    if (keys.size() == kMostListed) {
+      keys.push_back("...");
+      break;
+    }
+    keys.push_back(absl::StrCat(key));
+  }
+  return keys.empty() ? "none" : absl::StrJoin(keys, ", ");
+}
+
+void SetState(v1::VersionInfo::State state, absl::string_view reason,
+              v1::VersionInfo& info) {
+  info.set_state(state);
+  info.set_reason(std::string(reason));
+}
+
+void SetStored(const VersionStore::Summary& summary, v1::VersionInfo& info) {
+  info.set_bytes(summary.bytes);
+  *info.mutable_created() = ToTimestamp(summary.created);
+}
+
+void SetLoaded(const Model& model, v1::VersionInfo& info) {
+  SetState(v1::VersionInfo::STATE_AVAILABLE, "", info);
+  *info.mutable_data_spec() = EncodeDataSpec(model.data_spec);
+  info.clear_class_names();
+  for (const ClassModel& c : model.classes) info.add_class_names(c.name);
+  info.set_num_experts(model.num_experts());
+  info.set_num_parameters(model.num_parameters());
+}
+
+absl::Status NotServing(const std::string& name, const v1::VersionInfo& info) {
+  std::string why = "is stored, not loaded; LoadModel makes it answer";
+  if (info.state() == v1::VersionInfo::STATE_LOADING) {
+    why = "is being loaded; try again";
+  } else if (info.state() == v1::VersionInfo::STATE_FAILED) {
+    why = absl::StrCat("cannot be loaded: ", info.reason());
+  }
+  return Error(absl::StatusCode::kFailedPrecondition, "VERSION_NOT_LOADED",
+               absl::StrCat("version ", info.version(), " of model ",
+                            Quoted(name), " ", why),
+               {{"model", name}, {"version", absl::StrCat(info.version())}});
+}
+
+absl::Status NoVersion(absl::string_view name, std::int64_t version,
+                       const std::string& there_are) {
+  return Error(
+      absl::StatusCode::kNotFound, "VERSION_NOT_FOUND",
+      absl::StrCat("model ", Quoted(name), " has no version ", version,
+                   "; its versions: ", there_are),
+      {{"model", std::string(name)}, {"version", absl::StrCat(version)}});
+}
+
+absl::Status NoLabel(absl::string_view name, absl::string_view label,
+                     const Labels& labels) {
+  return Error(absl::StatusCode::kNotFound, "LABEL_NOT_FOUND",
+               absl::StrCat("model ", Quoted(name), " has no label ",
+                            Quoted(label), "; its labels: ", ListKeys(labels)),
+               {{"model", std::string(name)}, {"label", std::string(label)}});
+}
+
+}  // namespace
+
+ModelRepository::ModelRepository(VersionStore store)
+    : store_(std::move(store)) {}
+
+absl::StatusOr<std::unique_ptr<ModelRepository>> ModelRepository::Open(
+    const std::string& folder) {
+  absl::StatusOr<VersionStore> store = VersionStore::Open(folder);
+  if (!store.ok()) return store.status();
+  std::unique_ptr<ModelRepository> repository(
+      new ModelRepository(*std::move(store)));
+  absl::StatusOr<std::vector<std::string>> names =
+      repository->store_.ListModels();
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) repository->LoadStored(name);
+  return repository;
+}
+
+ModelRepository::Entry ModelRepository::Scan(const std::string& name) const {
+  Entry entry;
+  const absl::StatusOr<std::vector<std::int64_t>> numbers =
+      store_.ListVersions(name);
+  if (!numbers.ok()) {
+    spdlog::warn("model {}: {}", name, numbers.status().ToString());
+    return entry;
+  }
+  for (const std::int64_t number : *numbers) {
+    Version version;
+    version.info.set_version(number);
+    const auto summary = store_.Inspect(name, number);
+    if (summary.ok()) {
+      SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
+      SetStored(*summary, version.info);
+    } else {
+      SetState(v1::VersionInfo::STATE_FAILED, summary.status().message(),
+               version.info);
+    }
+    entry.versions.emplace(number, std::move(version));
+  }
+  absl::StatusOr<Labels> labels = store_.ReadLabels(name);
+  if (labels.ok()) {
+    entry.labels = *std::move(labels);
+  } else {
+    spdlog::error("model {} has lost its labels: {}", name,
+                  labels.status().ToString());
+  }
+  return entry;
+}
+
+absl::Status ModelRepository::LoadFromDisk(const std::string& name,
+                                           Version& version) const {
+  const std::int64_t number = version.info.version();
+  const auto load = [&]() -> absl::Status {
+    const auto summary = store_.Inspect(name, number);
+    if (!summary.ok()) return summary.status();
+    absl::StatusOr<v1::Model> stored = store_.Read(name, number);
+    if (!stored.ok()) return stored.status();
+    absl::StatusOr<Model> model = DecodeModel(*stored);
+    if (!model.ok()) return model.status();
+    version = Loaded(number, *summary,
+                     std::make_shared<const Model>(*std::move(model)));
+    return absl::OkStatus();
+  };
+  const absl::Status status = load();
+  if (status.ok()) {
+    spdlog::info("model {} version {} is loaded", name, number);
+    return status;
+  }
+  SetState(v1::VersionInfo::STATE_FAILED, status.message(), version.info);
+  spdlog::error("model {} version {} cannot be loaded: {}", name, number,
+                status.ToString());
+  // Whatever a stored file is at fault for, it is not the caller's request.
+  const absl::StatusCode code =
+      status.code() == absl::StatusCode::kInvalidArgument
+          ? absl::StatusCode::kDataLoss
+          : status.code();
+  return Error(code, "VERSION_NOT_LOADABLE",
+               absl::StrCat("version ", number, " of model ", Quoted(name),
+                            " cannot be loaded: ", status.message()));
+}
+
+void ModelRepository::LoadStored(const std::string& name) {
+  Entry entry = Scan(name);
+  if (entry.versions.empty()) return;
+  for (auto& [number, version] : entry.versions) {
+    if (LoadFromDisk(name, version).ok()) break;
+  }
+  for (const auto& [label, number] : entry.labels) {
+    const auto found = entry.versions.find(number);
+    if (found != entry.versions.end() && found->second.model == nullptr) {
+      LoadFromDisk(name, found->second).IgnoreError();
+    }
+  }
+  absl::MutexLock lock(&mutex_);
+  models_.emplace(name, std::move(entry));
+}
+
+ModelRepository::Version ModelRepository::Loaded(
+    std::int64_t number, const VersionStore::Summary& summary,
+    std::shared_ptr<const Model> model) {
+  Version version;
+  version.info.set_version(number);
+  SetStored(summary, version.info);
+  SetLoaded(*model, version.info);
+  version.model = std::move(model);
+  return version;
+}
+
+absl::StatusOr<const ModelRepository::Entry*> ModelRepository::FindEntry(
+    absl::string_view name) const {
+  if (name.empty()) {
+    return FieldError("model.name", "MISSING_FIELD",
+                      "is missing; every request names a model");
+  }
+  const auto found = models_.find(name);
+  if (found != models_.end()) return &found->second;
+  return Error(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND",
+               absl::StrCat("there is no model ", Quoted(name),
+                            "; models: ", ListKeys(models_)),
+               {{"model", std::string(name)}});
+}
+
+absl::StatusOr<const ModelRepository::Version*> ModelRepository::FindVersion(
+    const v1::ModelSelector& selector, bool must_serve) const {
+  const absl::StatusOr<const Entry*> entry = FindEntry(selector.name());
+  if (!entry.ok()) return entry.status();
+  const auto& versions = (*entry)->versions;
+  const Version* found = nullptr;
+  if (selector.choice_case() == v1::ModelSelector::CHOICE_NOT_SET) {
+    found = &versions.begin()->second;
+    for (const auto& [number, version] : versions) {
+      if (version.model == nullptr) continue;
+      found = &version;
+      break;
+    }
+  } else {
+    std::int64_t number = selector.version();
+    if (selector.has_label()) {
+      const auto label = (*entry)->labels.find(selector.label());
+      if (label == (*entry)->labels.end()) {
+        return NoLabel(selector.name(), selector.label(), (*entry)->labels);
+      }
+      number = label->second;
+    } else if (number < 1) {
+      return FieldError("model.version", "OUT_OF_RANGE",
+                        absl::StrCat("is ", number, "; must be at least 1"));
+    }
+    const auto version = versions.find(number);
+    if (version == versions.end()) {
+      return NoVersion(selector.name(), number, ListKeys(versions));
+    }
+    found = &version->second;
+  }
+  if (must_serve && found->model == nullptr) {
+    return NotServing(selector.name(), found->info);
+  }
+  return found;
+}
+
+absl::StatusOr<ModelRepository::Version*> ModelRepository::FindForChange(
+    absl::string_view name, std::int64_t version) {
+  if (absl::StatusOr<const Entry*> entry = FindEntry(name); !entry.ok()) {
+    return entry.status();
+  }
+  auto& versions = models_.find(name)->second.versions;
+  if (version < 0) {
+    return FieldError("version", "OUT_OF_RANGE",
+                      absl::StrCat("is ", version,
+                                   "; must be at least 1, or 0 for a default"));
+  }
+  const auto found = version == 0 ? versions.begin() : versions.find(version);
+  if (found == versions.end()) {
+    return NoVersion(name, version, ListKeys(versions));
+  }
+  return &found->second;
+}
+
+v1::ModelInfo ModelRepository::InfoOfModel(absl::string_view name) const {
+  const Entry& entry = models_.find(name)->second;
+  v1::ModelInfo info;
+  info.set_name(std::string(name));
+  for (const auto& [number, version] : entry.versions) {
+    *info.add_versions() = version.info;
+  }
+  for (const auto& [label, version] : entry.labels) {
+    (*info.mutable_labels())[label] = version;
+  }
+  return info;
+}
+
+absl::StatusOr<ServedModel> ModelRepository::Find(
+    const v1::ModelSelector& selector) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const absl::StatusOr<const Version*> found = FindVersion(selector, true);
+  if (!found.ok()) return found.status();
+  return ServedModel{.name = selector.name(),
+                     .version = (*found)->info.version(),
+                     .model = (*found)->model};
+}
+
+absl::StatusOr<v1::ModelVersion> ModelRepository::Resolve(
+    const v1::ModelSelector& selector) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const absl::StatusOr<const Version*> found = FindVersion(selector, false);
+  if (!found.ok()) return found.status();
+  v1::ModelVersion resolved;
+  resolved.set_name(selector.name());
+  resolved.set_version((*found)->info.version());
+  return resolved;
+}
+
+std::vector<v1::ModelInfo> ModelRepository::List() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  std::vector<v1::ModelInfo> infos;
+  infos.reserve(models_.size());
+  for (const auto& [name, entry] : models_) {
+    infos.push_back(InfoOfModel(name));
+  }
+  return infos;
+}
+
+absl::StatusOr<v1::ModelInfo> ModelRepository::Get(
+    absl::string_view name) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const absl::StatusOr<const Entry*> entry = FindEntry(name);
+  if (!entry.ok()) return entry.status();
+  return InfoOfModel(name);
+}
+
+absl::StatusOr<v1::VersionInfo> ModelRepository::GetVersion(
+    absl::string_view name, std::int64_t version) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const absl::StatusOr<const Entry*> entry = FindEntry(name);
+  if (!entry.ok()) return entry.status();
+  const auto found = (*entry)->versions.find(version);
+  if (found == (*entry)->versions.end()) {
+    return NoVersion(name, version, ListKeys((*entry)->versions));
+  }
+  return found->second.info;
+}
+
+absl::StatusOr<v1::Model> ModelRepository::Read(absl::string_view name,
+                                                std::int64_t version) const {
+  if (auto info = GetVersion(name, version); !info.ok()) return info.status();
+  return store_.Read(std::string(name), version);
+}
+
+}  // namespace poe::server

@@ -1,0 +1,166 @@
+// The models that a server holds: stored versions in a folder, and those of
+// them that are loaded and answer. docs/model-format.md describes the folder.
+#ifndef POE_SERVER_MODEL_REPOSITORY_H_
+#define POE_SERVER_MODEL_REPOSITORY_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "poe/model.h"
+#include "poe/v1/model.pb.h"
+#include "poe/v1/registry.pb.h"
+#include "poe/v1/scoring.pb.h"
+#include "server/version_store.h"
+
+namespace poe::server {
+
+// A version that answers. Whoever holds it may use it even when it has been
+// unloaded or deleted meanwhile.
+struct ServedModel {
+  std::string name;
+  std::int64_t version = 0;
+  std::shared_ptr<const Model> model;
+};
+
+// Thread-safe. Calls that read or write files wait for each other; Find, Get,
+// List and Resolve touch memory only and never wait for them.
+class ModelRepository {
+ public:
+  // Makes the folder if it is absent (its parent must be there), removes what a
+  // crash left, and loads of every model the newest version that can be loaded
+  // and those that labels point at. A version that cannot be loaded is FAILED
+  // and harms nothing. PermissionDenied or FailedPrecondition for a folder that
+  // cannot be written or that another server has open.
+  static absl::StatusOr<std::unique_ptr<ModelRepository>> Open(
+      const std::string& folder);
+
+  ModelRepository(const ModelRepository&) = delete;
+  ModelRepository& operator=(const ModelRepository&) = delete;
+
+  // The version that is to answer: the one named, or the newest that is loaded.
+  // InvalidArgument without a name or with a version < 1; NotFound, listing
+  // what there is; FailedPrecondition for a version that is stored, not loaded.
+  absl::StatusOr<ServedModel> Find(const v1::ModelSelector& selector) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The stored version that a selector names, loaded or not; without a choice
+  // the newest loaded, or if none is, the newest. NotFound as Find.
+  absl::StatusOr<v1::ModelVersion> Resolve(
+      const v1::ModelSelector& selector) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // All models by name; one model; one of its versions. data_spec, class names
+  // and counts are known of versions that have been loaded. NotFound as Find.
+  std::vector<v1::ModelInfo> List() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<v1::ModelInfo> Get(absl::string_view name) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<v1::VersionInfo> GetVersion(absl::string_view name,
+                                             std::int64_t version) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The model as it is stored, read from disk and checked against its manifest.
+  // NotFound as Find; DataLoss if the files do not fit.
+  absl::StatusOr<v1::Model> Read(absl::string_view name,
+                                 std::int64_t version) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Stores `model` as the next version and lets `decoded`, which must be what
+  // DecodeModel makes of it, answer from then on. Returns the version. Versions
+  // loaded before stay loaded. On an error (ResourceExhausted: disk full)
+  // nothing has changed.
+  absl::StatusOr<std::int64_t> Publish(absl::string_view name,
+                                       const v1::Model& model,
+                                       std::shared_ptr<const Model> decoded)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
+
+  // Makes a stored version answer; version 0 is the newest. Also finds versions
+  // that were put into the folder by hand. DataLoss if it is damaged.
+  absl::StatusOr<v1::ModelInfo> Load(absl::string_view name,
+                                     std::int64_t version)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
+
+  // Stops it from answering until it is loaded again or the server starts
+  // anew; version 0 is all.
+  absl::StatusOr<v1::ModelInfo> Unload(absl::string_view name,
+                                       std::int64_t version)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
+
+  // Removes a version from the disk; version 0 removes the model with its
+  // labels. FailedPrecondition for a version that a label points at.
+  absl::Status Delete(absl::string_view name, std::int64_t version)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
+
+  // Points a label (1 to 64 of [a-z0-9_-]) at a loaded version, durably.
+  absl::StatusOr<v1::ModelInfo> SetLabel(absl::string_view name,
+                                         absl::string_view label,
+                                         std::int64_t version)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
+  absl::StatusOr<v1::ModelInfo> ClearLabel(absl::string_view name,
+                                           absl::string_view label)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
+
+  // The folder all this lies in.
+  const std::string& folder() const { return store_.folder(); }
+
+ private:
+  struct Version {
+    v1::VersionInfo info;
+    std::shared_ptr<const Model> model;  // null unless loaded
+  };
+  struct Entry {
+    std::map<std::int64_t, Version, std::greater<>> versions;  // newest first
+    Labels labels;
+  };
+  using Models = std::map<std::string, Entry, std::less<>>;
+
+  explicit ModelRepository(VersionStore store);
+
+  // What is on the disk of one model, nothing loaded.
+  Entry Scan(const std::string& name) const;
+  // Reads and decodes a version; sets its info and model, or its failure.
+  absl::Status LoadFromDisk(const std::string& name, Version& version) const;
+  // Scans one model and loads what is to serve from the start.
+  void LoadStored(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
+  static Version Loaded(std::int64_t number,
+                        const VersionStore::Summary& summary,
+                        std::shared_ptr<const Model> model);
+
+  // Look-ups with the errors that users see.
+  absl::StatusOr<const Entry*> FindEntry(absl::string_view name) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<const Version*> FindVersion(const v1::ModelSelector& selector,
+                                             bool must_serve) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Version 0 is the newest.
+  absl::StatusOr<Version*> FindForChange(absl::string_view name,
+                                         std::int64_t version)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of a model that is there.
+  v1::ModelInfo InfoOfModel(absl::string_view name) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<v1::ModelInfo> ChangeLabels(
+      absl::string_view name, absl::FunctionRef<void(Labels&)> change)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const VersionStore store_;
+  // Held while something changes, files included; taken before mutex_.
+  absl::Mutex change_mutex_;
+  mutable absl::Mutex mutex_;
+  Models models_ ABSL_GUARDED_BY(mutex_);
+  // The greatest version ever given, so that none is given twice.
+  std::map<std::string, std::int64_t, std::less<>> last_versions_
+      ABSL_GUARDED_BY(change_mutex_);
+};
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_MODEL_REPOSITORY_H_

@@ -1,0 +1,169 @@
+// The part of ModelRepository that changes what is stored or loaded. Files are
+// written under change_mutex_ alone, so that look-ups never wait for a disk.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/errors.h"
+#include "server/model_repository.h"
+#include "spdlog/spdlog.h"
+
+namespace poe::server {
+
+absl::StatusOr<std::int64_t> ModelRepository::Publish(
+    absl::string_view name, const v1::Model& model,
+    std::shared_ptr<const Model> decoded) {
+  if (absl::Status s = ValidateModelName(name, "model_name"); !s.ok()) return s;
+  const std::string key(name);
+  absl::MutexLock change(&change_mutex_);
+  absl::StatusOr<std::int64_t> next = store_.NextVersion(key);
+  if (!next.ok()) return next.status();
+  std::int64_t& last = last_versions_[key];
+  const std::int64_t number = std::max(*next, last + 1);
+  const absl::StatusOr<VersionStore::Summary> summary =
+      store_.Write(key, number, model);
+  if (!summary.ok()) {
+    return WithPrefix(absl::StrCat("model ", name, " was not stored"),
+                      summary.status());
+  }
+  last = number;
+  Version version = Loaded(number, *summary, std::move(decoded));
+  {
+    absl::MutexLock lock(&mutex_);
+    models_[key].versions.insert_or_assign(number, std::move(version));
+  }
+  spdlog::info("model {} version {} is published", key, number);
+  return number;
+}
+
+absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
+                                                    std::int64_t version) {
+  if (absl::Status s = ValidateModelName(name, "name"); !s.ok()) return s;
+  const std::string key(name);
+  absl::MutexLock change(&change_mutex_);
+  Entry on_disk = Scan(key);
+  Version target;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!on_disk.versions.empty()) {
+      Entry& entry = models_.try_emplace(key, Entry()).first->second;
+      if (entry.versions.empty()) entry.labels = std::move(on_disk.labels);
+      entry.versions.merge(on_disk.versions);
+    }
+    absl::StatusOr<Version*> found = FindForChange(name, version);
+    if (!found.ok()) return found.status();
+    if ((*found)->model != nullptr) return InfoOfModel(key);
+    (*found)->info.set_state(v1::VersionInfo::STATE_LOADING);
+    (*found)->info.clear_reason();
+    target = **found;
+  }
+  absl::Status status = LoadFromDisk(key, target);
+  absl::MutexLock lock(&mutex_);
+  const std::int64_t number = target.info.version();
+  models_[key].versions.insert_or_assign(number, std::move(target));
+  if (!status.ok()) return status;
+  return InfoOfModel(key);
+}
+
+absl::StatusOr<v1::ModelInfo> ModelRepository::Unload(absl::string_view name,
+                                                      std::int64_t version) {
+  absl::MutexLock change(&change_mutex_);
+  // Models are freed after the lock is.
+  std::vector<std::shared_ptr<const Model>> unloaded;
+  absl::MutexLock lock(&mutex_);
+  absl::StatusOr<Version*> found = FindForChange(name, version);
+  if (!found.ok()) return found.status();
+  for (auto& [number, other] : models_.find(name)->second.versions) {
+    if ((version != 0 && number != version) || other.model == nullptr) continue;
+    unloaded.push_back(std::move(other.model));
+    other.model = nullptr;
+    other.info.set_state(v1::VersionInfo::STATE_UNLOADED);
+  }
+  return InfoOfModel(name);
+}
+
+absl::Status ModelRepository::Delete(absl::string_view name,
+                                     std::int64_t version) {
+  const std::string key(name);
+  absl::MutexLock change(&change_mutex_);
+  bool whole_model = version == 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    absl::StatusOr<Version*> found = FindForChange(name, version);
+    if (!found.ok()) return found.status();
+    const Entry& entry = models_.find(name)->second;
+    std::int64_t& last = last_versions_[key];
+    last = std::max(last, entry.versions.begin()->first);
+    for (const auto& [label, number] : entry.labels) {
+      if (whole_model || number != version) continue;
+      return Error(
+          absl::StatusCode::kFailedPrecondition, "VERSION_HAS_LABEL",
+          absl::StrCat("label ", Quoted(label), " points at version ", version,
+                       " of model ", Quoted(name), "; clear or move it first"));
+    }
+    whole_model = whole_model || entry.versions.size() == 1;
+  }
+  absl::Status status = whole_model ? store_.RemoveModel(key)
+                                    : store_.RemoveVersion(key, version);
+  // Gone already is what was asked for.
+  if (!status.ok() && !absl::IsNotFound(status)) return status;
+  Entry removed;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto entry = models_.find(name);
+    if (whole_model) {
+      removed = std::move(entry->second);
+      models_.erase(entry);
+    } else {
+      removed.versions.insert(entry->second.versions.extract(version));
+    }
+  }
+  spdlog::info("model {} {} is deleted", key,
+               whole_model ? "" : absl::StrCat("version ", version));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::ModelInfo> ModelRepository::SetLabel(absl::string_view name,
+                                                        absl::string_view label,
+                                                        std::int64_t version) {
+  if (absl::Status s = ValidateLabel(label); !s.ok()) return s;
+  v1::ModelSelector selector;
+  selector.set_name(std::string(name));
+  selector.set_version(version);
+  absl::MutexLock change(&change_mutex_);
+  if (auto served = Find(selector); !served.ok()) return served.status();
+  return ChangeLabels(name, [&](Labels& labels) {
+    labels.insert_or_assign(std::string(label), version);
+  });
+}
+
+absl::StatusOr<v1::ModelInfo> ModelRepository::ClearLabel(
+    absl::string_view name, absl::string_view label) {
+  if (absl::Status s = ValidateLabel(label); !s.ok()) return s;
+  v1::ModelSelector selector;
+  selector.set_name(std::string(name));
+  selector.set_label(std::string(label));
+  absl::MutexLock change(&change_mutex_);
+  if (auto resolved = Resolve(selector); !resolved.ok()) {
+    return resolved.status();
+  }
+  return ChangeLabels(
+      name, [&](Labels& labels) { labels.erase(std::string(label)); });
+}
+
+absl::StatusOr<v1::ModelInfo> ModelRepository::ChangeLabels(
+    absl::string_view name, absl::FunctionRef<void(Labels&)> change) {
+  Labels labels;
+  {
+    absl::MutexLock lock(&mutex_);
+    labels = models_.find(name)->second.labels;
+  }
+  change(labels);
+  absl::Status written = store_.WriteLabels(std::string(name), labels);
+  if (!written.ok()) return written;
+  absl::MutexLock lock(&mutex_);
+  models_.find(name)->second.labels = std::move(labels);
+  return InfoOfModel(name);
+}
+
+}  // namespace poe::server

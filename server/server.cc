@@ -1,0 +1,183 @@
+#include "server/server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <limits>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "grpc/grpc.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "poe/numerics/workers.h"
+#include "server/executor.h"
+#include "server/listen_address.h"
+#include "server/model_repository.h"
+#include "server/services/model_registry_service.h"
+#include "server/services/product_of_experts_service.h"
+#include "server/services/training_jobs_service.h"
+#include "server/training_jobs.h"
+#include "spdlog/spdlog.h"
+
+namespace poe::server {
+namespace {
+
+// Requests that may wait for a thread.
+constexpr std::size_t kQueueCapacity = 256;
+constexpr int kRegistryThreads = 1;
+constexpr std::int64_t kLeastMessageBytes = 64 << 10;
+// Clients may ping as often as this, to keep connections open through proxies.
+constexpr absl::Duration kLeastPingInterval = absl::Seconds(10);
+// How often the server asks whether a silent client is still there.
+constexpr absl::Duration kKeepalive = absl::Minutes(1);
+
+absl::Status CheckOption(absl::string_view name, std::int64_t value,
+                         std::int64_t least) {
+  if (value >= least) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(name, " is ", value, "; must be at least ", least));
+}
+
+absl::Status CheckOptions(const ServerOptions& options) {
+  absl::Status status;
+  status.Update(CheckOption("threads", options.threads, 0));
+  status.Update(CheckOption("training_threads", options.training_threads, 0));
+  status.Update(CheckOption("max_rows", options.limits.rows, 1));
+  status.Update(CheckOption("max_steps", options.limits.steps, 1));
+  status.Update(CheckOption("max_message_bytes", options.max_message_bytes,
+                            kLeastMessageBytes));
+  if (status.ok() &&
+      options.max_message_bytes > std::numeric_limits<int>::max()) {
+    status = absl::InvalidArgumentError("max_message_bytes must be below 2^31");
+  }
+  return status;
+}
+
+int ThreadsOrAll(int threads) {
+  if (threads > 0) return threads;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+// Declared in the order in which they depend on each other.
+class Server::Parts {
+ public:
+  Parts(const ServerOptions& options,
+        std::unique_ptr<ModelRepository> repository,
+        std::unique_ptr<TrainingJobs> jobs)
+      : repository_(std::move(repository)),
+        jobs_(std::move(jobs)),
+        workers_(ThreadsOrAll(options.threads)),
+        registry_executor_(kRegistryThreads, kQueueCapacity),
+        compute_(ThreadsOrAll(options.threads), kQueueCapacity),
+        sampling_(ThreadsOrAll(options.threads), kQueueCapacity),
+        product_of_experts_({.repository = *repository_,
+                             .jobs = *jobs_,
+                             .workers = workers_,
+                             .compute = compute_,
+                             .sampling = sampling_,
+                             .limits = options.limits}),
+        registry_(*repository_, registry_executor_),
+        training_jobs_(jobs_.get()) {}
+
+  absl::Status Listen(const ListenAddress& address,
+                      std::int64_t max_message_bytes);
+
+  std::unique_ptr<ModelRepository> repository_;
+  std::unique_ptr<TrainingJobs> jobs_;
+  Workers workers_;
+  Executor registry_executor_;
+  Executor compute_;
+  Executor sampling_;
+  ProductOfExpertsService product_of_experts_;
+  ModelRegistryService registry_;
+  TrainingJobsService training_jobs_;
+  std::unique_ptr<grpc::Server> grpc_;
+  int port_ = 0;
+};
+
+absl::Status Server::Parts::Listen(const ListenAddress& address,
+                                   std::int64_t max_message_bytes) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(ToString(address), grpc::InsecureServerCredentials(),
+                           &port_);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(max_message_bytes));
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(kLeastPingInterval)));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(
+      GRPC_ARG_KEEPALIVE_TIME_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(kKeepalive)));
+  for (grpc::Service* service :
+       {static_cast<grpc::Service*>(&product_of_experts_),
+        static_cast<grpc::Service*>(&registry_),
+        static_cast<grpc::Service*>(&training_jobs_)}) {
+    builder.RegisterService(service);
+  }
+  grpc_ = builder.BuildAndStart();
+  if (grpc_ == nullptr || port_ == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", ToString(address)));
+  }
+  grpc::HealthCheckServiceInterface* health = grpc_->GetHealthCheckService();
+  for (const char* service : {v1::ProductOfExperts::service_full_name(),
+                              v1::ModelRegistry::service_full_name(),
+                              v1::TrainingJobs::service_full_name()}) {
+    health->SetServingStatus(service, true);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const ServerOptions& options) {
+  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  const absl::StatusOr<ListenAddress> address =
+      ParseListenAddress(options.listen);
+  if (!address.ok()) return address.status();
+  if (absl::Status status = CheckAvailable(*address); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<std::unique_ptr<ModelRepository>> repository =
+      ModelRepository::Open(options.repository);
+  if (!repository.ok()) return repository.status();
+  TrainingJobsOptions jobs_options;
+  jobs_options.threads = ThreadsOrAll(options.training_threads);
+  absl::StatusOr<std::unique_ptr<TrainingJobs>> jobs =
+      TrainingJobs::Open(repository->get(), std::move(jobs_options));
+  if (!jobs.ok()) return jobs.status();
+  auto parts = std::make_unique<Parts>(options, *std::move(repository),
+                                       *std::move(jobs));
+  if (absl::Status status = parts->Listen(*address, options.max_message_bytes);
+      !status.ok()) {
+    return status;
+  }
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() { Drain(absl::ZeroDuration()); }
+
+int Server::port() const { return parts_->port_; }
+
+void Server::Drain(absl::Duration grace) {
+  parts_->grpc_->GetHealthCheckService()->Shutdown();
+  parts_->grpc_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  parts_->grpc_->Wait();
+}
+
+void Server::CancelCalls() {
+  grpc_server_cancel_all_calls(parts_->grpc_->c_server());
+}
+
+}  // namespace poe::server

@@ -1,0 +1,61 @@
+// The whole server: repository, threads, services and the port they answer on.
+#ifndef POE_SERVER_SERVER_H_
+#define POE_SERVER_SERVER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/codec/request_codec.h"
+
+namespace poe::server {
+
+struct ServerOptions {
+  // Folder of the models; made if absent.
+  std::string repository;
+  // HOST:PORT; port 0 takes a free one.
+  std::string listen = "localhost:8500";
+  // Threads that answer and threads that train. 0: as many as the processor
+  // runs at once.
+  int threads = 0;
+  int training_threads = 0;
+  RequestLimits limits;
+  // Of one message; at least 64 KiB.
+  std::int64_t max_message_bytes = 64 << 20;
+};
+
+// Thread-safe.
+class Server {
+ public:
+  // InvalidArgument naming the option at fault; Unavailable if the address
+  // cannot be listened on; what the repository says if it cannot be opened.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      const ServerOptions& options);
+
+  // Drains without grace.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The port that is listened on.
+  int port() const;
+
+  // Ends well: reports NOT_SERVING, takes no new calls, lets running ones go on
+  // for `grace` and cancels the rest. Returns when all have ended.
+  void Drain(absl::Duration grace);
+
+  // Cuts the grace of a Drain short.
+  void CancelCalls();
+
+ private:
+  class Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_SERVER_H_

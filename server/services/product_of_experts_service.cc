@@ -1,0 +1,100 @@
+#include "server/services/product_of_experts_service.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "poe/reconstruction.h"
+#include "server/codec/response_codec.h"
+#include "server/request_scope.h"
+#include "server/services/sample_reactor.h"
+#include "server/services/score_handler.h"
+#include "server/services/score_stream_reactor.h"
+#include "server/services/train_reactor.h"
+
+namespace poe::server {
+namespace {
+
+absl::Status AnswerReconstruct(const v1::ReconstructRequest& request,
+                               const ServedModel& served,
+                               const RequestLimits& limits,
+                               const Workers& workers, RequestScope& scope,
+                               v1::ReconstructResponse& response) {
+  const absl::StatusOr<DecodedReconstruct> decoded =
+      DecodeReconstruct(request, *served.model, limits, FreshSeed());
+  if (!decoded.ok()) return decoded.status();
+  scope.AddRows(decoded->rows.rows);
+  const absl::StatusOr<Reconstructions> reconstructions =
+      Reconstruct(*served.model, decoded->rows.View(), decoded->options,
+                  workers, [&scope] { return scope.Check(); });
+  if (!reconstructions.ok()) return reconstructions.status();
+  EncodeReconstructions(*served.model, *reconstructions, request.observations(),
+                        decoded->options.seed, &response);
+  response.mutable_model()->set_name(served.name);
+  response.mutable_model()->set_version(served.version);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* ProductOfExpertsService::Score(
+    grpc::CallbackServerContext* context, const v1::ScoreRequest* request,
+    v1::ScoreResponse* response) {
+  RequestScope scope("Score", context);
+  absl::StatusOr<ServedModel> served =
+      resources_.repository.Find(request->model());
+  if (!served.ok()) return Refuse(std::move(scope), served.status());
+  scope.SetModel(served->name, served->version);
+  if (IsSmall(*request, *served->model)) {
+    return AnswerNow(std::move(scope), [&](RequestScope& scope) {
+      return AnswerScore(*request, *served, resources_.limits,
+                         Workers::Inline(), scope, *response);
+    });
+  }
+  return AnswerOn(resources_.compute, std::move(scope),
+                  [this, served = *std::move(served), request,
+                   response](RequestScope& scope) {
+                    return AnswerScore(*request, served, resources_.limits,
+                                       resources_.workers, scope, *response);
+                  });
+}
+
+grpc::ServerBidiReactor<v1::ScoreRequest, v1::ScoreResponse>*
+ProductOfExpertsService::ScoreStream(grpc::CallbackServerContext* context) {
+  return new ScoreStreamReactor(RequestScope("ScoreStream", context),
+                                resources_.repository, resources_.limits,
+                                resources_.workers, resources_.compute);
+}
+
+grpc::ServerUnaryReactor* ProductOfExpertsService::Reconstruct(
+    grpc::CallbackServerContext* context, const v1::ReconstructRequest* request,
+    v1::ReconstructResponse* response) {
+  RequestScope scope("Reconstruct", context);
+  absl::StatusOr<ServedModel> served =
+      resources_.repository.Find(request->model());
+  if (!served.ok()) return Refuse(std::move(scope), served.status());
+  scope.SetModel(served->name, served->version);
+  return AnswerOn(resources_.compute, std::move(scope),
+                  [this, served = *std::move(served), request,
+                   response](RequestScope& scope) {
+                    return AnswerReconstruct(
+                        *request, served, resources_.limits, resources_.workers,
+                        scope, *response);
+                  });
+}
+
+grpc::ServerWriteReactor<v1::SampleResponse>* ProductOfExpertsService::Sample(
+    grpc::CallbackServerContext* context, const v1::SampleRequest* request) {
+  auto* reactor = new SampleReactor(RequestScope("Sample", context), *request,
+                                    resources_.repository, resources_.limits,
+                                    resources_.workers, resources_.patience);
+  reactor->Start(resources_.sampling);
+  return reactor;
+}
+
+grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>*
+ProductOfExpertsService::Train(grpc::CallbackServerContext* context) {
+  return NewTrainReactor(resources_.jobs, context);
+}
+
+}  // namespace poe::server

@@ -1,0 +1,58 @@
+// Questions to trained models, and training.
+#ifndef POE_SERVER_SERVICES_PRODUCT_OF_EXPERTS_SERVICE_H_
+#define POE_SERVER_SERVICES_PRODUCT_OF_EXPERTS_SERVICE_H_
+
+#include "absl/time/time.h"
+#include "grpcpp/grpcpp.h"
+#include "poe/numerics/workers.h"
+#include "poe/v1/scoring.grpc.pb.h"
+#include "server/codec/request_codec.h"
+#include "server/executor.h"
+#include "server/model_repository.h"
+#include "server/training_jobs.h"
+
+namespace poe::server {
+
+class ProductOfExpertsService final
+    : public v1::ProductOfExperts::CallbackService {
+ public:
+  // All must outlive the service.
+  struct Resources {
+    const ModelRepository& repository;
+    TrainingJobs& jobs;
+    // Share the rows of large requests.
+    const Workers& workers;
+    // Runs what takes longer than a callback may.
+    Executor& compute;
+    // Runs Sample, whose threads wait for their clients.
+    Executor& sampling;
+    RequestLimits limits;
+    // How long a client of Sample may take over one message.
+    absl::Duration patience = absl::Minutes(1);
+  };
+
+  explicit ProductOfExpertsService(const Resources& resources)
+      : resources_(resources) {}
+
+  grpc::ServerUnaryReactor* Score(grpc::CallbackServerContext* context,
+                                  const v1::ScoreRequest* request,
+                                  v1::ScoreResponse* response) override;
+  grpc::ServerBidiReactor<v1::ScoreRequest, v1::ScoreResponse>* ScoreStream(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* Reconstruct(
+      grpc::CallbackServerContext* context,
+      const v1::ReconstructRequest* request,
+      v1::ReconstructResponse* response) override;
+  grpc::ServerWriteReactor<v1::SampleResponse>* Sample(
+      grpc::CallbackServerContext* context,
+      const v1::SampleRequest* request) override;
+  grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* Train(
+      grpc::CallbackServerContext* context) override;
+
+ private:
+  const Resources resources_;
+};
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_SERVICES_PRODUCT_OF_EXPERTS_SERVICE_H_

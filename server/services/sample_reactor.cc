@@ -1,0 +1,88 @@
+#include "server/services/sample_reactor.h"
+
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "poe/sampling.h"
+#include "server/codec/response_codec.h"
+#include "server/errors.h"
+
+namespace poe::server {
+
+SampleReactor::SampleReactor(RequestScope scope,
+                             const v1::SampleRequest& request,
+                             const ModelRepository& repository,
+                             const RequestLimits& limits,
+                             const Workers& workers, absl::Duration patience)
+    : scope_(std::move(scope)),
+      request_(request),
+      repository_(repository),
+      limits_(limits),
+      workers_(workers),
+      patience_(patience) {}
+
+void SampleReactor::Start(Executor& executor) {
+  const absl::Status submitted =
+      executor.Submit({[this] { return scope_.Check(); },
+                       [this](absl::Status status) {
+                         if (status.ok()) {
+                           status = CatchExceptions([this] { return Run(); });
+                         }
+                         Finish(scope_.Finish(status));
+                       }});
+  if (!submitted.ok()) Finish(scope_.Finish(submitted));
+}
+
+void SampleReactor::OnWriteDone(bool ok) {
+  absl::MutexLock lock(&mutex_);
+  write_ = ok ? Write::kDone : Write::kFailed;
+}
+
+absl::Status SampleReactor::Run() {
+  const absl::StatusOr<ServedModel> served = repository_.Find(request_.model());
+  if (!served.ok()) return served.status();
+  scope_.SetModel(served->name, served->version);
+  const absl::StatusOr<DecodedSample> sample =
+      DecodeSample(request_, *served->model, limits_, FreshSeed());
+  if (!sample.ok()) return sample.status();
+  scope_.AddRows(sample->options.chains);
+  const RawRows start =
+      sample->start.has_value() ? sample->start->View() : RawRows();
+  return Sample(
+      *served->model, sample->options,
+      sample->start.has_value() ? &start : nullptr, sample->clamp, workers_,
+      [&](const SampledChains& chains) {
+        response_.Clear();
+        EncodeSampledChains(chains, sample->options.seed, &response_);
+        response_.mutable_model()->set_name(served->name);
+        response_.mutable_model()->set_version(served->version);
+        return Send();
+      },
+      [this] { return scope_.Check(); });
+}
+
+absl::Status SampleReactor::Send() {
+  const auto is_over = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return write_ != Write::kPending;
+  };
+  {
+    absl::MutexLock lock(&mutex_);
+    write_ = Write::kPending;
+  }
+  StartWrite(&response_);
+  absl::MutexLock lock(&mutex_);
+  // gRPC fails the write when the call is cancelled or its deadline passes.
+  if (mutex_.AwaitWithTimeout(absl::Condition(&is_over), patience_)) {
+    if (write_ == Write::kDone) return absl::OkStatus();
+    const absl::Status status = scope_.Check();
+    return status.ok() ? absl::CancelledError("the client has gone") : status;
+  }
+  scope_.context()->TryCancel();
+  mutex_.Await(absl::Condition(&is_over));
+  return Error(absl::StatusCode::kCancelled, "CLIENT_TOO_SLOW",
+               absl::StrCat("the client has not taken a message for ",
+                            absl::FormatDuration(patience_)));
+}
+
+}  // namespace poe::server

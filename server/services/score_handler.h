@@ -1,0 +1,25 @@
+// How a ScoreRequest is answered, in a call of its own or within a stream.
+#ifndef POE_SERVER_SERVICES_SCORE_HANDLER_H_
+#define POE_SERVER_SERVICES_SCORE_HANDLER_H_
+
+#include "absl/status/status.h"
+#include "poe/numerics/workers.h"
+#include "poe/v1/scoring.pb.h"
+#include "server/codec/request_codec.h"
+#include "server/model_repository.h"
+#include "server/request_scope.h"
+
+namespace poe::server {
+
+// Whether answering takes less time than handing the request to another thread.
+bool IsSmall(const v1::ScoreRequest& request, const Model& model);
+
+// Scores the observations; `scope` is asked whether to go on.
+absl::Status AnswerScore(const v1::ScoreRequest& request,
+                         const ServedModel& served, const RequestLimits& limits,
+                         const Workers& workers, RequestScope& scope,
+                         v1::ScoreResponse& response);
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_SERVICES_SCORE_HANDLER_H_

@@ -1,0 +1,75 @@
+#include "server/services/score_stream_reactor.h"
+
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/errors.h"
+#include "server/services/score_handler.h"
+
+namespace poe::server {
+
+ScoreStreamReactor::ScoreStreamReactor(RequestScope scope,
+                                       const ModelRepository& repository,
+                                       const RequestLimits& limits,
+                                       const Workers& workers,
+                                       Executor& executor)
+    : scope_(std::move(scope)),
+      repository_(repository),
+      limits_(limits),
+      workers_(workers),
+      executor_(executor) {
+  StartRead(&request_);
+}
+
+void ScoreStreamReactor::OnReadDone(bool ok) {
+  if (!ok) return End(scope_.Check());
+  if (absl::Status status = PinModel(); !status.ok()) return End(status);
+  if (IsSmall(request_, *served_->model)) {
+    return Answer(absl::OkStatus(), Workers::Inline());
+  }
+  const absl::Status submitted = executor_.Submit(
+      {[this] { return scope_.Check(); },
+       [this](absl::Status status) { Answer(std::move(status), workers_); }});
+  if (!submitted.ok()) End(submitted);
+}
+
+void ScoreStreamReactor::OnWriteDone(bool ok) {
+  if (!ok) return End(absl::CancelledError("the client has gone"));
+  response_.Clear();
+  StartRead(&request_);
+}
+
+absl::Status ScoreStreamReactor::PinModel() {
+  if (!served_.has_value()) {
+    absl::StatusOr<ServedModel> found = repository_.Find(request_.model());
+    if (!found.ok()) return found.status();
+    served_ = *std::move(found);
+    scope_.SetModel(served_->name, served_->version);
+    return absl::OkStatus();
+  }
+  const v1::ModelSelector& again = request_.model();
+  const bool same_name = again.name().empty() || again.name() == served_->name;
+  const bool same_version =
+      !again.has_version() || again.version() == served_->version;
+  if (same_name && same_version) return absl::OkStatus();
+  return FieldError(
+      "model", "MODEL_PINNED",
+      absl::StrCat("differs from version ", served_->version, " of ",
+                   Quoted(served_->name),
+                   ", which answers this stream; open another stream for "
+                   "another model"));
+}
+
+void ScoreStreamReactor::Answer(absl::Status status, const Workers& workers) {
+  if (status.ok()) {
+    status = CatchExceptions([&] {
+      return AnswerScore(request_, *served_, limits_, workers, scope_,
+                         response_);
+    });
+  }
+  if (!status.ok()) return End(status);
+  StartWrite(&response_);
+}
+
+}  // namespace poe::server

@@ -1,0 +1,322 @@
+#include "server/services/train_reactor.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "server/errors.h"
+#include "server/request_scope.h"
+#include "server/services/job_link.h"
+
+namespace poe::server {
+namespace {
+
+// Received bytes after which rows are acknowledged.
+constexpr std::size_t kAcknowledgeBytes = 1 << 20;
+
+absl::Status BadStream(absl::string_view reason, absl::string_view text) {
+  return Error(absl::StatusCode::kInvalidArgument, reason, text);
+}
+
+// Reads: one at a time, the next when what came is on the disk. Writes: one at
+// a time, each made when the one before it is gone, from what there is to say
+// by then; so a client that reads slowly costs no memory. Reactions of gRPC and
+// news of the job come in several threads. Job and repository are never called
+// with mutex_ held where they might call back.
+class TrainReactor final
+    : public grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse> {
+ public:
+  TrainReactor(TrainingJobs& jobs, grpc::CallbackServerContext* context)
+      : jobs_(jobs),
+        link_(std::make_shared<JobLink>([this] {
+          absl::MutexLock lock(&mutex_);
+          Pump();
+        })),
+        scope_("Train", context) {
+    StartRead(&request_);
+  }
+
+ private:
+  enum class Data {
+    kComing,
+    kHalfClosed,  // the last acknowledgement is not yet written
+    kClosed,
+  };
+
+  void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnDone() override {
+    link_->Cut();
+    delete this;
+  }
+
+  absl::Status HandleRequest() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status HandleStart(const v1::TrainStart& start)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status HandleChunk(const v1::TrainChunk& chunk)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void HandleHalfClose() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The client is gone.
+  void Break() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends the stream, and a job that still receives, with an error.
+  void Fail(const absl::Status& error) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Begins the next write, or ends the stream, if it is time to.
+  void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PumpEvents() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Write() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndStream(const absl::Status& status)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  TrainingJobs& jobs_;
+  v1::TrainRequest request_;
+  v1::TrainResponse response_;
+  const std::shared_ptr<JobLink> link_;
+  std::size_t unacknowledged_bytes_ = 0;  // only between reads
+
+  absl::Mutex mutex_;
+  RequestScope scope_ ABSL_GUARDED_BY(mutex_);
+  // Null before the start.
+  std::shared_ptr<TrainingJob> job_ ABSL_GUARDED_BY(mutex_);
+  // The job was there before: its data are, and its fate is another stream's.
+  bool watches_only_ ABSL_GUARDED_BY(mutex_) = false;
+  Data data_ ABSL_GUARDED_BY(mutex_) = Data::kComing;
+  bool accept_due_ ABSL_GUARDED_BY(mutex_) = false;
+  bool acknowledgement_due_ ABSL_GUARDED_BY(mutex_) = false;
+  std::int64_t rows_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::int64_t next_event_ ABSL_GUARDED_BY(mutex_) = 1;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+void TrainReactor::OnReadDone(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+  }
+  if (!ok) {
+    HandleHalfClose();
+    return;
+  }
+  const absl::Status status =
+      CatchExceptions([this] { return HandleRequest(); });
+  if (!status.ok()) {
+    Fail(status);
+    return;
+  }
+  absl::MutexLock lock(&mutex_);
+  if (!ended_) StartRead(&request_);
+}
+
+absl::Status TrainReactor::HandleRequest() {
+  bool started;
+  {
+    absl::MutexLock lock(&mutex_);
+    started = job_ != nullptr;
+  }
+  switch (request_.kind_case()) {
+    case v1::TrainRequest::kStart:
+      if (!started) return HandleStart(request_.start());
+      return BadStream("SECOND_START",
+                       "start came again; it is sent once, first");
+    case v1::TrainRequest::kChunk:
+      if (started) return HandleChunk(request_.chunk());
+      return BadStream("NO_START",
+                       "a chunk came first; the first message must be start");
+    default:
+      return BadStream("EMPTY_MESSAGE",
+                       started ? "a message has no chunk; after start, every "
+                                 "message is a chunk"
+                               : "the first message must be start; it has "
+                                 "neither start nor chunk");
+  }
+}
+
+absl::Status TrainReactor::HandleStart(const v1::TrainStart& start) {
+  absl::StatusOr<TrainingJobs::Started> started = jobs_.Start(start);
+  if (!started.ok()) return started.status();
+  const std::shared_ptr<TrainingJob> job = started->job;
+  if (!started->created && job->state() == v1::Job::STATE_RECEIVING) {
+    return Error(absl::StatusCode::kAborted, "JOB_HAS_STREAM",
+                 absl::StrCat("another stream sends the data of ", job->name(),
+                              "; end it first"),
+                 {{"job", job->name()}});
+  }
+  job->Subscribe(link_);
+  bool gone;
+  {
+    absl::MutexLock lock(&mutex_);
+    scope_.SetModel(start.model_name(), 0);
+    gone = ended_;
+    job_ = job;
+    accept_due_ = true;
+    watches_only_ = !started->created;
+    if (watches_only_) data_ = Data::kClosed;
+    Pump();
+  }
+  if (gone && started->created) {
+    jobs_.Abandon(job, absl::CancelledError("the client went away"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainReactor::HandleChunk(const v1::TrainChunk& chunk) {
+  std::shared_ptr<TrainingJob> job;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (data_ != Data::kComing) return absl::OkStatus();
+    job = job_;
+  }
+  const absl::StatusOr<std::int64_t> rows = job->Append(chunk);
+  if (!rows.ok()) return rows.status();
+  unacknowledged_bytes_ += request_.ByteSizeLong();
+  absl::MutexLock lock(&mutex_);
+  scope_.AddRows(*rows - rows_);
+  rows_ = *rows;
+  if (unacknowledged_bytes_ >= kAcknowledgeBytes) {
+    unacknowledged_bytes_ = 0;
+    acknowledgement_due_ = true;
+    Pump();
+  }
+  return absl::OkStatus();
+}
+
+void TrainReactor::HandleHalfClose() {
+  // Gives the memory of the last chunk back.
+  v1::TrainRequest().Swap(&request_);
+  bool started;
+  {
+    absl::MutexLock lock(&mutex_);
+    started = job_ != nullptr;
+    if (started && data_ == Data::kComing) {
+      // A stream that was reset looks like one that was half-closed. Only the
+      // latter can be written to: the job begins when that has been seen.
+      data_ = Data::kHalfClosed;
+      acknowledgement_due_ = true;
+      Pump();
+    }
+  }
+  if (!started) {
+    Fail(BadStream("NO_START",
+                   "the stream ended without a message; the first must be "
+                   "start"));
+  }
+}
+
+void TrainReactor::OnWriteDone(bool ok) {
+  if (!ok) {
+    Break();
+    return;
+  }
+  std::shared_ptr<TrainingJob> close;
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    if (ended_) return;
+    if (data_ == Data::kHalfClosed && !acknowledgement_due_ &&
+        response_.has_acknowledged_rows()) {
+      data_ = Data::kClosed;
+      close = job_;
+    }
+  }
+  if (close != nullptr) {
+    const absl::Status closed = jobs_.CloseData(close);
+    if (!closed.ok()) {
+      Fail(closed);
+      return;
+    }
+  }
+  absl::MutexLock lock(&mutex_);
+  Pump();
+}
+
+void TrainReactor::OnCancel() { Break(); }
+
+void TrainReactor::Break() {
+  const absl::Status gone =
+      absl::CancelledError("the client went away before the end of the stream");
+  std::shared_ptr<TrainingJob> job;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+    EndStream(gone);
+    if (!watches_only_) job = job_;
+  }
+  if (job == nullptr) return;
+  jobs_.Abandon(job, gone);
+  if (!job->start().detach()) job->Cancel(gone.message());
+}
+
+void TrainReactor::Fail(const absl::Status& error) {
+  std::shared_ptr<TrainingJob> job;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!ended_) EndStream(error);
+    if (!watches_only_) job = job_;
+  }
+  if (job != nullptr) jobs_.Abandon(job, error);
+}
+
+void TrainReactor::Pump() {
+  if (writing_ || ended_ || job_ == nullptr) return;
+  if (accept_due_) {
+    accept_due_ = false;
+    *response_.mutable_accepted() = job_->Snapshot();
+    Write();
+  } else if (acknowledgement_due_) {
+    acknowledgement_due_ = false;
+    response_.set_acknowledged_rows(rows_);
+    Write();
+  } else {
+    PumpEvents();
+  }
+}
+
+void TrainReactor::PumpEvents() {
+  // In this order, so that no event is missed.
+  const bool job_ended = job_->HasEnded();
+  std::optional<v1::JobEvent> event =
+      job_->NextEvent(next_event_, JobEvents::Skip::kOldProgress);
+  if (event.has_value()) {
+    next_event_ = event->number() + 1;
+    *response_.mutable_event() = *std::move(event);
+    Write();
+    return;
+  }
+  if (!job_ended) return;
+  const absl::Status failure = job_->Failure();
+  if (!failure.ok()) {
+    EndStream(failure);
+    return;
+  }
+  *response_.mutable_completed() = job_->Snapshot();
+  scope_.SetModel(job_->start().model_name(), response_.completed().version());
+  ended_ = true;
+  StartWriteAndFinish(&response_, grpc::WriteOptions(),
+                      scope_.Finish(absl::OkStatus()));
+}
+
+void TrainReactor::Write() {
+  writing_ = true;
+  StartWrite(&response_);
+}
+
+void TrainReactor::EndStream(const absl::Status& status) {
+  ended_ = true;
+  Finish(scope_.Finish(status));
+}
+
+}  // namespace
+
+grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* NewTrainReactor(
+    TrainingJobs& jobs, grpc::CallbackServerContext* context) {
+  return new TrainReactor(jobs, context);
+}
+
+}  // namespace poe::server

@@ -1,0 +1,307 @@
+#include "server/training_job.h"
+
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/codec/observations.h"
+#include "server/errors.h"
+#include "server/timestamp.h"
+
+namespace poe::server {
+namespace {
+
+// A chunk is limited by the size of a message, its job by the spool.
+constexpr RowLimits kNoRowLimit = {std::numeric_limits<std::int64_t>::max()};
+
+}  // namespace
+
+TrainingJob::TrainingJob(std::string name, v1::TrainStart start,
+                         TrainingSettings settings,
+                         std::shared_ptr<Spool> spool)
+    : name_(std::move(name)),
+      start_(std::move(start)),
+      settings_(std::move(settings)),
+      class_rows_(settings_.class_names.size()),
+      spool_(std::move(spool)) {
+  job_.set_name(name_);
+  job_.set_model_name(start_.model_name());
+  job_.set_seed(settings_.seed);
+  job_.set_request_id(start_.request_id());
+  const absl::Time now = absl::Now();
+  *job_.mutable_created() = ToTimestamp(now);
+  job_.set_state(v1::Job::STATE_RECEIVING);
+  events_.AddState(v1::Job::STATE_RECEIVING, now);
+}
+
+void TrainingJob::Aftermath::Finish() {
+  spool.reset();
+  for (const std::shared_ptr<Listener>& listener : listeners) {
+    listener->OnNews();
+  }
+}
+
+v1::Job TrainingJob::Snapshot() const {
+  absl::MutexLock lock(&mutex_);
+  return job_;
+}
+
+v1::Job::State TrainingJob::state() const {
+  absl::MutexLock lock(&mutex_);
+  return job_.state();
+}
+
+bool TrainingJob::HasEnded() const {
+  absl::MutexLock lock(&mutex_);
+  return Ended();
+}
+
+absl::Status TrainingJob::Failure() const {
+  absl::MutexLock lock(&mutex_);
+  return failure_;
+}
+
+std::optional<v1::JobEvent> TrainingJob::NextEvent(std::int64_t from,
+                                                   JobEvents::Skip skip) const {
+  absl::MutexLock lock(&mutex_);
+  return events_.Next(from, skip);
+}
+
+void TrainingJob::Subscribe(std::weak_ptr<Listener> listener) {
+  absl::MutexLock lock(&mutex_);
+  listeners_.push_back(std::move(listener));
+}
+
+absl::StatusOr<std::int64_t> TrainingJob::Append(const v1::TrainChunk& chunk) {
+  std::shared_ptr<Spool> spool;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status s = CheckReceiving(); !s.ok()) return s;
+    spool = spool_;
+  }
+  const std::int64_t before = spool->rows();
+  if (chunk.row_offset() != before) {
+    return Error(
+        absl::StatusCode::kOutOfRange, "CHUNK_OUT_OF_ORDER",
+        absl::StrCat("chunk.row_offset is ", chunk.row_offset(), "; ", before,
+                     " rows have come so far, so it ", "must be ", before),
+        {{"expected_row_offset", absl::StrCat(before)}});
+  }
+  absl::StatusOr<DecodedRows> decoded =
+      DecodeObservations(chunk.observations(), settings_.data_spec, kNoRowLimit,
+                         /*weights_allowed=*/true, "chunk.observations");
+  if (!decoded.ok()) {
+    return WithPrefix(absl::StrCat("chunk at row ", before), decoded.status());
+  }
+  if (decoded->has_missing()) {
+    return NotBuiltYet("chunk.observations.mask",
+                       "marks missing values; this version trains on complete "
+                       "rows only");
+  }
+  if (absl::Status s = CheckLabels(chunk, decoded->rows); !s.ok()) {
+    return WithPrefix(absl::StrCat("chunk at row ", before), s);
+  }
+  const std::int64_t after = before + decoded->rows;
+  if (start_.expected_rows() > 0 && after > start_.expected_rows()) {
+    return FieldError("chunk.observations", "TOO_MANY_ROWS",
+                      absl::StrCat("bring the rows to ", after, "; start said ",
+                                   start_.expected_rows()));
+  }
+  const bool labelled = class_rows_.size() > 1;
+  const auto labels =
+      absl::MakeConstSpan(chunk.labels().data(), chunk.labels_size());
+  absl::Status added = spool->Append(
+      decoded->values, labelled ? labels : absl::Span<const std::int32_t>(),
+      decoded->weights);
+  if (!added.ok()) return added;
+  for (std::int64_t n = 0; n < decoded->rows; ++n) {
+    ++class_rows_[labelled ? labels[n] : 0];
+  }
+  absl::MutexLock lock(&mutex_);
+  job_.set_rows(after);
+  return after;
+}
+
+absl::Status TrainingJob::CheckLabels(const v1::TrainChunk& chunk,
+                                      std::int64_t rows) const {
+  const auto classes = static_cast<std::int64_t>(class_rows_.size());
+  if (chunk.labels().empty() && classes == 1) return absl::OkStatus();
+  if (chunk.labels_size() != rows) {
+    return FieldError(
+        "chunk.labels", "WRONG_SIZE",
+        absl::StrCat("has ", chunk.labels_size(), " elements; must have ", rows,
+                     ", one for each row"));
+  }
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const std::int32_t label = chunk.labels(static_cast<int>(n));
+    if (label >= 0 && label < classes) continue;
+    return FieldError(
+        absl::StrCat("chunk.labels[", n, "]"), "OUT_OF_RANGE",
+        absl::StrCat("is ", label, "; must be an index into the ", classes,
+                     " class_names, 0 to ", classes - 1));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TrainingJob::CloseData() {
+  std::int64_t rows = 0;
+  for (const std::int64_t of_class : class_rows_) rows += of_class;
+  if (start_.expected_rows() > 0 && rows != start_.expected_rows()) {
+    return Error(absl::StatusCode::kInvalidArgument, "DATA_INCOMPLETE",
+                 absl::StrCat("the data ended after ", rows, " of the ",
+                              start_.expected_rows(), " rows announced"),
+                 {{"rows", absl::StrCat(rows)}});
+  }
+  for (std::size_t c = 0; c < class_rows_.size(); ++c) {
+    if (class_rows_[c] > 0) continue;
+    return Error(absl::StatusCode::kFailedPrecondition, "CLASS_WITHOUT_ROWS",
+                 absl::StrCat("class ", Quoted(settings_.class_names[c]),
+                              " has none of the ", rows,
+                              " rows sent; every class needs some"),
+                 {{"class_name", settings_.class_names[c]}});
+  }
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status s = CheckReceiving(); !s.ok()) return s;
+    SetState(v1::Job::STATE_QUEUED);
+    aftermath.listeners = LiveListeners();
+  }
+  aftermath.Finish();
+  return absl::OkStatus();
+}
+
+bool TrainingJob::BeginRunning() {
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (Ended()) return false;
+    SetState(v1::Job::STATE_RUNNING);
+    aftermath.listeners = LiveListeners();
+  }
+  aftermath.Finish();
+  return true;
+}
+
+absl::StatusOr<TrainingRows> TrainingJob::MapRows() {
+  absl::MutexLock lock(&mutex_);
+  return spool_->Map();
+}
+
+void TrainingJob::SetProgress(const v1::Progress& progress) {
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    *job_.mutable_progress() = progress;
+    if (!events_.AddProgress(progress, absl::Now())) return;
+    aftermath.listeners = LiveListeners();
+  }
+  aftermath.Finish();
+}
+
+absl::Status TrainingJob::CheckCancelled() const {
+  if (!cancel_asked_.load(std::memory_order_acquire)) return absl::OkStatus();
+  absl::MutexLock lock(&mutex_);
+  return absl::CancelledError(cancel_reason_);
+}
+
+bool TrainingJob::BeginPublishing() {
+  absl::MutexLock lock(&mutex_);
+  publishing_ = !cancel_asked_.load(std::memory_order_acquire);
+  return publishing_;
+}
+
+void TrainingJob::Succeed(std::int64_t version) {
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    job_.set_version(version);
+    events_.AddPublishedVersion(version, absl::Now());
+    aftermath = SetEnded(v1::Job::STATE_SUCCEEDED);
+  }
+  aftermath.Finish();
+}
+
+void TrainingJob::End(const absl::Status& why) {
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    aftermath = SetFailed(why);
+  }
+  aftermath.Finish();
+}
+
+bool TrainingJob::Abandon(const absl::Status& why) {
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (job_.state() != v1::Job::STATE_RECEIVING) return false;
+    aftermath = SetFailed(why);
+  }
+  aftermath.Finish();
+  return true;
+}
+
+void TrainingJob::Cancel(absl::string_view why) {
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (Ended() || publishing_) return;
+    if (job_.state() == v1::Job::STATE_RUNNING) {
+      cancel_reason_ = std::string(why);
+      cancel_asked_.store(true, std::memory_order_release);
+      return;
+    }
+    aftermath = SetFailed(absl::CancelledError(why));
+  }
+  aftermath.Finish();
+}
+
+bool TrainingJob::Ended() const {
+  return job_.state() == v1::Job::STATE_SUCCEEDED ||
+         job_.state() == v1::Job::STATE_FAILED ||
+         job_.state() == v1::Job::STATE_CANCELLED;
+}
+
+absl::Status TrainingJob::CheckReceiving() const {
+  if (job_.state() == v1::Job::STATE_RECEIVING) return absl::OkStatus();
+  if (!failure_.ok()) return failure_;
+  return Error(absl::StatusCode::kAborted, "JOB_NOT_RECEIVING",
+               absl::StrCat(name_, " already has all its data"));
+}
+
+void TrainingJob::SetState(v1::Job::State state) {
+  job_.set_state(state);
+  events_.AddState(state, absl::Now());
+}
+
+TrainingJob::Aftermath TrainingJob::SetEnded(v1::Job::State state) {
+  *job_.mutable_finished() = ToTimestamp(absl::Now());
+  SetState(state);
+  return {.spool = std::move(spool_), .listeners = LiveListeners()};
+}
+
+TrainingJob::Aftermath TrainingJob::SetFailed(const absl::Status& why) {
+  failure_ = why;
+  job_.set_error_code(static_cast<int>(why.code()));
+  job_.set_error_message(std::string(why.message()));
+  return SetEnded(absl::IsCancelled(why) ? v1::Job::STATE_CANCELLED
+                                         : v1::Job::STATE_FAILED);
+}
+
+std::vector<std::shared_ptr<TrainingJob::Listener>>
+TrainingJob::LiveListeners() {
+  std::vector<std::shared_ptr<Listener>> live;
+  auto kept = listeners_.begin();
+  for (std::weak_ptr<Listener>& listener : listeners_) {
+    if (std::shared_ptr<Listener> locked = listener.lock()) {
+      live.push_back(std::move(locked));
+      *kept++ = std::move(listener);
+    }
+  }
+  listeners_.erase(kept, listeners_.end());
+  return live;
+}
+
+}  // namespace poe::server

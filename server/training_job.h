@@ -1,0 +1,133 @@
+// One training job: what was asked, the rows so far, its state and its events.
+#ifndef POE_SERVER_TRAINING_JOB_H_
+#define POE_SERVER_TRAINING_JOB_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "poe/training.h"
+#include "poe/v1/training.pb.h"
+#include "server/job_events.h"
+#include "server/spool.h"
+
+namespace poe::server {
+
+// First receiving, then queued, then running; from each of these it may end:
+// succeeded, failed or cancelled. Thread-safe.
+class TrainingJob {
+ public:
+  // Is told, in the thread that made it happen, that there are new events.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    virtual void OnNews() = 0;
+  };
+
+  // `settings` are what `start` asks for.
+  TrainingJob(std::string name, v1::TrainStart start, TrainingSettings settings,
+              std::shared_ptr<Spool> spool);
+  TrainingJob(const TrainingJob&) = delete;
+  TrainingJob& operator=(const TrainingJob&) = delete;
+
+  const std::string& name() const { return name_; }
+  const v1::TrainStart& start() const { return start_; }
+  const TrainingSettings& settings() const { return settings_; }
+
+  v1::Job Snapshot() const ABSL_LOCKS_EXCLUDED(mutex_);
+  v1::Job::State state() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool HasEnded() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Why it failed or was cancelled; OK in every other state.
+  absl::Status Failure() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // See JobEvents.
+  std::optional<v1::JobEvent> NextEvent(std::int64_t from,
+                                        JobEvents::Skip skip) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // From now on OnNews is called, without any lock held, as long as the
+  // listener lives.
+  void Subscribe(std::weak_ptr<Listener> listener) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Adds rows and returns how many there are now. OutOfRange, with the offset
+  // expected, for a chunk out of order; InvalidArgument for bad rows or labels;
+  // ResourceExhausted; Aborted if the job no longer receives. After an error
+  // the caller ends the job. One call at a time.
+  absl::StatusOr<std::int64_t> Append(const v1::TrainChunk& chunk)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The data are complete: queued. InvalidArgument if they are fewer than
+  // announced, FailedPrecondition for a class without rows, Aborted if the job
+  // no longer receives. Not during Append.
+  absl::Status CloseData() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // From queued to running; false if it has ended.
+  bool BeginRunning() ABSL_LOCKS_EXCLUDED(mutex_);
+  // All rows of a running job, valid until it ends.
+  absl::StatusOr<TrainingRows> MapRows() ABSL_LOCKS_EXCLUDED(mutex_);
+  void SetProgress(const v1::Progress& progress) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Cancelled once a running job has been asked to stop. Cheap.
+  absl::Status CheckCancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // From here on it is too late to cancel; false if it has been cancelled.
+  bool BeginPublishing() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Succeed(std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends a running job, in the thread that runs it, and drops its rows:
+  // cancelled if `why` is Cancelled, otherwise failed.
+  void End(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same for a job that receives; false, and nothing, for any other.
+  bool Abandon(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends a job that does not run; asks one that runs to stop.
+  void Cancel(absl::string_view why) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  // What is left to do once the lock is released: rows are removed from the
+  // disk and listeners called.
+  struct Aftermath {
+    std::shared_ptr<Spool> spool;
+    std::vector<std::shared_ptr<Listener>> listeners;
+    void Finish();
+  };
+
+  bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckReceiving() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // InvalidArgument unless there is a label for each row that needs one.
+  absl::Status CheckLabels(const v1::TrainChunk& chunk,
+                           std::int64_t rows) const;
+  void SetState(v1::Job::State state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Aftermath SetEnded(v1::Job::State state)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Aftermath SetFailed(const absl::Status& why)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<std::shared_ptr<Listener>> LiveListeners()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::string name_;
+  const v1::TrainStart start_;
+  const TrainingSettings settings_;
+  // Rows of each class. Only Append and CloseData, never both at once.
+  std::vector<std::int64_t> class_rows_;
+  std::atomic<bool> cancel_asked_ = false;
+
+  mutable absl::Mutex mutex_;
+  v1::Job job_ ABSL_GUARDED_BY(mutex_);
+  JobEvents events_ ABSL_GUARDED_BY(mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+  std::string cancel_reason_ ABSL_GUARDED_BY(mutex_);
+  bool publishing_ ABSL_GUARDED_BY(mutex_) = false;
+  // Null once the job has ended.
+  std::shared_ptr<Spool> spool_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_TRAINING_JOB_H_

@@ -1,0 +1,304 @@
+#include "server/training_jobs.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/random/random.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "poe/numerics/workers.h"
+#include "server/errors.h"
+#include "server/training_run.h"
+
+namespace poe::server {
+namespace {
+
+constexpr int kDefaultPageSize = 100;
+constexpr int kGreatestPageSize = 1000;
+constexpr std::size_t kLongestRequestId = 128;
+
+// Unique, and in the order of time for people.
+std::string MakeJobId() {
+  absl::BitGen random;
+  return absl::StrCat(
+      absl::FormatTime("%Y%m%d-%H%M%S-", absl::Now(), absl::UTCTimeZone()),
+      absl::Hex(absl::Uniform<std::uint32_t>(random), absl::kZeroPad8));
+}
+
+std::uint64_t SeedOf(const v1::TrainStart& start) {
+  if (start.has_seed()) return start.seed();
+  absl::BitGen random;
+  return absl::Uniform<std::uint64_t>(random);
+}
+
+absl::Status NoJob(absl::string_view name) {
+  return Error(absl::StatusCode::kNotFound, "JOB_NOT_FOUND",
+               absl::StrCat("there is no job ", Quoted(name),
+                            "; ListJobs tells those there are"),
+               {{"job", std::string(name)}});
+}
+
+absl::Status ValidateStart(const v1::TrainStart& start) {
+  absl::Status status = ValidateModelName(start.model_name(), "model_name");
+  if (!status.ok()) return status;
+  if (start.request_id().size() > kLongestRequestId) {
+    return FieldError(
+        "request_id", "TOO_LONG",
+        absl::StrCat("has ", start.request_id().size(), " characters; at most ",
+                     kLongestRequestId, " are allowed"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TrainingJobs>> TrainingJobs::Open(
+    ModelRepository* repository, TrainingJobsOptions options) {
+  std::unique_ptr<TrainingJobs> jobs(
+      new TrainingJobs(repository, std::move(options)));
+  RemoveTree(jobs->folder_);
+  if (absl::Status s = MakeFolder(jobs->folder_); !s.ok()) return s;
+  jobs->runner_ = std::thread([jobs = jobs.get()] { jobs->RunJobs(); });
+  return jobs;
+}
+
+TrainingJobs::TrainingJobs(ModelRepository* repository,
+                           TrainingJobsOptions options)
+    : repository_(repository),
+      options_(std::move(options)),
+      folder_(absl::StrCat(repository->folder(), "/.jobs")) {}
+
+TrainingJobs::~TrainingJobs() { Shutdown(); }
+
+void TrainingJobs::Shutdown() {
+  std::vector<std::shared_ptr<TrainingJob>> jobs;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    for (const auto& [number, job] : jobs_) jobs.push_back(job);
+  }
+  for (const auto& job : jobs) job->Cancel("the server is shutting down");
+  if (runner_.joinable()) runner_.join();
+}
+
+absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
+    const v1::TrainStart& start) {
+  if (absl::Status s = ValidateStart(start); !s.ok()) return s;
+  absl::StatusOr<TrainingSettings> settings =
+      DecodeTrainStart(start, SeedOf(start), options_.training);
+  if (!settings.ok()) return settings.status();
+  {
+    absl::MutexLock lock(&mutex_);
+    auto earlier = CheckStart(start);
+    if (!earlier.ok()) return earlier.status();
+    if (*earlier != nullptr) return Started{*std::move(earlier), false};
+  }
+  const std::string id = MakeJobId();
+  absl::StatusOr<std::unique_ptr<Spool>> spool = Spool::Create(
+      absl::StrCat(folder_, "/", id), settings->data_spec.dimension,
+      settings->class_names.size() > 1, options_.spool);
+  if (!spool.ok()) return spool.status();
+  if (absl::Status s = (*spool)->CheckSize(start.expected_rows()); !s.ok()) {
+    return s;
+  }
+  auto job =
+      std::make_shared<TrainingJob>(absl::StrCat("jobs/", id), start,
+                                    *std::move(settings), *std::move(spool));
+  absl::MutexLock lock(&mutex_);
+  // Another start may have come meanwhile.
+  auto earlier = CheckStart(start);
+  if (!earlier.ok()) return earlier.status();
+  if (*earlier != nullptr) return Started{*std::move(earlier), false};
+  ForgetOldJobs();
+  jobs_.emplace(++last_number_, job);
+  if (!start.request_id().empty()) {
+    request_ids_.insert_or_assign(start.request_id(), job);
+  }
+  return Started{std::move(job), true};
+}
+
+absl::StatusOr<std::shared_ptr<TrainingJob>> TrainingJobs::CheckStart(
+    const v1::TrainStart& start) const {
+  if (stopping_) {
+    return Error(absl::StatusCode::kUnavailable, "SHUTTING_DOWN",
+                 "the server is shutting down");
+  }
+  const auto same_id = request_ids_.find(start.request_id());
+  if (same_id != request_ids_.end()) {
+    const std::shared_ptr<TrainingJob>& job = same_id->second;
+    if (google::protobuf::util::MessageDifferencer::Equals(job->start(),
+                                                           start)) {
+      return job;
+    }
+    return Error(
+        absl::StatusCode::kAlreadyExists, "REQUEST_ID_IN_USE",
+        absl::StrCat("request_id ", Quoted(start.request_id()), " is that of ",
+                     job->name(), ", which was asked for something else"),
+        {{"job", job->name()}});
+  }
+  std::size_t unfinished = 0;
+  for (const auto& [number, job] : jobs_) {
+    if (job->HasEnded()) continue;
+    ++unfinished;
+    if (job->start().model_name() != start.model_name()) continue;
+    return Error(absl::StatusCode::kAborted, "MODEL_BUSY",
+                 absl::StrCat(job->name(), " is making a version of model ",
+                              Quoted(start.model_name()),
+                              "; wait for its end or cancel it"),
+                 {{"job", job->name()}});
+  }
+  if (unfinished >= options_.unfinished_jobs) {
+    return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_JOBS",
+                 absl::StrCat(unfinished,
+                              " training jobs have not ended, as many as this "
+                              "server takes; try again later"));
+  }
+  return nullptr;
+}
+
+void TrainingJobs::ForgetOldJobs() {
+  std::size_t ended = 0;
+  for (const auto& [number, job] : jobs_) ended += job->HasEnded() ? 1 : 0;
+  for (auto job = jobs_.begin();
+       job != jobs_.end() && ended > options_.ended_jobs;) {
+    if (!job->second->HasEnded()) {
+      ++job;
+      continue;
+    }
+    Forget(job++);
+    --ended;
+  }
+}
+
+void TrainingJobs::Forget(Jobs::iterator job) {
+  ForgetRequestId(job->second);
+  jobs_.erase(job);
+}
+
+absl::Status TrainingJobs::CloseData(const std::shared_ptr<TrainingJob>& job) {
+  absl::Status closed = job->CloseData();
+  if (!closed.ok()) {
+    Abandon(job, closed);
+    return closed;
+  }
+  absl::MutexLock lock(&mutex_);
+  queue_.push_back(job);
+  return absl::OkStatus();
+}
+
+void TrainingJobs::Abandon(const std::shared_ptr<TrainingJob>& job,
+                           const absl::Status& why) {
+  if (!job->Abandon(why)) return;
+  absl::MutexLock lock(&mutex_);
+  ForgetRequestId(job);
+}
+
+void TrainingJobs::ForgetRequestId(const std::shared_ptr<TrainingJob>& job) {
+  const auto id = request_ids_.find(job->start().request_id());
+  if (id != request_ids_.end() && id->second == job) request_ids_.erase(id);
+}
+
+absl::StatusOr<std::shared_ptr<TrainingJob>> TrainingJobs::Find(
+    absl::string_view name) const {
+  if (name.empty()) {
+    return FieldError("name", "MISSING_FIELD",
+                      "is missing; it names a job, \"jobs/...\"");
+  }
+  absl::MutexLock lock(&mutex_);
+  const auto found = FindByName(name);
+  if (found == jobs_.end()) return NoJob(name);
+  return found->second;
+}
+
+TrainingJobs::Jobs::const_iterator TrainingJobs::FindByName(
+    absl::string_view name) const {
+  return std::find_if(jobs_.begin(), jobs_.end(), [name](const auto& job) {
+    return job.second->name() == name;
+  });
+}
+
+absl::StatusOr<v1::ListJobsResponse> TrainingJobs::List(
+    const v1::ListJobsRequest& request) const {
+  if (request.page_size() < 0 || request.page_size() > kGreatestPageSize) {
+    return FieldError(
+        "page_size", "OUT_OF_RANGE",
+        absl::StrCat("is ", request.page_size(), "; must be from 0 (for ",
+                     kDefaultPageSize, ") to ", kGreatestPageSize));
+  }
+  const int page_size =
+      request.page_size() == 0 ? kDefaultPageSize : request.page_size();
+  // The token is the number of the last job of the page before.
+  std::int64_t before = 0;
+  if (!request.page_token().empty() &&
+      (!absl::SimpleAtoi(request.page_token(), &before) || before < 1)) {
+    return FieldError("page_token", "INVALID_PAGE_TOKEN",
+                      absl::StrCat("is ", Quoted(request.page_token()),
+                                   "; must be a next_page_token"));
+  }
+  v1::ListJobsResponse response;
+  std::int64_t last = 0;
+  absl::MutexLock lock(&mutex_);
+  auto job = std::make_reverse_iterator(
+      before == 0 ? jobs_.end() : jobs_.lower_bound(before));
+  for (; job != jobs_.rend(); ++job) {
+    const TrainingJob& candidate = *job->second;
+    if (!request.model_name().empty() &&
+        candidate.start().model_name() != request.model_name()) {
+      continue;
+    }
+    if (response.jobs_size() == page_size) {
+      response.set_next_page_token(absl::StrCat(last));
+      break;
+    }
+    last = job->first;
+    *response.add_jobs() = candidate.Snapshot();
+  }
+  return response;
+}
+
+absl::StatusOr<v1::Job> TrainingJobs::Cancel(absl::string_view name) {
+  const absl::StatusOr<std::shared_ptr<TrainingJob>> job = Find(name);
+  if (!job.ok()) return job.status();
+  (*job)->Cancel("the job was cancelled");
+  return (*job)->Snapshot();
+}
+
+absl::Status TrainingJobs::Delete(absl::string_view name) {
+  const absl::StatusOr<std::shared_ptr<TrainingJob>> job = Find(name);
+  if (!job.ok()) return job.status();
+  if (!(*job)->HasEnded()) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "JOB_NOT_ENDED",
+        absl::StrCat((*job)->name(), " has not ended; cancel it first"),
+        {{"job", (*job)->name()}});
+  }
+  absl::MutexLock lock(&mutex_);
+  const auto found = FindByName(name);
+  if (found == jobs_.end()) return NoJob(name);
+  Forget(jobs_.find(found->first));
+  return absl::OkStatus();
+}
+
+bool TrainingJobs::HasJobOrStops() const {
+  return stopping_ || !queue_.empty();
+}
+
+void TrainingJobs::RunJobs() {
+  const Workers workers(options_.threads);
+  while (true) {
+    std::shared_ptr<TrainingJob> job;
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(this, &TrainingJobs::HasJobOrStops));
+      if (stopping_) return;
+      job = std::move(queue_.front());
+      queue_.pop_front();
+    }
+    RunTrainingJob(*job, *repository_, workers, options_.program);
+  }
+}
+
+}  // namespace poe::server

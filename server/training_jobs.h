@@ -1,0 +1,125 @@
+// All training jobs of a server, and the thread that runs them.
+#ifndef POE_SERVER_TRAINING_JOBS_H_
+#define POE_SERVER_TRAINING_JOBS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "poe/v1/training.pb.h"
+#include "server/codec/training_codec.h"
+#include "server/model_repository.h"
+#include "server/spool.h"
+#include "server/training_job.h"
+
+namespace poe::server {
+
+struct TrainingJobsOptions {
+  // Threads that one training runs on.
+  int threads = 1;
+  // Jobs that have not ended, those that still receive their data included.
+  std::size_t unfinished_jobs = 16;
+  // Jobs that have ended and can still be asked about; older ones are
+  // forgotten.
+  std::size_t ended_jobs = 100;
+  SpoolLimits spool;
+  TrainingLimits training;
+  // Goes into the record of the models: name and version of the program.
+  std::string program = "poe-server";
+};
+
+// Jobs run one at a time, in the order in which their data were complete. They
+// live in memory: those of an earlier process are gone. Thread-safe.
+class TrainingJobs {
+ public:
+  // `repository` must outlive it. Removes rows that an earlier process left.
+  static absl::StatusOr<std::unique_ptr<TrainingJobs>> Open(
+      ModelRepository* repository, TrainingJobsOptions options);
+
+  // Shutdown.
+  ~TrainingJobs();
+  TrainingJobs(const TrainingJobs&) = delete;
+  TrainingJobs& operator=(const TrainingJobs&) = delete;
+
+  // Cancels all jobs, returns when none runs and takes no more.
+  void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  struct Started {
+    std::shared_ptr<TrainingJob> job;
+    // False: the job of an earlier start with this request_id.
+    bool created = false;
+  };
+  // InvalidArgument or Unimplemented for what cannot be trained; AlreadyExists
+  // for a request_id that came with another request; Aborted if the model has a
+  // job that has not ended; ResourceExhausted for too many jobs or rows;
+  // Unavailable after Shutdown.
+  absl::StatusOr<Started> Start(const v1::TrainStart& start)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The data are complete: the job waits for its turn. Where that is an error
+  // (see TrainingJob::CloseData) the job fails with it.
+  absl::Status CloseData(const std::shared_ptr<TrainingJob>& job)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The rest of its data will not come: ends a job that receives, and its
+  // request_id may start another.
+  void Abandon(const std::shared_ptr<TrainingJob>& job, const absl::Status& why)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // NotFound unless there is a job of that name ("jobs/...").
+  absl::StatusOr<std::shared_ptr<TrainingJob>> Find(
+      absl::string_view name) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Newest first. InvalidArgument for a bad page size or token.
+  absl::StatusOr<v1::ListJobsResponse> List(
+      const v1::ListJobsRequest& request) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The job as it is after it was asked to stop.
+  absl::StatusOr<v1::Job> Cancel(absl::string_view name)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // FailedPrecondition for a job that has not ended.
+  absl::Status Delete(absl::string_view name) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  // By the order of their start.
+  using Jobs = std::map<std::int64_t, std::shared_ptr<TrainingJob>>;
+
+  TrainingJobs(ModelRepository* repository, TrainingJobsOptions options);
+
+  // Null unless an earlier start has the request_id; else an error if `start`
+  // may not become a job now.
+  absl::StatusOr<std::shared_ptr<TrainingJob>> CheckStart(
+      const v1::TrainStart& start) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void ForgetOldJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetRequestId(const std::shared_ptr<TrainingJob>& job)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget(Jobs::iterator job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Jobs::const_iterator FindByName(absl::string_view name) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  bool HasJobOrStops() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  void RunJobs() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  ModelRepository* const repository_;
+  const TrainingJobsOptions options_;
+  const std::string folder_;
+
+  mutable absl::Mutex mutex_;
+  Jobs jobs_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<TrainingJob>, std::less<>> request_ids_
+      ABSL_GUARDED_BY(mutex_);
+  std::int64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<std::shared_ptr<TrainingJob>> queue_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread runner_;
+};
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_TRAINING_JOBS_H_

@@ -1,0 +1,20 @@
+// From the rows of a job to a published version.
+#ifndef POE_SERVER_TRAINING_RUN_H_
+#define POE_SERVER_TRAINING_RUN_H_
+
+#include <string>
+
+#include "poe/numerics/workers.h"
+#include "server/model_repository.h"
+#include "server/training_job.h"
+
+namespace poe::server {
+
+// Runs a queued job to its end in this thread: trains, publishes, and sets the
+// state of the job whatever happens. Nothing if the job has ended.
+void RunTrainingJob(TrainingJob& job, ModelRepository& repository,
+                    const Workers& workers, const std::string& program);
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_TRAINING_RUN_H_

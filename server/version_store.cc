@@ -1,0 +1,366 @@
+#include "server/version_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/random/random.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "server/errors.h"
+#include "server/manifest.h"
+
+namespace poe::server {
+namespace {
+
+constexpr absl::string_view kModelFile = "model.pb";
+constexpr absl::string_view kManifestFile = "MANIFEST";
+constexpr absl::string_view kLabelsFile = "LABELS";
+constexpr absl::string_view kLabelsFirstLine = "poe-labels 1\n";
+// What protobuf can read.
+constexpr std::int64_t kMostModelBytes =
+    std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMostTextBytes = 1 << 20;
+constexpr std::int64_t kLastVersion = 999'999'999'999'999;
+
+// The version that a folder name stands for, or 0.
+std::int64_t VersionOf(absl::string_view name) {
+  std::int64_t version = 0;
+  if (!absl::SimpleAtoi(name, &version)) return 0;
+  if (version < 1 || version > kLastVersion) return 0;
+  return absl::StrCat(version) == name ? version : 0;
+}
+
+std::string Join(absl::string_view folder, absl::string_view name) {
+  return absl::StrCat(folder, "/", name);
+}
+
+// An error of the files of a version as what it means for the version.
+absl::Status AsDamage(const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kInvalidArgument ||
+      status.code() == absl::StatusCode::kNotFound) {
+    return absl::DataLossError(status.message());
+  }
+  return status;
+}
+
+absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
+  absl::StatusOr<std::string> text =
+      ReadFile(Join(folder, kManifestFile), kMostTextBytes);
+  if (!text.ok()) return AsDamage(text.status());
+  absl::StatusOr<Manifest> manifest = ParseManifest(*text);
+  if (manifest.ok() && manifest->Find(kModelFile) == nullptr) {
+    return absl::DataLossError("MANIFEST does not name model.pb");
+  }
+  return manifest;
+}
+
+// Errors of Open: whatever stands in the way is for the operator to mend.
+absl::Status CannotOpen(const std::string& folder, const absl::Status& status) {
+  const absl::StatusCode code =
+      status.code() == absl::StatusCode::kPermissionDenied ||
+              status.code() == absl::StatusCode::kResourceExhausted
+          ? status.code()
+          : absl::StatusCode::kFailedPrecondition;
+  return Error(code, "REPOSITORY_NOT_WRITABLE",
+               absl::StrCat("cannot use ", folder,
+                            " as model repository: ", status.message()));
+}
+
+absl::StatusOr<FileDescriptor> Lock(const std::string& path) {
+  FileDescriptor lock(
+      open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
+  if (!lock.is_open()) return FileError("open", path, errno);
+  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return FileError("lock", path, errno);
+    return absl::FailedPreconditionError(
+        absl::StrCat("another server has it open (", path, " is locked)"));
+  }
+  return lock;
+}
+
+}  // namespace
+
+absl::Status ValidateModelName(absl::string_view name,
+                               absl::string_view field) {
+  const bool characters_fit =
+      std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return absl::ascii_isalnum(c) || c == '_' || c == '.' || c == '-';
+      });
+  if (!name.empty() && name.size() <= 128 && characters_fit &&
+      absl::ascii_isalnum(static_cast<unsigned char>(name.front()))) {
+    return absl::OkStatus();
+  }
+  return FieldError(
+      field, "INVALID_MODEL_NAME",
+      absl::StrCat(name.empty() ? "is missing" : "is ",
+                   name.empty() ? "" : Quoted(name),
+                   "; must be 1 to 128 of [A-Za-z0-9_.-], beginning with a "
+                   "letter or digit"));
+}
+
+absl::Status ValidateLabel(absl::string_view label) {
+  const bool characters_fit =
+      std::all_of(label.begin(), label.end(), [](unsigned char c) {
+        return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '_' ||
+               c == '-';
+      });
+  if (!label.empty() && label.size() <= 64 && characters_fit) {
+    return absl::OkStatus();
+  }
+  return FieldError(
+      "label", "INVALID_LABEL",
+      absl::StrCat("is ", Quoted(label), "; must be 1 to 64 of [a-z0-9_-]"));
+}
+
+absl::StatusOr<VersionStore> VersionStore::Open(const std::string& folder) {
+  if (folder.empty()) {
+    return absl::InvalidArgumentError("the model repository has no name");
+  }
+  if (absl::Status made = MakeFolder(folder); !made.ok()) {
+    return CannotOpen(folder, made);
+  }
+  absl::StatusOr<FileDescriptor> lock = Lock(Join(folder, ".lock"));
+  if (!lock.ok()) return CannotOpen(folder, lock.status());
+  const std::string temporary = Join(folder, ".tmp");
+  RemoveTree(temporary);
+  if (absl::Status made = MakeFolder(temporary); !made.ok()) {
+    return CannotOpen(folder, made);
+  }
+  return VersionStore(folder, *std::move(lock));
+}
+
+absl::StatusOr<std::vector<std::string>> VersionStore::ListModels() const {
+  absl::StatusOr<std::vector<std::string>> names = ListFolder(folder_);
+  if (!names.ok()) return names.status();
+  names->erase(std::remove_if(names->begin(), names->end(),
+                              [this](const std::string& name) {
+                                return !ValidateModelName(name, "").ok() ||
+                                       !IsFolder(ModelFolder(name));
+                              }),
+               names->end());
+  return names;
+}
+
+absl::StatusOr<std::vector<std::int64_t>> VersionStore::ListVersions(
+    const std::string& name) const {
+  std::vector<std::int64_t> versions;
+  if (!IsFolder(ModelFolder(name))) return versions;
+  absl::StatusOr<std::vector<std::string>> names =
+      ListFolder(ModelFolder(name));
+  if (!names.ok()) return names.status();
+  for (const std::string& entry : *names) {
+    const std::int64_t version = VersionOf(entry);
+    if (version > 0 && IsFolder(VersionFolder(name, version))) {
+      versions.push_back(version);
+    }
+  }
+  std::sort(versions.begin(), versions.end());
+  return versions;
+}
+
+absl::StatusOr<VersionStore::Summary> VersionStore::Inspect(
+    const std::string& name, std::int64_t version) const {
+  const std::string folder = VersionFolder(name, version);
+  absl::StatusOr<Manifest> manifest = ReadManifest(folder);
+  if (!manifest.ok()) return manifest.status();
+  Summary summary;
+  struct stat found;
+  for (const ManifestEntry& entry : manifest->files) {
+    const std::string path = Join(folder, entry.file);
+    if (lstat(path.c_str(), &found) != 0) {
+      return AsDamage(FileError("read", path, errno));
+    }
+    if (!S_ISREG(found.st_mode) || found.st_size != entry.size) {
+      return absl::DataLossError(
+          absl::StrCat(entry.file, " has ", found.st_size,
+                       " bytes; its MANIFEST says ", entry.size));
+    }
+  }
+  const std::string path = Join(folder, kManifestFile);
+  if (lstat(path.c_str(), &found) != 0) {
+    return AsDamage(FileError("read", path, errno));
+  }
+  summary.bytes = manifest->TotalSize() + found.st_size;
+  summary.created = absl::TimeFromTimespec(found.st_mtim);
+  return summary;
+}
+
+absl::StatusOr<v1::Model> VersionStore::Read(const std::string& name,
+                                             std::int64_t version) const {
+  const std::string folder = VersionFolder(name, version);
+  if (!IsFolder(ModelFolder(name)) || !IsFolder(folder)) {
+    return absl::NotFoundError(
+        absl::StrCat("version ", version, " of ", name, " is not stored"));
+  }
+  absl::StatusOr<Manifest> manifest = ReadManifest(folder);
+  if (!manifest.ok()) return manifest.status();
+  absl::StatusOr<std::string> bytes =
+      ReadFile(Join(folder, kModelFile), kMostModelBytes);
+  if (!bytes.ok()) return AsDamage(bytes.status());
+  absl::Status fits = CheckContents(*manifest->Find(kModelFile), *bytes);
+  if (!fits.ok()) return fits;
+  v1::Model model;
+  if (!model.ParseFromString(*bytes)) {
+    return absl::DataLossError("model.pb is not a poe.v1.Model");
+  }
+  return model;
+}
+
+absl::StatusOr<std::int64_t> VersionStore::NextVersion(
+    const std::string& name) const {
+  if (!IsFolder(ModelFolder(name))) return 1;
+  absl::StatusOr<std::vector<std::string>> names =
+      ListFolder(ModelFolder(name));
+  if (!names.ok()) return names.status();
+  std::int64_t greatest = 0;
+  for (const std::string& entry : *names) {
+    greatest = std::max(greatest, VersionOf(entry));
+  }
+  return greatest + 1;
+}
+
+absl::StatusOr<VersionStore::Summary> VersionStore::Write(
+    const std::string& name, std::int64_t version,
+    const v1::Model& model) const {
+  const std::size_t size = model.ByteSizeLong();
+  if (size > static_cast<std::size_t>(kMostModelBytes)) {
+    return Error(absl::StatusCode::kResourceExhausted, "MODEL_TOO_LARGE",
+                 absl::StrCat("the model has ", size, " bytes; at most ",
+                              kMostModelBytes, " can be stored"));
+  }
+  const std::string bytes = model.SerializeAsString();
+  const std::string manifest =
+      FormatManifest({.files = {DescribeFile(kModelFile, bytes)}});
+  const std::string temporary = TemporaryName();
+  absl::Status status = WriteFiles(temporary, bytes, manifest);
+  if (status.ok()) status = MakeModelFolder(name);
+  if (status.ok()) {
+    status = RenameToNew(temporary, VersionFolder(name, version));
+  }
+  if (!status.ok()) {
+    RemoveTree(temporary);
+    // Only succeeds if the folder is empty.
+    rmdir(ModelFolder(name).c_str());
+    return status;
+  }
+  status = SyncFolder(ModelFolder(name));
+  if (!status.ok()) {
+    RemoveTree(VersionFolder(name, version));
+    return status;
+  }
+  return Summary{
+      .bytes = static_cast<std::int64_t>(bytes.size() + manifest.size()),
+      .created = absl::Now()};
+}
+
+absl::Status VersionStore::WriteFiles(const std::string& folder,
+                                      absl::string_view model,
+                                      absl::string_view manifest) const {
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  if (absl::Status s = WriteDurably(Join(folder, kModelFile), model); !s.ok()) {
+    return s;
+  }
+  if (absl::Status s = WriteDurably(Join(folder, kManifestFile), manifest);
+      !s.ok()) {
+    return s;
+  }
+  return SyncFolder(folder);
+}
+
+absl::Status VersionStore::MakeModelFolder(const std::string& name) const {
+  const std::string path = ModelFolder(name);
+  if (absl::Status s = MakeFolder(path); !s.ok()) return s;
+  if (!IsFolder(path)) return FileError("use folder", path, ENOTDIR);
+  return SyncFolder(folder_);
+}
+
+absl::Status VersionStore::RemoveVersion(const std::string& name,
+                                         std::int64_t version) const {
+  return RemoveFolder(VersionFolder(name, version), ModelFolder(name));
+}
+
+absl::Status VersionStore::RemoveModel(const std::string& name) const {
+  return RemoveFolder(ModelFolder(name), folder_);
+}
+
+absl::StatusOr<Labels> VersionStore::ReadLabels(const std::string& name) const {
+  absl::StatusOr<std::string> text =
+      ReadFile(Join(ModelFolder(name), kLabelsFile), kMostTextBytes);
+  if (absl::IsNotFound(text.status())) return Labels();
+  if (!text.ok()) return AsDamage(text.status());
+  absl::string_view rest = *text;
+  if (!absl::ConsumePrefix(&rest, kLabelsFirstLine)) {
+    return absl::DataLossError(
+        "LABELS is damaged: it does not begin with \"poe-labels 1\"");
+  }
+  Labels labels;
+  for (absl::string_view line : absl::StrSplit(rest, '\n', absl::SkipEmpty())) {
+    const std::vector<absl::string_view> fields = absl::StrSplit(line, ' ');
+    if (fields.size() != 2 || !ValidateLabel(fields[0]).ok() ||
+        VersionOf(fields[1]) == 0) {
+      return absl::DataLossError(
+          absl::StrCat("LABELS is damaged: ", Quoted(line),
+                       " is not a label and a version"));
+    }
+    labels.emplace(fields[0], VersionOf(fields[1]));
+  }
+  return labels;
+}
+
+absl::Status VersionStore::WriteLabels(const std::string& name,
+                                       const Labels& labels) const {
+  std::string text(kLabelsFirstLine);
+  for (const auto& [label, version] : labels) {
+    absl::StrAppend(&text, label, " ", version, "\n");
+  }
+  const std::string temporary = TemporaryName();
+  const std::string path = Join(ModelFolder(name), kLabelsFile);
+  absl::Status status = WriteDurably(temporary, text);
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
+    status = FileError("replace", path, errno);
+  }
+  if (!status.ok()) {
+    RemoveTree(temporary);
+    return status;
+  }
+  return SyncFolder(ModelFolder(name));
+}
+
+std::string VersionStore::ModelFolder(const std::string& name) const {
+  return Join(folder_, name);
+}
+
+std::string VersionStore::VersionFolder(const std::string& name,
+                                        std::int64_t version) const {
+  return absl::StrCat(ModelFolder(name), "/", version);
+}
+
+std::string VersionStore::TemporaryName() const {
+  absl::BitGen random;
+  return absl::StrCat(
+      folder_, "/.tmp/",
+      absl::Hex(absl::Uniform<std::uint64_t>(random), absl::kZeroPad16));
+}
+
+absl::Status VersionStore::RemoveFolder(const std::string& path,
+                                        const std::string& parent) const {
+  const std::string temporary = TemporaryName();
+  if (absl::Status s = RenameToNew(path, temporary); !s.ok()) return s;
+  absl::Status status = SyncFolder(parent);
+  RemoveTree(temporary);
+  return status;
+}
+
+}  // namespace poe::server

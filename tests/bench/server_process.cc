@@ -1,0 +1,71 @@
+#include "tests/bench/server_process.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+
+namespace poe::bench {
+namespace {
+
+[[noreturn]] void Fail(absl::string_view message) {
+  std::cerr << message << "\n";
+  std::exit(EXIT_FAILURE);
+}
+
+}  // namespace
+
+ServerProcess::ServerProcess(const std::string& binary) {
+  std::string folder =
+      (std::filesystem::temp_directory_path() / "poe-bench-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr) {
+    Fail(absl::StrCat("cannot make ", folder));
+  }
+  repository_ = folder;
+
+  int ends[2];
+  if (pipe(ends) != 0) Fail("cannot make a pipe");
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_addclose(&actions, ends[0]);
+  std::vector<std::string> arguments = {
+      binary, absl::StrCat("--repository=", repository_),
+      "--listen=127.0.0.1:0", "--log_level=warning"};
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const int error = posix_spawn(&pid_, binary.c_str(), &actions, nullptr,
+                                argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  if (error != 0) Fail(absl::StrCat("cannot run ", binary));
+
+  std::FILE* output = fdopen(ends[0], "r");
+  char line[256] = "";
+  const bool answered = std::fgets(line, sizeof(line), output) != nullptr;
+  std::fclose(output);
+  absl::string_view address = absl::StripSuffix(line, "\n");
+  if (!answered || !absl::ConsumePrefix(&address, "listening on ")) {
+    Fail(absl::StrCat(binary, " did not start"));
+  }
+  address_ = std::string(address);
+}
+
+ServerProcess::~ServerProcess() {
+  kill(pid_, SIGTERM);
+  waitpid(pid_, nullptr, 0);
+  std::filesystem::remove_all(repository_);
+}
+
+}  // namespace poe::bench

@@ -1,0 +1,133 @@
+#include "tests/core/core_models.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "poe/bases/bernoulli.h"
+#include "poe/bases/gaussian.h"
+#include "poe/experts/bernoulli_units.h"
+#include "poe/experts/unigauss.h"
+#include "poe/initialization.h"
+#include "poe/numerics/random.h"
+
+namespace poe {
+namespace {
+
+constexpr double kLower = -1, kUpper = 5, kShift = 2, kScale = 1.5;
+
+// Gives a model of several classes something to say of every question.
+void AddJudgement(Model& model) {
+  const Index classes = model.num_classes();
+  std::vector<double> quantiles;
+  for (int i = 0; i <= 50; ++i) quantiles.push_back(i - 40.0);
+  for (ClassModel& one : model.classes)
+    one.percentiles = *ScorePercentiles::Create(quantiles);
+  if (classes < 2) return;
+  SeparatorParameters parameters;
+  parameters.feature_mean = Eigen::VectorXd::LinSpaced(classes, -20, -15);
+  parameters.feature_scale = Eigen::VectorXd::LinSpaced(classes, 3, 5);
+  parameters.weights = NormalMatrix(classes, classes, 41).cast<double>() +
+                       2 * RowMatrix<double>::Identity(classes, classes);
+  parameters.biases = Eigen::VectorXd::LinSpaced(classes, -0.1, 0.2);
+  model.separator = *Separator::Create(std::move(parameters));
+  model.calibration = *ProbabilityCalibration::Create(
+      0.7, Eigen::VectorXd::LinSpaced(classes, -0.3, 0.3));
+}
+
+template <typename MakeProduct>
+void AddClasses(Index classes, MakeProduct make, Model& model) {
+  for (Index c = 0; c < classes; ++c) {
+    ClassModel one;
+    one.name = std::to_string(c);
+    one.layers.push_back(make(static_cast<std::uint64_t>(c)));
+    model.classes.push_back(std::move(one));
+  }
+  AddJudgement(model);
+}
+
+}  // namespace
+
+RowMatrix<float> NormalMatrix(Index rows, Index cols, std::uint64_t seed) {
+  RowMatrix<float> values(rows, cols);
+  std::vector<double> row(cols);
+  for (Index n = 0; n < rows; ++n) {
+    FillNormal({seed, Purpose::kTest, 40, 0}, static_cast<std::uint64_t>(n),
+               absl::MakeSpan(row));
+    for (Index i = 0; i < cols; ++i) values(n, i) = static_cast<float>(row[i]);
+  }
+  return values;
+}
+
+RowMatrix<float> UniformMatrix(Index rows, Index cols, float lower, float upper,
+                               std::uint64_t seed) {
+  RowMatrix<float> values(rows, cols);
+  std::vector<double> row(cols);
+  for (Index n = 0; n < rows; ++n) {
+    FillUniform({seed, Purpose::kTest, 41, 0}, static_cast<std::uint64_t>(n),
+                absl::MakeSpan(row));
+    for (Index i = 0; i < cols; ++i)
+      values(n, i) = lower + (upper - lower) * static_cast<float>(row[i]);
+  }
+  return values;
+}
+
+RawRows RowsOf(const RowMatrix<float>& values) {
+  return {.values = Eigen::Map<const RowMatrix<float>>(
+              values.data(), values.rows(), values.cols()),
+          .row_ids = {},
+          .observed = {}};
+}
+
+Model BernoulliModel(Index dimension, Index experts, Index classes) {
+  Model model;
+  model.data_spec.dimension = dimension;
+  AddClasses(
+      classes,
+      [&](std::uint64_t seed) {
+        const Vector<float> bias = NormalMatrix(dimension, 1, 100 + seed);
+        std::vector<std::unique_ptr<ExpertGroup<float>>> groups;
+        groups.push_back(*BernoulliUnits<float>::Create(
+            NormalMatrix(dimension, experts, 200 + seed),
+            NormalMatrix(experts, 1, 300 + seed)));
+        return *Product<float>::Create(*BernoulliBase<float>::Create(bias),
+                                       std::move(groups));
+      },
+      model);
+  return model;
+}
+
+Model UnigaussModel(Index dimension, Index experts, Index classes) {
+  Model model;
+  DataSpec& spec = model.data_spec;
+  spec.family = Family::kGaussian;
+  spec.dimension = dimension;
+  spec.preprocessing.kind = Preprocessing::Kind::kStandardize;
+  spec.preprocessing.shift.assign(dimension, kShift);
+  spec.preprocessing.scale.assign(dimension, kScale);
+  spec.box.emplace();
+  spec.box->lower.assign(dimension, kLower);
+  spec.box->upper.assign(dimension, kUpper);
+  const PreprocessedBox box = BoxOf(spec);
+  AddClasses(
+      classes,
+      [&](std::uint64_t seed) {
+        GaussianBase<float>::Settings base;
+        base.lower = box.lower;
+        base.upper = box.upper;
+        Unigauss<float>::Settings settings;
+        settings.mean = NormalMatrix(experts, dimension, 400 + seed);
+        settings.log_variance =
+            RowMatrix<float>::Constant(experts, dimension, -0.5f);
+        settings.mixing_logit = NormalMatrix(experts, 1, 500 + seed);
+        settings.log_volume = box.log_volume;
+        std::vector<std::unique_ptr<ExpertGroup<float>>> groups;
+        groups.push_back(*Unigauss<float>::Create(std::move(settings)));
+        return *Product<float>::Create(
+            *GaussianBase<float>::Create(std::move(base)), std::move(groups));
+      },
+      model);
+  return model;
+}
+
+}  // namespace poe

@@ -1,0 +1,31 @@
+// Small models that tests of the questions share.
+#ifndef POE_TESTS_CORE_CORE_MODELS_H_
+#define POE_TESTS_CORE_CORE_MODELS_H_
+
+#include <cstdint>
+
+#include "poe/model.h"
+
+namespace poe {
+
+// Standard normal values.
+RowMatrix<float> NormalMatrix(Index rows, Index cols, std::uint64_t seed);
+// Uniform on (lower, upper).
+RowMatrix<float> UniformMatrix(Index rows, Index cols, float lower, float upper,
+                               std::uint64_t seed);
+
+// `values` must outlive the rows.
+RawRows RowsOf(const RowMatrix<float>& values);
+
+// Bernoulli units over `dimension` binary values or grey levels, random
+// parameters, classes "0", "1", ...; with two or more classes a separator,
+// probabilities and percentiles.
+Model BernoulliModel(Index dimension, Index experts, Index classes);
+
+// Unigauss experts over raw values in [-1, 5], standardized; otherwise as
+// above.
+Model UnigaussModel(Index dimension, Index experts, Index classes);
+
+}  // namespace poe
+
+#endif  // POE_TESTS_CORE_CORE_MODELS_H_

@@ -1,0 +1,63 @@
+// The distribution of a small product, exactly: enumerated where the data are
+// binary, by Gauss-Legendre quadrature where they are real values on a box.
+#ifndef POE_TESTS_CORE_EXACT_DISTRIBUTION_H_
+#define POE_TESTS_CORE_EXACT_DISTRIBUTION_H_
+
+#include <vector>
+
+#include "poe/product.h"
+
+namespace poe {
+
+// log b(x) + sum_m log f_m,beta(x).
+std::vector<double> TemperedLogScores(const Product<double>& product,
+                                      double beta,
+                                      const Observations<double>& x);
+
+// p(x) proportional to b(x) prod_m f_m,beta(x), for at most a dozen binary
+// coordinates or two real ones.
+class ExactDistribution {
+ public:
+  ExactDistribution(const Product<double>& product, double beta);
+
+  // All binary states, or the quadrature's nodes; probabilities sum to 1.
+  const Observations<double>& points() const { return points_; }
+  const std::vector<double>& probabilities() const { return probabilities_; }
+
+  // Independent draws: row ids are 0 .. size-1.
+  Observations<double> Sample(Index size, std::uint64_t seed) const;
+
+  // The chance that independent draws fit worse than x, by Pearson's chi-square
+  // over all states, or over a grid of equal cells.
+  double PValue(const Observations<double>& x) const;
+
+  // Mean over p of the gradient of the log score at beta 1 for the base
+  // followed by all groups, and the standard deviation of each entry.
+  struct Gradient {
+    Vector<double> mean, deviation;
+  };
+  Gradient LogScoreGradient() const;
+
+ private:
+  void Enumerate();
+  void PlaceNodes();
+  Index CellOf(const Observations<double>& x, Index n) const;
+
+  const Product<double>& product_;
+  double beta_;
+  Observations<double> points_;
+  std::vector<double> probabilities_;
+  double log_normalizer_ = 0;
+  double greatest_log_score_ = 0;
+  // Real data only: bounds of the box.
+  Vector<double> lower_, upper_;
+};
+
+// The gradient of the log score of each row: one column for base and groups.
+Vector<double> MeanLogScoreGradient(const Product<double>& product,
+                                    const Observations<double>& x,
+                                    absl::Span<const double> weights);
+
+}  // namespace poe
+
+#endif  // POE_TESTS_CORE_EXACT_DISTRIBUTION_H_

@@ -1,0 +1,121 @@
+// Every kind of expert inside a product whose distribution is known exactly.
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "poe/contrastive_divergence.h"
+#include "poe/gibbs.h"
+#include "tests/core/exact_distribution.h"
+#include "tests/core/expert_oracles.h"
+
+namespace poe {
+namespace {
+
+// Correct programs have lesser p values less than once in ten million.
+constexpr double kLeastPValue = 1e-7;
+
+class ExpertDistribution : public testing::TestWithParam<OracleKind> {
+ protected:
+  Product<double> MakeProduct(double power) const {
+    std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
+    groups.push_back(GetParam().make(GetParam().experts, power));
+    return *Product<double>::Create(GetParam().make_base(), std::move(groups));
+  }
+};
+
+void Sweep(const Product<double>& product, double beta, int steps,
+           Observations<double>& x) {
+  GibbsOptions options;
+  options.seed = 31;
+  options.inverse_temperatures.assign(steps, beta);
+  ASSERT_TRUE(
+      RunGibbs(product, options, {}, Workers::Inline(), NeverInterrupt, x)
+          .ok());
+}
+
+TEST_P(ExpertDistribution, GibbsSweepsKeepTheTemperedProduct) {
+  for (const auto& [power, beta] :
+       {std::pair{1.0, 1.0}, std::pair{0.8, 0.5}, std::pair{1.0, 0.0}}) {
+    const Product<double> product = MakeProduct(power);
+    const ExactDistribution exact(product, beta);
+    Observations<double> x = exact.Sample(60000, 30);
+    EXPECT_GT(exact.PValue(x), kLeastPValue) << "beta " << beta;
+    Sweep(product, beta, 3, x);
+    EXPECT_GT(exact.PValue(x), kLeastPValue) << "beta " << beta;
+  }
+}
+
+// The test above could not tell a sweep that does nothing.
+TEST_P(ExpertDistribution, ChainsFromOnePointReachTheProduct) {
+  const Product<double> product = MakeProduct(1);
+  const ExactDistribution exact(product, 1);
+  const Observations<double> one = GetParam().rows(1, 32);
+  Observations<double> x = MakeDense<double>(20000, product.dimension());
+  for (Index n = 0; n < x.size; ++n) x.values.row(n) = one.values.row(0);
+  EXPECT_LT(exact.PValue(x), kLeastPValue);
+  Sweep(product, 1, 60, x);
+  EXPECT_GT(exact.PValue(x), kLeastPValue);
+}
+
+TEST_P(ExpertDistribution, ContrastiveDivergenceApproachesTheExactGradient) {
+  constexpr Index kRows = 8000;
+  constexpr int kManySteps = 60;
+  const Product<double> product = MakeProduct(0.9);
+  // A few distinct rows, far from what the product expects.
+  const Observations<double> few = GetParam().rows(5, 33);
+  Observations<double> data = MakeDense<double>(kRows, product.dimension());
+  for (Index n = 0; n < kRows; ++n)
+    data.values.row(n) = few.values.row(n % few.size);
+  const std::vector<double> weights(kRows, 1.0 / kRows);
+  const auto expected = ExactDistribution(product, 1).LogScoreGradient();
+  const Vector<double> exact =
+      MeanLogScoreGradient(product, data, weights) - expected.mean;
+  const Vector<double> error = expected.deviation / std::sqrt(kRows);
+
+  auto estimate = [&](int steps) {
+    ContrastiveDivergence<double> divergence(product);
+    divergence.ComputeGradient(data, {}, steps, Reconstruction::kSample, 34, 0,
+                               Workers::Inline());
+    Vector<double> gradient(exact.size());
+    gradient << divergence.base_gradient(), divergence.group_gradient(0);
+    return gradient;
+  };
+  const double after_one = (estimate(1) - exact).norm();
+  const double after_three = (estimate(3) - exact).norm();
+  const Vector<double> last = estimate(kManySteps);
+  const double after_many = (last - exact).norm();
+  EXPECT_LT(after_three, after_one);
+  EXPECT_LT(after_many, after_three);
+  for (Index p = 0; p < exact.size(); ++p)
+    EXPECT_NEAR(last(p), exact(p), 6 * error(p) + 1e-12) << "parameter " << p;
+}
+
+// Units bring no precision: where no unigauss speaks, a coordinate on a bare
+// box is exponential.
+TEST(ProductDistributionTest, GibbsSweepsKeepAProductOfMixedKinds) {
+  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
+  groups.push_back(BernoulliUnitsOnRealData().make(3, 1));
+  groups.push_back(UnigaussWithVariancePerCoordinate().make(2, 1));
+  const auto product = Product<double>::Create(
+      UnigaussWithVariancePerCoordinate().make_base(), std::move(groups));
+  ASSERT_TRUE(product.ok());
+  for (double beta : {1.0, 0.3}) {
+    const ExactDistribution exact(*product, beta);
+    Observations<double> x = exact.Sample(60000, 35);
+    Sweep(*product, beta, 3, x);
+    EXPECT_GT(exact.PValue(x), kLeastPValue) << "beta " << beta;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(AllKinds, ExpertDistribution,
+                         testing::Values(BernoulliUnitsOnBinaryData(),
+                                         BernoulliUnitsOnRealData(),
+                                         UnigaussWithVariancePerCoordinate(),
+                                         CircularUnigauss()),
+                         [](const testing::TestParamInfo<OracleKind>& info) {
+                           return info.param.name;
+                         });
+
+}  // namespace
+}  // namespace poe

@@ -1,0 +1,228 @@
+// The program itself: its command line, its signals, its exit status.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+#include "poe/v1/registry.grpc.pb.h"
+#include "poe/v1/scoring.grpc.pb.h"
+#include "poe/v1/training.pb.h"
+
+extern char** environ;
+
+namespace poe::server {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// A running poe-server whose standard output and error go to one pipe.
+class Program {
+ public:
+  explicit Program(const std::vector<std::string>& arguments) {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+    std::vector<char*> argv = {const_cast<char*>(POE_SERVER_BINARY)};
+    for (const std::string& argument : arguments) {
+      argv.push_back(const_cast<char*>(argument.c_str()));
+    }
+    argv.push_back(nullptr);
+    EXPECT_EQ(posix_spawn(&pid_, POE_SERVER_BINARY, &actions, nullptr,
+                          argv.data(), environ),
+              0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    output_ = fdopen(ends[0], "r");
+  }
+
+  ~Program() {
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+    }
+    fclose(output_);
+  }
+
+  // The next line of output that contains `text`; empty if there is none.
+  std::string ReadLineWith(absl::string_view text) {
+    std::string line;
+    for (int c = getc(output_); c != EOF; c = getc(output_)) {
+      if (c != '\n') {
+        line.push_back(static_cast<char>(c));
+      } else if (absl::StrContains(line, text)) {
+        return line;
+      } else {
+        line.clear();
+      }
+    }
+    return "";
+  }
+
+  std::string ReadAll() {
+    std::string all;
+    for (int c = getc(output_); c != EOF; c = getc(output_)) {
+      all.push_back(static_cast<char>(c));
+    }
+    return all;
+  }
+
+  void Signal(int signal) { kill(pid_, signal); }
+
+  // The exit status; -1 if a signal killed it.
+  int Wait() {
+    int status = 0;
+    EXPECT_EQ(waitpid(pid_, &status, 0), pid_);
+    pid_ = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+ private:
+  pid_t pid_ = 0;
+  FILE* output_ = nullptr;
+};
+
+class ServerBinaryTest : public ::testing::Test {
+ protected:
+  ServerBinaryTest() {
+    std::string path = ::testing::TempDir() + "/poe_e2e_XXXXXX";
+    EXPECT_NE(mkdtemp(path.data()), nullptr);
+    folder_ = path;
+  }
+  ~ServerBinaryTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string RepositoryFlag() const {
+    return absl::StrCat("--repository=", (folder_ / "models").string());
+  }
+
+  // The address in "listening on HOST:PORT".
+  static std::string ReadAddress(Program& program) {
+    const std::string line = program.ReadLineWith("listening on ");
+    absl::string_view address = line;
+    EXPECT_TRUE(absl::ConsumePrefix(&address, "listening on ")) << line;
+    return std::string(address);
+  }
+
+  static grpc::Status ListModels(const std::string& address) {
+    auto stub = v1::ModelRegistry::NewStub(
+        grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+    grpc::ClientContext context;
+    v1::ListModelsResponse response;
+    return stub->ListModels(&context, {}, &response);
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(ServerBinaryTest, AnswersOnAFreePortUntilSigtermAndExitsWithZero) {
+  Program program({RepositoryFlag(), "--listen=localhost:0"});
+  const std::string address = ReadAddress(program);
+  const grpc::Status status = ListModels(address);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_TRUE(std::filesystem::is_directory(folder_ / "models"));
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.Wait(), 0);
+}
+
+TEST_F(ServerBinaryTest, SigintEndsItWellToo) {
+  Program program({RepositoryFlag(), "--listen=localhost:0"});
+  ReadAddress(program);
+  program.Signal(SIGINT);
+  EXPECT_EQ(program.Wait(), 0);
+}
+
+TEST_F(ServerBinaryTest, ASecondSignalCutsTheDrainShort) {
+  Program program(
+      {RepositoryFlag(), "--listen=localhost:0", "--drain_seconds=600"});
+  auto stub = v1::ProductOfExperts::NewStub(grpc::CreateChannel(
+      ReadAddress(program), grpc::InsecureChannelCredentials()));
+  // An upload that has begun and does not go on holds up the drain.
+  grpc::ClientContext context;
+  auto stream = stub->Train(&context);
+  v1::TrainRequest request;
+  request.mutable_start()->set_model_name("digits");
+  request.mutable_start()->mutable_data_spec()->set_family(
+      v1::FAMILY_BERNOULLI);
+  request.mutable_start()->mutable_data_spec()->set_dimension(4);
+  v1::TrainResponse response;
+  ASSERT_TRUE(stream->Write(request));
+  ASSERT_TRUE(stream->Read(&response));
+  const absl::Time start = absl::Now();
+  program.Signal(SIGTERM);
+  EXPECT_NE(program.ReadLineWith("finishing calls"), "");
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.Wait(), 0);
+  EXPECT_LT(absl::Now() - start, absl::Seconds(60));
+  stream->Finish();
+}
+
+TEST_F(ServerBinaryTest, HelpListsTheFlags) {
+  Program program({"--help"});
+  const std::string help = program.ReadAll();
+  EXPECT_THAT(help, StartsWith("poe-server: "));
+  for (const char* flag :
+       {"--repository", "--listen", "--threads", "--training_threads",
+        "--max_rows", "--max_steps", "--max_message_bytes", "--drain_seconds",
+        "--log_level"}) {
+    EXPECT_THAT(help, HasSubstr(flag));
+  }
+  EXPECT_EQ(program.Wait(), 0);
+}
+
+TEST_F(ServerBinaryTest, MistakesOnTheCommandLineAreNamed) {
+  const struct {
+    std::vector<std::string> arguments;
+    const char* message;
+  } cases[] = {
+      {{}, "--repository DIR is required"},
+      {{RepositoryFlag(), "extra"}, "unexpected argument \"extra\""},
+      {{RepositoryFlag(), "--log_level=loud"}, "--log_level loud"},
+      {{RepositoryFlag(), "--drain_seconds=-1"}, "--drain_seconds"},
+      {{RepositoryFlag(), "--threads=-1"}, "threads is -1"},
+      {{RepositoryFlag(), "--max_rows=0"}, "max_rows is 0"},
+      {{RepositoryFlag(), "--listen=8500"}, "must be HOST:PORT"},
+      {{RepositoryFlag(), "--listen=localhost:70000"}, "must be HOST:PORT"},
+      {{RepositoryFlag(), "--no_such_flag"}, "no_such_flag"},
+      {{"--repository=/proc/poe"}, "/proc/poe"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    Program program(arguments);
+    EXPECT_THAT(program.ReadAll(), HasSubstr(message));
+    EXPECT_GT(program.Wait(), 0) << message;
+  }
+}
+
+TEST_F(ServerBinaryTest, AnAddressInUseIsAnError) {
+  Program first({RepositoryFlag(), "--listen=localhost:0"});
+  const std::string address = ReadAddress(first);
+  Program second({absl::StrCat("--repository=", (folder_ / "other").string()),
+                  absl::StrCat("--listen=", address)});
+  EXPECT_THAT(second.ReadAll(), HasSubstr("Address already in use"));
+  EXPECT_GT(second.Wait(), 0);
+  EXPECT_TRUE(ListModels(address).ok());
+  first.Signal(SIGTERM);
+  EXPECT_EQ(first.Wait(), 0);
+}
+
+}  // namespace
+}  // namespace poe::server

@@ -1,0 +1,133 @@
+#include "server/codec/data_spec_codec.h"
+
+#include "google/protobuf/util/message_differencer.h"
+#include "tests/server/codec/refusal.h"
+
+namespace poe::server {
+namespace {
+
+using google::protobuf::util::MessageDifferencer;
+
+constexpr char kStored[] = R"pb(
+  family: FAMILY_GAUSSIAN
+  dimension: 2
+  coordinate_names: [ "length", "width" ]
+  preprocessing {
+    kind: KIND_STANDARDIZE
+    shift: [ 1, 2 ]
+    scale: [ 0.5, 4 ]
+  }
+  box {
+    lower: [ -1, -2 ]
+    upper: [ 3, 4 ]
+  }
+  box_margin: 0.25
+)pb";
+
+constexpr char kAsked[] = R"pb(
+  family: FAMILY_BERNOULLI
+  dimension: 6
+  image_height: 2
+  image_width: 3
+  preprocessing { kind: KIND_UNIT_INTERVAL }
+)pb";
+
+TEST(DataSpecCodecTest, StoredSpecRoundTrips) {
+  const auto stored = FromText<v1::DataSpec>(kStored);
+  const absl::StatusOr<DataSpec> spec = DecodeDataSpec(stored);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_TRUE(MessageDifferencer::Equals(EncodeDataSpec(*spec), stored))
+      << EncodeDataSpec(*spec).DebugString();
+}
+
+TEST(DataSpecCodecTest, AskedSpecRoundTrips) {
+  const auto asked = FromText<v1::DataSpec>(kAsked);
+  const absl::StatusOr<DataSpec> spec =
+      DecodeDataSpec(asked, SpecOrigin::kTrainStart);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_TRUE(MessageDifferencer::Equals(EncodeDataSpec(*spec), asked));
+}
+
+TEST(DataSpecCodecTest, MarginOfTheBoxIsATenthUnlessGiven) {
+  auto asked = FromText<v1::DataSpec>("family: FAMILY_GAUSSIAN dimension: 1");
+  EXPECT_EQ(DecodeDataSpec(asked, SpecOrigin::kTrainStart)->box_margin, 0.1);
+  asked.set_box_margin(3);
+  EXPECT_EQ(DecodeDataSpec(asked, SpecOrigin::kTrainStart)->box_margin, 3);
+}
+
+TEST(DataSpecCodecTest, BadStoredSpecsAreRefused) {
+  using R = Refusal<v1::DataSpec>;
+  ExpectRefused<v1::DataSpec>(
+      FromText<v1::DataSpec>(kStored),
+      {R{[](auto& s) { s.clear_family(); }, kInvalid, "REQUIRED",
+         "data_spec.family is missing"},
+       R{[](auto& s) { s.set_family(static_cast<v1::Family>(9)); }, kInvalid,
+         "INVALID_VALUE", "data_spec.family is 9"},
+       R{[](auto& s) { s.set_family(v1::FAMILY_CATEGORICAL); }, kUnbuilt,
+         "NOT_BUILT_YET",
+         "data_spec.family is FAMILY_CATEGORICAL; this version knows"},
+       R{[](auto& s) { s.set_family(v1::FAMILY_STRUCTURED_GAUSSIAN); },
+         kUnbuilt, "NOT_BUILT_YET", "is FAMILY_STRUCTURED_GAUSSIAN"},
+       R{[](auto& s) { s.set_sequential(true); }, kUnbuilt, "NOT_BUILT_YET",
+         "data_spec.sequential is true"},
+       R{[](auto& s) { s.add_input_coordinates(0); }, kUnbuilt, "NOT_BUILT_YET",
+         "data_spec.input_coordinates is given"},
+       R{[](auto& s) { s.set_num_symbols(3); }, kInvalid, "NOT_ALLOWED",
+         "data_spec.num_symbols is given"},
+       R{[](auto& s) { s.set_dimension(3); }, kInvalid, "WRONG_SIZE",
+         "data_spec.preprocessing has 2 shifts and 2 scales; must have 3"},
+       R{[](auto& s) {
+           s.set_dimension(0);
+           s.clear_preprocessing();
+         },
+         kInvalid, "INVALID_DATA_SPEC", "data_spec: dimension is 0"},
+       R{[](auto& s) {
+           s.set_dimension(-5);
+           s.clear_preprocessing();
+         },
+         kInvalid, "INVALID_DATA_SPEC", "data_spec: dimension is -5"},
+       R{[](auto& s) { s.add_coordinate_names("height"); }, kInvalid,
+         "INVALID_DATA_SPEC", "3 coordinate names for 2 coordinates"},
+       R{[](auto& s) { s.set_image_height(2); }, kInvalid, "INVALID_DATA_SPEC",
+         "an image of 2 x 0"},
+       R{[](auto& s) {
+           s.set_image_height(-1);
+           s.set_image_width(-2);
+         },
+         kInvalid, "INVALID_DATA_SPEC", "an image of -1 x -2"},
+       R{[](auto& s) {
+           s.mutable_preprocessing()->set_kind(v1::Preprocessing::KIND_NONE);
+         },
+         kInvalid, "WRONG_SIZE", "must have 0 of each"},
+       R{[](auto& s) {
+           s.mutable_preprocessing()->set_kind(
+               static_cast<v1::Preprocessing::Kind>(9));
+         },
+         kInvalid, "INVALID_VALUE", "data_spec.preprocessing.kind is 9"},
+       R{[](auto& s) { s.mutable_preprocessing()->clear_scale(); }, kInvalid,
+         "WRONG_SIZE", "has 2 shifts and 0 scales"},
+       R{[](auto& s) { s.mutable_preprocessing()->set_scale(1, 0); }, kInvalid,
+         "INVALID_DATA_SPEC", "preprocessing of coordinate 1"},
+       R{[](auto& s) { s.mutable_box()->mutable_lower()->Clear(); }, kInvalid,
+         "INVALID_DATA_SPEC", "the box has 0 and 2 bounds"},
+       R{[](auto& s) { s.mutable_box()->set_lower(1, 4); }, kInvalid,
+         "INVALID_DATA_SPEC", "the box of coordinate 1"},
+       R{[](auto& s) { s.set_box_margin(-1); }, kInvalid, "INVALID_DATA_SPEC",
+         "data_spec.box_margin is -1"},
+       R{[](auto& s) { s.clear_box(); }, kInvalid, "REQUIRED",
+         "data_spec.box is missing"},
+       R{[](auto& s) { s.set_family(v1::FAMILY_BERNOULLI); }, kInvalid,
+         "INVALID_DATA_SPEC", "a box is for real-valued data only"}},
+      [](const v1::DataSpec& s) { return DecodeDataSpec(s).status(); });
+}
+
+TEST(DataSpecCodecTest, FittedNumbersInARequestToTrainAreRefused) {
+  auto asked = FromText<v1::DataSpec>(kStored);
+  EXPECT_THAT(
+      std::string(
+          DecodeDataSpec(asked, SpecOrigin::kTrainStart).status().message()),
+      testing::HasSubstr("fitted in training, give kind alone"));
+}
+
+}  // namespace
+}  // namespace poe::server

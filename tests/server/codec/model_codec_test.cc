@@ -1,0 +1,335 @@
+#include "server/codec/model_codec.h"
+
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "poe/scoring.h"
+#include "poe/training.h"
+#include "tests/server/codec/refusal.h"
+#include "tests/server/codec/test_models.h"
+
+namespace poe::server {
+namespace {
+
+using testing::StartsWith;
+
+// Two classes through the trainer, with all that it can fit.
+Model TrainModel(Family family) {
+  constexpr Index kRows = 60, kDimension = 5;
+  std::mt19937 generator(11);
+  RowMatrix<float> values = DrawMatrix(kRows, kDimension, generator);
+  if (family == Family::kBernoulli)
+    values = values.unaryExpr([](float v) { return v > 0 ? 1.0f : 0.0f; });
+  std::vector<std::int32_t> labels(kRows);
+  for (Index n = 0; n < kRows; ++n) {
+    labels[n] = static_cast<std::int32_t>(n % 2);
+    values(n, 0) = static_cast<float>(labels[n]);
+  }
+  TrainingSettings settings;
+  settings.class_names = {"even", "odd"};
+  settings.data_spec.family = family;
+  settings.data_spec.dimension = kDimension;
+  ProductSettings& product = settings.products.emplace_back();
+  GroupSettings& group = product.groups.emplace_back();
+  group.num_experts = 3;
+  if (family == Family::kGaussian) {
+    settings.data_spec.preprocessing.kind = Preprocessing::Kind::kStandardize;
+    group.kind = UnigaussSettings();
+    product.gaussian_factor = true;
+    settings.contrastive_divergence.optimizer.rate = 0.001;
+  }
+  settings.contrastive_divergence.epochs = 3;
+  settings.contrastive_divergence.batch_size = 10;
+  settings.separator.emplace();
+  settings.held_out_share = 0.3;
+  TrainingRows rows;
+  new (&rows.values)
+      Eigen::Map<const RowMatrix<float>>(values.data(), kRows, kDimension);
+  rows.labels = labels;
+  absl::StatusOr<Model> model = Train(
+      settings, rows, Workers::Inline(), [](const TrainingProgress&) {},
+      NeverInterrupt);
+  EXPECT_EQ(model.status(), absl::OkStatus());
+  return *std::move(model);
+}
+
+template <typename Matrix>
+bool SameBits(const Matrix& a, const Matrix& b) {
+  return a.size() == b.size() &&
+         (a.size() == 0 ||
+          std::memcmp(a.data(), b.data(), a.size() * sizeof(*a.data())) == 0);
+}
+
+void ExpectSameScores(const Model& model, const Model& loaded) {
+  std::mt19937 generator(3);
+  const Index dimension = model.data_spec.dimension;
+  RowMatrix<float> values = DrawMatrix(9, dimension, generator);
+  if (model.data_spec.family == Family::kBernoulli)
+    values = values.unaryExpr([](float v) { return v > 0 ? 1.0f : 0.25f; });
+  Unprocess(model.data_spec, values);
+  RawRows rows;
+  new (&rows.values)
+      Eigen::Map<const RowMatrix<float>>(values.data(), 9, dimension);
+  const ScoreOptions options = {.per_expert = true};
+  const absl::StatusOr<Scores> before =
+      Score(model, rows, options, Workers::Inline(), NeverInterrupt);
+  const absl::StatusOr<Scores> after =
+      Score(loaded, rows, options, Workers::Inline(), NeverInterrupt);
+  ASSERT_TRUE(before.ok() && after.ok());
+  EXPECT_TRUE(before->log_scores.maxCoeff() >
+              -std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(SameBits(before->log_scores, after->log_scores));
+  EXPECT_EQ(before->labels, after->labels);
+  EXPECT_TRUE(SameBits(before->margins, after->margins));
+  EXPECT_TRUE(SameBits(before->probabilities, after->probabilities));
+  EXPECT_TRUE(SameBits(before->percentiles, after->percentiles));
+  ASSERT_EQ(before->expert_log_scores.size(), after->expert_log_scores.size());
+  for (std::size_t c = 0; c < before->expert_log_scores.size(); ++c)
+    EXPECT_TRUE(
+        SameBits(before->expert_log_scores[c], after->expert_log_scores[c]));
+}
+
+void ExpectRoundTrip(const Model& model) {
+  const std::string stored = EncodeModel(model).SerializeAsString();
+  v1::Model message;
+  ASSERT_TRUE(message.ParseFromString(stored));
+  const absl::StatusOr<Model> loaded = DecodeModel(message);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(EncodeModel(*loaded).SerializeAsString(), stored);
+  ExpectSameScores(model, *loaded);
+}
+
+TEST(ModelCodecTest, UnitsScoreTheSameBitsAfterARoundTrip) {
+  ExpectRoundTrip(MakeBernoulliModel(16, 7, {"one"}, 1));
+  ExpectRoundTrip(MakeBernoulliModel(16, 7, {"one", "two", "three"}, 2));
+}
+
+TEST(ModelCodecTest, UnigaussScoresTheSameBitsAfterARoundTrip) {
+  ExpectRoundTrip(MakeRealModel());
+}
+
+TEST(ModelCodecTest, TrainedModelsScoreTheSameBitsAfterARoundTrip) {
+  for (const Family family : {Family::kBernoulli, Family::kGaussian}) {
+    const Model model = TrainModel(family);
+    EXPECT_TRUE(model.separator.has_value());
+    EXPECT_TRUE(model.calibration.has_value());
+    EXPECT_TRUE(model.classes[0].percentiles.has_value());
+    ExpectRoundTrip(model);
+  }
+}
+
+using R = Refusal<v1::Model>;
+
+absl::Status Decode(const v1::Model& model) {
+  return DecodeModel(model).status();
+}
+
+v1::ExpertGroup& GroupOf(v1::Model& model) {
+  return *model.mutable_classes(0)->mutable_layers(0)->mutable_groups(0);
+}
+
+v1::Base& BaseOf(v1::Model& model) {
+  return *model.mutable_classes(0)->mutable_layers(0)->mutable_base();
+}
+
+TEST(ModelCodecTest, BadModelsAreRefused) {
+  Model model = MakeBernoulliModel(4, 3, {"a", "b"}, 1);
+  model.calibration =
+      *ProbabilityCalibration::Create(1, Eigen::VectorXd::Zero(2));
+  ExpectRefused<v1::Model>(
+      EncodeModel(model),
+      {R{[](auto& m) { m.set_schema_version(2); }, kUnbuilt,
+         "UNKNOWN_SCHEMA_VERSION", "schema_version is 2; this version reads 1"},
+       R{[](auto& m) { m.Clear(); }, kUnbuilt, "UNKNOWN_SCHEMA_VERSION",
+         "schema_version is 0"},
+       R{[](auto& m) { m.clear_data_spec(); }, kInvalid, "REQUIRED",
+         "data_spec.family is missing"},
+       R{[](auto& m) {
+           m.clear_classes();
+           m.clear_separator();
+           m.clear_probability_calibration();
+         },
+         kInvalid, "INVALID_MODEL", "no classes"},
+       R{[](auto& m) { m.mutable_classes(1)->set_name("a"); }, kInvalid,
+         "INVALID_MODEL", "two classes are named \"a\""},
+       R{[](auto& m) { m.mutable_classes(0)->clear_name(); }, kInvalid,
+         "INVALID_MODEL", "a class has no name"},
+       R{[](auto& m) { m.mutable_classes(1)->clear_layers(); }, kInvalid,
+         "REQUIRED", "classes[1].layers is empty"},
+       R{[](auto& m) { m.mutable_classes(0)->add_layers(); }, kUnbuilt,
+         "NOT_BUILT_YET", "classes[0].layers has 2 elements"},
+       R{[](auto& m) {
+           m.mutable_classes(0)->add_score_quantiles(
+               std::numeric_limits<double>::quiet_NaN());
+         },
+         kInvalid, "INVALID_MODEL", "classes[0].score_quantiles"},
+       R{[](auto& m) {
+           m.mutable_classes(0)->mutable_layers(0)->add_log_partitions();
+         },
+         kUnbuilt, "NOT_BUILT_YET", "classes[0].layers[0].log_partitions"},
+       R{[](auto& m) { m.mutable_separator()->add_biases(0); }, kInvalid,
+         "WRONG_SIZE", "separator.biases has 3 elements; must have 2"},
+       R{[](auto& m) {
+           m.mutable_separator()->mutable_weights()->RemoveLast();
+         },
+         kInvalid, "WRONG_SIZE", "separator.weights has 3 elements"},
+       R{[](auto& m) { m.mutable_separator()->set_feature_scale(1, 0); },
+         kInvalid, "INVALID_MODEL", "separator.feature_scale[1] is 0"},
+       R{[](auto& m) {
+           m.mutable_separator()->set_weights(
+               0, std::numeric_limits<double>::infinity());
+         },
+         kInvalid, "INVALID_MODEL", "separator"},
+       R{[](auto& m) { m.mutable_probability_calibration()->clear_offsets(); },
+         kInvalid, "WRONG_SIZE", "probability_calibration.offsets has 0"},
+       R{[](auto& m) { m.mutable_probability_calibration()->set_slope(-1); },
+         kInvalid, "INVALID_MODEL", "probability_calibration"},
+       R{[](auto& m) { m.clear_separator(); }, kInvalid, "INVALID_MODEL",
+         "class probabilities but no separator"}},
+      Decode);
+}
+
+TEST(ModelCodecTest, BadUnitsAreRefused) {
+  ExpectRefused<v1::Model>(
+      EncodeModel(MakeBernoulliModel(4, 3, {"a"}, 1)),
+      {R{[](auto& m) { BaseOf(m).Clear(); }, kInvalid, "REQUIRED",
+         "classes[0].layers[0].base names no kind"},
+       R{[](auto& m) { BaseOf(m).mutable_gaussian(); }, kInvalid, "CONFLICT",
+         "classes[0].layers[0].base is not of the family"},
+       R{[](auto& m) { BaseOf(m).mutable_categorical(); }, kUnbuilt,
+         "NOT_BUILT_YET", "base.categorical is given"},
+       R{[](auto& m) { BaseOf(m).mutable_structured_gaussian(); }, kUnbuilt,
+         "NOT_BUILT_YET", "base.structured_gaussian is given"},
+       R{[](auto& m) { BaseOf(m).mutable_bernoulli()->clear_bias(); }, kInvalid,
+         "INVALID_SHAPE", "base.bernoulli.bias.shape is []; must be [4]"},
+       R{[](auto& m) { m.mutable_data_spec()->set_dimension(1LL << 60); },
+         kInvalid, "INVALID_SHAPE", "must be [1152921504606846976]"},
+       R{[](auto& m) {
+           *BaseOf(m).mutable_bernoulli()->mutable_bias() = MakeFloats(
+               {4}, {0, 0, std::numeric_limits<float>::infinity(), 0});
+         },
+         kInvalid, "INVALID_PARAMETERS", "base.bernoulli: "},
+       R{[](auto& m) {
+           m.mutable_classes(0)->mutable_layers(0)->clear_groups();
+         },
+         kInvalid, "INVALID_PARAMETERS", "at least one group"},
+       R{[](auto& m) { GroupOf(m).clear_kind(); }, kInvalid, "REQUIRED",
+         "classes[0].layers[0].groups[0] names no kind"},
+       R{[](auto& m) { GroupOf(m).add_coordinates(0); }, kUnbuilt,
+         "NOT_BUILT_YET", "groups[0].coordinates is given"},
+       R{[](auto& m) { GroupOf(m).set_power(0); }, kInvalid, "OUT_OF_RANGE",
+         "groups[0].power is 0"},
+       R{[](auto& m) { GroupOf(m).set_power(1e300); }, kInvalid, "OUT_OF_RANGE",
+         "groups[0].power is 1e+300"},
+       R{[](auto& m) { GroupOf(m).mutable_gaussian_mixture(); }, kUnbuilt,
+         "NOT_BUILT_YET", "groups[0].gaussian_mixture is given"},
+       R{[](auto& m) { GroupOf(m).mutable_hidden_markov(); }, kUnbuilt,
+         "NOT_BUILT_YET", "groups[0].hidden_markov is given"},
+       R{[](auto& m) { GroupOf(m).mutable_linear_dynamical(); }, kUnbuilt,
+         "NOT_BUILT_YET", "groups[0].linear_dynamical is given"},
+       R{[](auto& m) { GroupOf(m).mutable_gaussian_tree(); }, kUnbuilt,
+         "NOT_BUILT_YET", "groups[0].gaussian_tree is given"},
+       R{[](auto& m) { GroupOf(m).mutable_unigauss(); }, kInvalid, "CONFLICT",
+         "groups[0].unigauss is given; unigauss experts need FAMILY_GAUSSIAN"},
+       R{[](auto& m) { GroupOf(m).mutable_bernoulli_units()->clear_weights(); },
+         kInvalid, "INVALID_SHAPE",
+         "bernoulli_units.weights.shape is []; must have two dimensions"},
+       R{[](auto& m) {
+           GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_shape(
+               1, 1LL << 60);
+         },
+         kInvalid, "INVALID_SHAPE",
+         "weights.shape is [4, 1152921504606846976]; "
+         "that many elements cannot be"},
+       R{[](auto& m) {
+           GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_shape(
+               1, 0);
+         },
+         kInvalid, "INVALID_SHAPE", "weights.shape is [4, 0]"},
+       R{[](auto& m) {
+           GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_shape(
+               0, 3);
+         },
+         kInvalid, "INVALID_SHAPE", "weights.shape is [3, 3]; must be [4, 3]"},
+       R{[](auto& m) {
+           GroupOf(m).mutable_bernoulli_units()->mutable_bias()->set_shape(0,
+                                                                           4);
+         },
+         kInvalid, "INVALID_SHAPE", "bias.shape is [4]; must be [3]"},
+       R{[](auto& m) {
+           GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_data(
+               std::string(48, '\xff'));
+         },
+         kInvalid, "INVALID_PARAMETERS", "groups[0].bernoulli_units: "}},
+      Decode);
+}
+
+TEST(ModelCodecTest, BadUnigaussIsRefused) {
+  ExpectRefused<v1::Model>(
+      EncodeModel(MakeRealModel()),
+      {R{[](auto& m) { m.mutable_data_spec()->clear_box(); }, kInvalid,
+         "REQUIRED", "data_spec.box is missing"},
+       R{[](auto& m) { BaseOf(m).mutable_gaussian()->clear_log_variance(); },
+         kInvalid, "INVALID_SHAPE", "base.gaussian.log_variance.shape is []"},
+       R{[](auto& m) {
+           m.mutable_data_spec()->mutable_preprocessing()->set_scale(0, 1e-320);
+         },
+         kInvalid, "INVALID_PARAMETERS", "base.gaussian"},
+       R{[](auto& m) { GroupOf(m).mutable_unigauss()->clear_mean(); }, kInvalid,
+         "INVALID_SHAPE", "unigauss.mean.shape is []"},
+       R{[](auto& m) {
+           *GroupOf(m).mutable_unigauss()->mutable_log_variance() =
+               MakeFloats({4, 2}, std::vector<float>(8, 0));
+         },
+         kInvalid, "INVALID_SHAPE",
+         "log_variance.shape is [4, 2]; must be [4, 3]"},
+       R{[](auto& m) {
+           *GroupOf(m).mutable_unigauss()->mutable_log_variance() =
+               MakeFloats({4, 1}, {0, 0, 81, 0});
+         },
+         kInvalid, "INVALID_VALUE", "unigauss.log_variance[2][0] is 81"},
+       R{[](auto& m) { GroupOf(m).mutable_unigauss()->clear_mixing_logit(); },
+         kInvalid, "INVALID_SHAPE", "mixing_logit.shape is []; must be [4]"},
+       R{[](auto& m) {
+           GroupOf(m).mutable_unigauss()->mutable_mean()->set_data(
+               std::string(48, '\xff'));
+         },
+         kInvalid, "INVALID_PARAMETERS", "groups[0].unigauss: "}},
+      Decode);
+}
+
+// Every prefix of a stored model is a model, an error, or unreadable: never
+// anything else.
+TEST(ModelCodecTest, TruncatedModelsAreRefusedOrWhole) {
+  for (const Model& model :
+       {MakeBernoulliModel(4, 3, {"a", "b"}, 1), MakeRealModel()}) {
+    const std::string stored = EncodeModel(model).SerializeAsString();
+    for (std::size_t size = 0; size < stored.size(); ++size) {
+      v1::Model message;
+      if (message.ParseFromString(stored.substr(0, size)))
+        DecodeModel(message).status().IgnoreError();
+    }
+  }
+}
+
+TEST(ModelCodecTest, ModelsWithFlippedBytesNeverCrash) {
+  std::mt19937 generator(17);
+  const std::string stored = EncodeModel(MakeRealModel()).SerializeAsString();
+  for (int trial = 0; trial < 5000; ++trial) {
+    std::string spoiled = stored;
+    for (int flips = 0; flips < 3; ++flips)
+      spoiled[generator() % spoiled.size()] ^= 1 << generator() % 8;
+    v1::Model message;
+    if (!message.ParseFromString(spoiled)) continue;
+    const absl::StatusOr<Model> decoded = DecodeModel(message);
+    if (!decoded.ok()) continue;
+    EXPECT_EQ(Validate(*decoded), absl::OkStatus());
+  }
+}
+
+}  // namespace
+}  // namespace poe::server

@@ -1,0 +1,275 @@
+#include "server/codec/request_codec.h"
+
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/server/codec/refusal.h"
+#include "tests/server/codec/test_models.h"
+
+namespace poe::server {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::uint64_t kFresh = 99;
+
+const RequestLimits kLimits = {
+    .rows = 5, .steps = 2000, .chains = 4, .expert_scores = 18};
+
+const Model& TwoClasses() {
+  static const Model* const model =
+      new Model(MakeBernoulliModel(2, 3, {"odd", "even"}, 1));
+  return *model;
+}
+
+const Model& OneClass() {
+  static const Model* const model =
+      new Model(MakeBernoulliModel(2, 3, {"data"}, 1));
+  return *model;
+}
+
+v1::Observations Rows(Index rows) {
+  v1::Observations observations;
+  *observations.mutable_dense() =
+      MakeFloats({rows, 2}, std::vector<float>(2 * rows, 1));
+  return observations;
+}
+
+TEST(ScoreRequestTest, Decodes) {
+  v1::ScoreRequest request;
+  *request.mutable_observations() = Rows(3);
+  absl::StatusOr<DecodedScore> decoded =
+      DecodeScore(request, TwoClasses(), kLimits);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->rows.rows, 3);
+  EXPECT_FALSE(decoded->options.per_expert);
+  request.set_per_expert(true);
+  EXPECT_TRUE(DecodeScore(request, TwoClasses(), kLimits)->options.per_expert);
+}
+
+TEST(ScoreRequestTest, EstimateIsIgnoredWhereNothingIsMissing) {
+  v1::ScoreRequest request;
+  *request.mutable_observations() = Rows(1);
+  request.mutable_missing();
+  EXPECT_TRUE(DecodeScore(request, TwoClasses(), kLimits).ok());
+}
+
+TEST(ScoreRequestTest, BadRequestsAreRefused) {
+  using R = Refusal<v1::ScoreRequest>;
+  v1::ScoreRequest good;
+  *good.mutable_observations() = Rows(1);
+  ExpectRefused<v1::ScoreRequest>(
+      good,
+      {R{[](auto& r) { r.clear_observations(); }, kInvalid, "REQUIRED",
+         "observations.dense is missing"},
+       R{[](auto& r) { *r.mutable_observations() = Rows(6); }, kInvalid,
+         "TOO_MANY_ROWS", "at most 5"},
+       R{[](auto& r) { r.mutable_observations()->add_weights(1); }, kInvalid,
+         "NOT_ALLOWED", "observations.weights is given"},
+       R{[](auto& r) {
+           r.mutable_observations()->set_mask(std::string("\0\1", 2));
+         },
+         kInvalid, "MISSING_VALUES", "observations.mask marks missing values"},
+       R{[](auto& r) {
+           r.mutable_observations()->set_mask(std::string("\0\1", 2));
+           r.mutable_missing()->set_chains(3);
+         },
+         kUnbuilt, "NOT_BUILT_YET", "missing is given"},
+       R{[](auto& r) {
+           *r.mutable_observations() = Rows(4);
+           r.set_per_expert(true);
+         },
+         kInvalid, "TOO_MANY_ROWS",
+         "per_expert is set for 4 rows of 6 experts; at most 3"}},
+      [](const v1::ScoreRequest& r) {
+        return DecodeScore(r, TwoClasses(), kLimits).status();
+      });
+}
+
+absl::StatusOr<DecodedReconstruct> Decode(const v1::ReconstructRequest& r) {
+  return DecodeReconstruct(r, TwoClasses(), kLimits, kFresh);
+}
+
+TEST(ReconstructRequestTest, DefaultsAreThoseOfTheApi) {
+  v1::ReconstructRequest request;
+  *request.mutable_observations() = Rows(1);
+  absl::StatusOr<DecodedReconstruct> decoded = Decode(request);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->options.class_index, -1);
+  EXPECT_EQ(decoded->options.steps, 1);
+  EXPECT_EQ(decoded->options.chains, 1);
+  EXPECT_EQ(decoded->options.output, Reconstruction::kMean);
+  EXPECT_EQ(decoded->options.seed, kFresh);
+  request.mutable_observations()->set_mask(std::string("\0\1", 2));
+  EXPECT_EQ(Decode(request)->options.steps, 10);
+}
+
+TEST(ReconstructRequestTest, EveryFieldIsRead) {
+  auto request = FromText<v1::ReconstructRequest>(
+      "class_name: 'even' steps: 7 chains: 3 layer: 0 seed: 0");
+  *request.mutable_observations() = Rows(2);
+  absl::StatusOr<DecodedReconstruct> decoded = Decode(request);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->rows.rows, 2);
+  EXPECT_EQ(decoded->options.class_index, 1);
+  EXPECT_EQ(decoded->options.steps, 7);
+  EXPECT_EQ(decoded->options.chains, 3);
+  EXPECT_EQ(decoded->options.seed, 0u);
+  request.clear_chains();
+  request.set_output(v1::ReconstructRequest::OUTPUT_SAMPLE);
+  EXPECT_EQ(Decode(request)->options.output, Reconstruction::kSample);
+}
+
+TEST(ReconstructRequestTest, BadRequestsAreRefused) {
+  using R = Refusal<v1::ReconstructRequest>;
+  v1::ReconstructRequest good;
+  *good.mutable_observations() = Rows(1);
+  ExpectRefused<v1::ReconstructRequest>(
+      good,
+      {R{[](auto& r) { r.clear_observations(); }, kInvalid, "REQUIRED",
+         "observations.dense is missing"},
+       R{[](auto& r) { r.set_class_name("none"); }, kInvalid, "UNKNOWN_CLASS",
+         "class_name is \"none\"; this model's classes are \"odd\", \"even\""},
+       R{[](auto& r) { r.set_steps(-1); }, kInvalid, "OUT_OF_RANGE",
+         "steps is -1; must be 1 to 2000, or 0 for 1"},
+       R{[](auto& r) { r.set_steps(2001); }, kInvalid, "OUT_OF_RANGE",
+         "steps is 2001"},
+       R{[](auto& r) { r.set_chains(5); }, kInvalid, "OUT_OF_RANGE",
+         "chains is 5; must be 1 to 4"},
+       R{[](auto& r) { r.set_chains(-5); }, kInvalid, "OUT_OF_RANGE",
+         "chains is -5"},
+       R{[](auto& r) {
+           r.set_chains(2);
+           r.set_output(v1::ReconstructRequest::OUTPUT_SAMPLE);
+         },
+         kInvalid, "CONFLICT", "chains is 2; draws are not averaged"},
+       R{[](auto& r) {
+           r.set_output(static_cast<v1::ReconstructRequest::Output>(8));
+         },
+         kInvalid, "INVALID_VALUE", "output is 8"},
+       R{[](auto& r) { r.set_layer(1); }, kInvalid, "OUT_OF_RANGE",
+         "layer is 1; this model has one layer, 0"},
+       R{[](auto& r) { r.set_layer(-1); }, kInvalid, "OUT_OF_RANGE",
+         "layer is -1"}},
+      [](const v1::ReconstructRequest& r) { return Decode(r).status(); });
+}
+
+absl::StatusOr<DecodedSample> Decode(const v1::SampleRequest& request,
+                                     const Model& model = TwoClasses()) {
+  return DecodeSample(request, model, kLimits, kFresh);
+}
+
+TEST(SampleRequestTest, DefaultsAreThoseOfTheApi) {
+  const absl::StatusOr<DecodedSample> decoded = Decode({}, OneClass());
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_FALSE(decoded->start.has_value());
+  EXPECT_FALSE(decoded->clamp);
+  EXPECT_EQ(decoded->options.class_index, 0);
+  EXPECT_EQ(decoded->options.chains, 1);
+  EXPECT_EQ(decoded->options.steps, 1000);
+  EXPECT_EQ(decoded->options.annealing_steps, 0);
+  EXPECT_EQ(decoded->options.thinning, 0);
+  EXPECT_FALSE(decoded->options.mean);
+  EXPECT_EQ(decoded->options.seed, kFresh);
+}
+
+TEST(SampleRequestTest, EveryFieldIsRead) {
+  auto request = FromText<v1::SampleRequest>(R"pb(
+    class_name: "even"
+    chains: 2
+    steps: 50
+    annealing_steps: 50
+    start: START_GIVEN
+    thinning: 5
+    mean: true
+    layer: 0
+    seed: 18446744073709551615
+  )pb");
+  *request.mutable_start_from() = Rows(2);
+  request.mutable_start_from()->set_mask(std::string("\0\1\0\1", 4));
+  const absl::StatusOr<DecodedSample> decoded = Decode(request);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  ASSERT_TRUE(decoded->start.has_value());
+  EXPECT_TRUE(decoded->start->has_missing());
+  EXPECT_TRUE(decoded->clamp);
+  EXPECT_EQ(decoded->options.class_index, 1);
+  EXPECT_EQ(decoded->options.chains, 2);
+  EXPECT_EQ(decoded->options.steps, 50);
+  EXPECT_EQ(decoded->options.annealing_steps, 50);
+  EXPECT_EQ(decoded->options.thinning, 5);
+  EXPECT_TRUE(decoded->options.mean);
+  EXPECT_EQ(decoded->options.seed, std::numeric_limits<std::uint64_t>::max());
+}
+
+TEST(SampleRequestTest, ThereIsAChainForEachRowToStartFrom) {
+  auto request =
+      FromText<v1::SampleRequest>("class_name: 'odd' start: START_DATA");
+  *request.mutable_start_from() = Rows(3);
+  const absl::StatusOr<DecodedSample> decoded = Decode(request);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->options.chains, 3);
+  EXPECT_FALSE(decoded->clamp);
+}
+
+TEST(SampleRequestTest, BadRequestsAreRefused) {
+  using R = Refusal<v1::SampleRequest>;
+  ExpectRefused<v1::SampleRequest>(
+      FromText<v1::SampleRequest>("class_name: 'odd'"),
+      {R{[](auto& r) { r.clear_class_name(); }, kInvalid, "UNKNOWN_CLASS",
+         "class_name is empty; this model's classes are \"odd\""},
+       R{[](auto& r) { r.set_class_name("od"); }, kInvalid, "UNKNOWN_CLASS",
+         "class_name is \"od\""},
+       R{[](auto& r) { r.set_chains(5); }, kInvalid, "OUT_OF_RANGE",
+         "chains is 5; must be 1 to 4"},
+       R{[](auto& r) { r.set_steps(3000); }, kInvalid, "OUT_OF_RANGE",
+         "steps is 3000; must be 1 to 2000"},
+       R{[](auto& r) { r.set_annealing_steps(1001); }, kInvalid, "OUT_OF_RANGE",
+         "annealing_steps is 1001; must be 0 to steps, which is 1000"},
+       R{[](auto& r) { r.set_annealing_steps(-1); }, kInvalid, "OUT_OF_RANGE",
+         "annealing_steps is -1"},
+       R{[](auto& r) { r.set_thinning(-1); }, kInvalid, "OUT_OF_RANGE",
+         "thinning is -1"},
+       R{[](auto& r) { r.set_length(10); }, kInvalid, "NOT_ALLOWED",
+         "length is given"},
+       R{[](auto& r) { r.set_layer(2); }, kInvalid, "OUT_OF_RANGE",
+         "layer is 2"},
+       R{[](auto& r) { *r.mutable_start_from() = Rows(1); }, kInvalid,
+         "CONFLICT", "start_from is given; it is for"},
+       R{[](auto& r) { r.set_start(v1::SampleRequest::START_DATA); }, kInvalid,
+         "REQUIRED", "start_from is missing; START_DATA needs"},
+       R{[](auto& r) { r.set_start(static_cast<v1::SampleRequest::Start>(9)); },
+         kInvalid, "INVALID_VALUE", "start is 9"},
+       R{[](auto& r) {
+           r.set_start(v1::SampleRequest::START_GIVEN);
+           *r.mutable_start_from() = Rows(2);
+           r.set_chains(3);
+         },
+         kInvalid, "WRONG_SIZE",
+         "start_from has 2 rows; must have one for each of 3 chains"},
+       R{[](auto& r) {
+           r.set_start(v1::SampleRequest::START_GIVEN);
+           *r.mutable_start_from() = Rows(5);
+         },
+         kInvalid, "TOO_MANY_ROWS", "start_from.dense has 5 rows; at most 4"},
+       R{[](auto& r) {
+           r.set_start(v1::SampleRequest::START_DATA);
+           *r.mutable_start_from() = Rows(1);
+           r.mutable_start_from()->set_mask("\2\1");
+         },
+         kInvalid, "INVALID_VALUE", "start_from.mask[0][0] is 2"}},
+      [](const v1::SampleRequest& r) { return Decode(r).status(); });
+}
+
+TEST(FindClassTest, ManyClassesAreListedInPart) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 25; ++i) names.push_back(absl::StrCat("class", i));
+  const Model model = MakeBernoulliModel(2, 1, names, 1);
+  EXPECT_EQ(*FindClass(model, "class24"), 24);
+  const std::string text(FindClass(model, "x").status().message());
+  EXPECT_THAT(text, HasSubstr("\"class19\" and 5 more"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("class20")));
+}
+
+}  // namespace
+}  // namespace poe::server

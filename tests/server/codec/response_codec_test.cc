@@ -1,0 +1,146 @@
+#include "server/codec/response_codec.h"
+
+#include <limits>
+
+#include "server/codec/tensor_codec.h"
+#include "tests/server/codec/refusal.h"
+#include "tests/server/codec/test_models.h"
+
+namespace poe::server {
+namespace {
+
+using testing::ElementsAre;
+using testing::SizeIs;
+
+std::vector<float> ValuesOf(const v1::Tensor& tensor) {
+  std::vector<float> values;
+  EXPECT_EQ(CheckTensor(tensor, "tensor").status(), absl::OkStatus());
+  EXPECT_EQ(DecodeElements(tensor, "tensor", {}, values), absl::OkStatus());
+  return values;
+}
+
+TEST(ResponseCodecTest, ScoresAreRowsByClassesByLayers) {
+  const Model model = MakeBernoulliModel(4, 3, {"a", "b"}, 1);
+  Scores scores;
+  scores.log_scores.resize(3, 2);
+  scores.log_scores << 1, 2, 3, 4, -std::numeric_limits<double>::infinity(), 6;
+  v1::ScoreResponse response;
+  EncodeScores(model, scores, &response);
+  EXPECT_THAT(response.class_names(), ElementsAre("a", "b"));
+  EXPECT_THAT(response.log_scores().shape(), ElementsAre(3, 2, 1));
+  EXPECT_EQ(response.log_scores().element_type(), v1::ELEMENT_TYPE_FLOAT64);
+  EXPECT_THAT(
+      ValuesOf(response.log_scores()),
+      ElementsAre(1, 2, 3, 4, -std::numeric_limits<float>::infinity(), 6));
+}
+
+TEST(ResponseCodecTest, WhatTheModelDoesNotSayIsAbsent) {
+  Scores scores;
+  scores.log_scores.setZero(1, 1);
+  v1::ScoreResponse response;
+  EncodeScores(MakeBernoulliModel(4, 3, {"a"}, 1), scores, &response);
+  EXPECT_EQ(response.labels_size(), 0);
+  EXPECT_EQ(response.margins_size(), 0);
+  EXPECT_FALSE(response.has_probabilities());
+  EXPECT_FALSE(response.has_percentiles());
+  EXPECT_EQ(response.out_of_support_size(), 0);
+  EXPECT_EQ(response.expert_scores_size(), 0);
+  EXPECT_FALSE(response.has_seed());
+}
+
+TEST(ResponseCodecTest, EverythingTheModelSaysIsThere) {
+  Scores scores;
+  scores.log_scores.setZero(2, 2);
+  scores.labels = {1, -1};
+  scores.margins = {0.5, 0};
+  scores.probabilities.setConstant(2, 2, 0.5);
+  scores.percentiles.setConstant(2, 2, 75);
+  scores.out_of_support = {false, true};
+  scores.expert_log_scores = {RowMatrix<double>::Constant(2, 3, 7),
+                              RowMatrix<double>::Constant(2, 3, 8)};
+  v1::ScoreResponse response;
+  EncodeScores(MakeBernoulliModel(4, 3, {"a", "b"}, 1), scores, &response);
+  EXPECT_THAT(response.labels(), ElementsAre(1, -1));
+  EXPECT_THAT(response.margins(), ElementsAre(0.5, 0));
+  EXPECT_THAT(ValuesOf(response.probabilities()),
+              ElementsAre(0.5f, 0.5f, 0.5f, 0.5f));
+  EXPECT_THAT(response.percentiles().shape(), ElementsAre(2, 2));
+  EXPECT_THAT(response.out_of_support(), ElementsAre(false, true));
+  ASSERT_THAT(response.expert_scores(), SizeIs(2));
+  EXPECT_THAT(response.expert_scores(1).log_scores().shape(),
+              ElementsAre(2, 3));
+  EXPECT_EQ(ValuesOf(response.expert_scores(1).log_scores())[5], 8);
+}
+
+TEST(ResponseCodecTest, ReconstructionsHaveTheShapeAsked) {
+  Reconstructions reconstructions;
+  reconstructions.values.resize(1, 6);
+  reconstructions.values << 1, 2, 3, 4, 5, 6;
+  reconstructions.classes = {0};
+  v1::Observations asked;
+  *asked.mutable_dense() = MakeFloats({1, 2, 3}, std::vector<float>(6, 0));
+  v1::ReconstructResponse response;
+  EncodeReconstructions(MakeBernoulliModel(6, 3, {"a"}, 1), reconstructions,
+                        asked, 42, &response);
+  EXPECT_THAT(response.observations().dense().shape(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(ValuesOf(response.observations().dense()),
+              ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(response.classes(), ElementsAre(0));
+  EXPECT_THAT(response.class_names(), ElementsAre("a"));
+  EXPECT_EQ(response.seed(), 42u);
+}
+
+TEST(ResponseCodecTest, SampledChainsCarryStepAndTemperature) {
+  SampledChains chains;
+  chains.values.resize(2, 1);
+  chains.values << 3, 4;
+  chains.step = 17;
+  chains.inverse_temperature = 0.25;
+  v1::SampleResponse response;
+  EncodeSampledChains(chains, 5, &response);
+  EXPECT_THAT(response.observations().dense().shape(), ElementsAre(2, 1));
+  EXPECT_THAT(ValuesOf(response.observations().dense()), ElementsAre(3, 4));
+  EXPECT_EQ(response.step(), 17);
+  EXPECT_EQ(response.inverse_temperature(), 0.25);
+  EXPECT_EQ(response.seed(), 5u);
+}
+
+TEST(ResponseCodecTest, ProgressNamesItsClassAndTellsTheTimeLeft) {
+  TrainingProgress progress;
+  progress.stage = "contrastive divergence";
+  progress.class_index = 1;
+  progress.epoch = 2;
+  progress.epochs = 8;
+  progress.update = 20;
+  progress.updates = 80;
+  progress.fraction = 0.25;
+  progress.rows_per_second = 1000;
+  progress.reconstruction_error = 0.5;
+  progress.seconds = 3;
+  const std::string names[] = {"odd", "even"};
+  v1::Progress message;
+  EncodeProgress(progress, names, &message);
+  EXPECT_EQ(message.stage(), "contrastive divergence");
+  EXPECT_EQ(message.class_name(), "even");
+  EXPECT_EQ(message.epoch(), 2);
+  EXPECT_EQ(message.epochs(), 8);
+  EXPECT_EQ(message.update(), 20);
+  EXPECT_EQ(message.updates(), 80);
+  EXPECT_EQ(message.fraction(), 0.25);
+  EXPECT_EQ(message.rows_per_second(), 1000);
+  EXPECT_EQ(message.reconstruction_error(), 0.5);
+  EXPECT_FALSE(message.has_free_energy_gap());
+  EXPECT_FALSE(message.has_gradient_norm());
+  EXPECT_EQ(message.seconds(), 3);
+  EXPECT_DOUBLE_EQ(message.seconds_left(), 9);
+}
+
+TEST(ResponseCodecTest, ProgressAtTheStartPromisesNoTime) {
+  v1::Progress message;
+  EncodeProgress(TrainingProgress(), {}, &message);
+  EXPECT_FALSE(message.has_seconds_left());
+  EXPECT_EQ(message.class_name(), "");
+}
+
+}  // namespace
+}  // namespace poe::server

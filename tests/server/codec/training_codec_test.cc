@@ -1,0 +1,244 @@
+#include "server/codec/training_codec.h"
+
+#include <limits>
+#include <string>
+#include <variant>
+
+#include "tests/server/codec/refusal.h"
+
+namespace poe::server {
+namespace {
+
+using testing::ElementsAre;
+using testing::SizeIs;
+
+constexpr char kUnits[] = R"pb(
+  model_name: "digits"
+  class_names: [ "two", "three" ]
+  data_spec { family: FAMILY_BERNOULLI dimension: 256 }
+  products {
+    groups {
+      num_experts: 100
+      bernoulli_units {}
+    }
+  }
+)pb";
+
+constexpr char kReal[] = R"pb(
+  model_name: "clusters"
+  data_spec { family: FAMILY_GAUSSIAN dimension: 2 }
+  products {
+    groups {
+      num_experts: 15
+      unigauss {}
+    }
+    base { gaussian_factor: true }
+  }
+)pb";
+
+absl::StatusOr<TrainingSettings> Decode(const std::string& text) {
+  return DecodeTrainStart(FromText<v1::TrainStart>(text), 5);
+}
+
+TEST(TrainingCodecTest, DefaultsAreThoseOfTheApi) {
+  const absl::StatusOr<TrainingSettings> settings = Decode(kUnits);
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_THAT(settings->class_names, ElementsAre("two", "three"));
+  EXPECT_EQ(settings->data_spec.dimension, 256);
+  EXPECT_EQ(settings->seed, 5u);
+  EXPECT_EQ(settings->held_out_share, 0);
+  ASSERT_THAT(settings->products, SizeIs(1));
+  EXPECT_FALSE(settings->products[0].gaussian_factor);
+  EXPECT_FALSE(settings->products[0].fixed_variance);
+  ASSERT_THAT(settings->products[0].groups, SizeIs(1));
+  const GroupSettings& group = settings->products[0].groups[0];
+  EXPECT_EQ(group.num_experts, 100);
+  EXPECT_EQ(group.power, 1);
+  const auto& units = std::get<BernoulliUnitsSettings>(group.kind);
+  EXPECT_EQ(units.initial_weight_scale, 0.01);
+  EXPECT_EQ(units.initial_bias, 0);
+}
+
+TEST(TrainingCodecTest, RowsWithoutClassesAreOneClass) {
+  const absl::StatusOr<TrainingSettings> settings = Decode(kReal);
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_THAT(settings->class_names, ElementsAre("data"));
+  EXPECT_TRUE(settings->products[0].gaussian_factor);
+  const auto& unigauss =
+      std::get<UnigaussSettings>(settings->products[0].groups[0].kind);
+  EXPECT_FALSE(unigauss.circular);
+  EXPECT_EQ(unigauss.centres, UnigaussSettings::Centres::kData);
+  EXPECT_FALSE(unigauss.initial_standard_deviation.has_value());
+  EXPECT_FALSE(unigauss.initial_log_volume_odds.has_value());
+  EXPECT_FALSE(unigauss.least_standard_deviation.has_value());
+  EXPECT_FALSE(unigauss.greatest_standard_deviation.has_value());
+}
+
+TEST(TrainingCodecTest, EveryFieldIsRead) {
+  const absl::StatusOr<TrainingSettings> settings = Decode(R"pb(
+    class_names: [ "a", "b" ]
+    data_spec {
+      family: FAMILY_GAUSSIAN
+      dimension: 2
+      preprocessing { kind: KIND_STANDARDIZE }
+      box_margin: 0.5
+    }
+    products {
+      groups {
+        num_experts: 3
+        power: 0.5
+        unigauss {
+          circular: true
+          initial_standard_deviation: 2
+          initial_log_volume_odds: -3
+          centres: CENTRES_MEAN
+          least_standard_deviation: 0.125
+          greatest_standard_deviation: 8
+        }
+      }
+    }
+    products {
+      groups {
+        num_experts: 4
+        bernoulli_units { initial_weight_scale: 0 initial_bias: -4 }
+      }
+      base { gaussian_factor: true fixed_variance: true }
+    }
+    held_out_share: 0.25
+  )pb");
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->data_spec.preprocessing.kind,
+            Preprocessing::Kind::kStandardize);
+  EXPECT_EQ(settings->data_spec.box_margin, 0.5);
+  EXPECT_EQ(settings->held_out_share, 0.25);
+  ASSERT_THAT(settings->products, SizeIs(2));
+  const GroupSettings& first = settings->products[0].groups[0];
+  EXPECT_EQ(first.power, 0.5);
+  const auto& unigauss = std::get<UnigaussSettings>(first.kind);
+  EXPECT_TRUE(unigauss.circular);
+  EXPECT_EQ(unigauss.initial_standard_deviation, 2);
+  EXPECT_EQ(unigauss.initial_log_volume_odds, -3);
+  EXPECT_EQ(unigauss.centres, UnigaussSettings::Centres::kMean);
+  EXPECT_EQ(unigauss.least_standard_deviation, 0.125);
+  EXPECT_EQ(unigauss.greatest_standard_deviation, 8);
+  EXPECT_TRUE(settings->products[1].gaussian_factor);
+  EXPECT_TRUE(settings->products[1].fixed_variance);
+  const auto& units =
+      std::get<BernoulliUnitsSettings>(settings->products[1].groups[0].kind);
+  EXPECT_EQ(units.initial_weight_scale, 0);
+  EXPECT_EQ(units.initial_bias, -4);
+}
+
+v1::GroupSettings& GroupOf(v1::TrainStart& start) {
+  return *start.mutable_products(0)->mutable_groups(0);
+}
+
+using R = Refusal<v1::TrainStart>;
+
+absl::Status DecodeLimited(const v1::TrainStart& start) {
+  return DecodeTrainStart(start, 5,
+                          {.classes = 3, .dimension = 300, .parameters = 60000})
+      .status();
+}
+
+TEST(TrainingCodecTest, BadStartsAreRefused) {
+  ExpectRefused<v1::TrainStart>(
+      FromText<v1::TrainStart>(kUnits),
+      {R{[](auto& s) { s.set_base_version(3); }, kUnbuilt, "NOT_BUILT_YET",
+         "base_version is given"},
+       R{[](auto& s) { s.set_data_file("digits.idx"); }, kUnbuilt,
+         "NOT_BUILT_YET", "data_file is given"},
+       R{[](auto& s) { s.set_expected_rows(-1); }, kInvalid, "OUT_OF_RANGE",
+         "expected_rows is -1"},
+       R{[](auto& s) { s.clear_data_spec(); }, kInvalid, "REQUIRED",
+         "data_spec.family is missing"},
+       R{[](auto& s) { s.mutable_data_spec()->set_sequential(true); }, kUnbuilt,
+         "NOT_BUILT_YET", "data_spec.sequential is true"},
+       R{[](auto& s) { s.mutable_data_spec()->set_dimension(301); }, kInvalid,
+         "OUT_OF_RANGE", "data_spec.dimension is 301; at most 300"},
+       R{[](auto& s) { s.set_class_names(1, ""); }, kInvalid, "REQUIRED",
+         "class_names[1] is empty"},
+       R{[](auto& s) { s.set_class_names(1, "two"); }, kInvalid, "DUPLICATE",
+         "class_names[1] is \"two\" again"},
+       R{[](auto& s) {
+           s.add_class_names("four");
+           s.add_class_names("five");
+         },
+         kInvalid, "TOO_MANY_CLASSES", "class_names has 4 names; at most 3"},
+       R{[](auto& s) { s.clear_products(); }, kInvalid, "WRONG_SIZE",
+         "products has 0 elements for 2 classes"},
+       R{[](auto& s) {
+           *s.add_products() = s.products(0);
+           *s.add_products() = s.products(0);
+         },
+         kInvalid, "WRONG_SIZE", "products has 3 elements for 2 classes"},
+       R{[](auto& s) { s.mutable_products(0)->clear_groups(); }, kInvalid,
+         "INVALID_SETTINGS", "products[0] has no groups"},
+       R{[](auto& s) {
+           s.mutable_products(0)->mutable_base()->set_gaussian_factor(true);
+         },
+         kInvalid, "INVALID_SETTINGS", "products[0]"},
+       R{[](auto& s) { s.set_held_out_share(1); }, kInvalid, "INVALID_SETTINGS",
+         "held_out_share is 1"},
+       R{[](auto& s) { s.set_held_out_share(-0.5); }, kInvalid,
+         "INVALID_SETTINGS", "held_out_share is -0.5"},
+       R{[](auto& s) {
+           s.set_held_out_share(std::numeric_limits<double>::quiet_NaN());
+         },
+         kInvalid, "INVALID_SETTINGS", "held_out_share is nan"}},
+      DecodeLimited);
+}
+
+TEST(TrainingCodecTest, BadGroupsAreRefused) {
+  ExpectRefused<v1::TrainStart>(
+      FromText<v1::TrainStart>(kUnits),
+      {R{[](auto& s) { GroupOf(s).clear_kind(); }, kInvalid, "REQUIRED",
+         "products[0].groups[0] names no kind of expert"},
+       R{[](auto& s) { GroupOf(s).add_coordinates(3); }, kUnbuilt,
+         "NOT_BUILT_YET", "products[0].groups[0].coordinates is given"},
+       R{[](auto& s) { GroupOf(s).mutable_gaussian_mixture(); }, kUnbuilt,
+         "NOT_BUILT_YET",
+         "groups[0].gaussian_mixture is given; this version trains "
+         "bernoulli_units and unigauss"},
+       R{[](auto& s) { GroupOf(s).mutable_hidden_markov(); }, kUnbuilt,
+         "NOT_BUILT_YET", "groups[0].hidden_markov is given"},
+       R{[](auto& s) { GroupOf(s).mutable_linear_dynamical(); }, kUnbuilt,
+         "NOT_BUILT_YET", "groups[0].linear_dynamical is given"},
+       R{[](auto& s) { GroupOf(s).mutable_gaussian_tree(); }, kUnbuilt,
+         "NOT_BUILT_YET", "groups[0].gaussian_tree is given"},
+       R{[](auto& s) { GroupOf(s).set_num_experts(0); }, kInvalid,
+         "INVALID_SETTINGS", "products[0].groups[0]: num_experts is 0"},
+       R{[](auto& s) { GroupOf(s).set_num_experts(-7); }, kInvalid,
+         "INVALID_SETTINGS", "num_experts is -7"},
+       R{[](auto& s) { GroupOf(s).set_num_experts(117); }, kInvalid,
+         "MODEL_TOO_LARGE",
+         "products ask for 61162 parameters in all; at most 60000"},
+       R{[](auto& s) { GroupOf(s).set_power(0); }, kInvalid, "INVALID_SETTINGS",
+         "power is 0"},
+       R{[](auto& s) {
+           GroupOf(s).mutable_bernoulli_units()->set_initial_weight_scale(-1);
+         },
+         kInvalid, "INVALID_SETTINGS", "initial_weight_scale"},
+       R{[](auto& s) { GroupOf(s).mutable_unigauss(); }, kInvalid,
+         "INVALID_SETTINGS", "unigauss experts need real-valued data"},
+       R{[](auto& s) {
+           GroupOf(s).mutable_unigauss()->set_centres(
+               static_cast<v1::UnigaussSettings::Centres>(9));
+         },
+         kInvalid, "INVALID_VALUE",
+         "products[0].groups[0].unigauss.centres is 9"}},
+      DecodeLimited);
+}
+
+TEST(TrainingCodecTest, AbsurdSizesAreRefused) {
+  auto start = FromText<v1::TrainStart>(kReal);
+  start.mutable_data_spec()->set_dimension(
+      std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(ReasonOf(DecodeTrainStart(start, 5).status()), "OUT_OF_RANGE");
+  start.mutable_data_spec()->set_dimension(1 << 24);
+  GroupOf(start).set_num_experts(std::numeric_limits<std::int32_t>::max());
+  EXPECT_EQ(ReasonOf(DecodeTrainStart(start, 5).status()), "MODEL_TOO_LARGE");
+}
+
+}  // namespace
+}  // namespace poe::server

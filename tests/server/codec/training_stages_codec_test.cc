@@ -1,0 +1,222 @@
+#include "server/codec/training_stages_codec.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/codec/training_codec.h"
+#include "tests/server/codec/refusal.h"
+
+namespace poe::server {
+namespace {
+
+// A request for two classes of real or binary data with these stages.
+v1::TrainStart Start(const std::string& stages,
+                     const std::string& family = "FAMILY_BERNOULLI") {
+  return FromText<v1::TrainStart>(absl::StrCat(
+      "class_names: ['a', 'b'] data_spec { dimension: 2 family: ", family,
+      "} products { groups { num_experts: 1 bernoulli_units {} } }", stages));
+}
+
+absl::StatusOr<TrainingSettings> Decode(const v1::TrainStart& start) {
+  return DecodeTrainStart(start, 1);
+}
+
+TEST(TrainingStagesCodecTest, NoStagesMeanTheUsualOnes) {
+  absl::StatusOr<TrainingSettings> settings = Decode(Start(""));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_TRUE(settings->separator.has_value());
+  EXPECT_TRUE(settings->calibrate);
+  EXPECT_EQ(settings->contrastive_divergence.epochs, 20);
+  v1::TrainStart one_class = Start("");
+  one_class.clear_class_names();
+  settings = Decode(one_class);
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_FALSE(settings->separator.has_value());
+  EXPECT_TRUE(settings->calibrate);
+}
+
+TEST(TrainingStagesCodecTest, StagesThatAreNotAskedForAreNotDone) {
+  const absl::StatusOr<TrainingSettings> settings =
+      Decode(Start("stages { contrastive_divergence {} }"));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_FALSE(settings->separator.has_value());
+  EXPECT_FALSE(settings->calibrate);
+}
+
+TEST(TrainingStagesCodecTest, DefaultsAreThoseOfTheApi) {
+  const absl::StatusOr<TrainingSettings> settings = Decode(
+      Start("stages { contrastive_divergence {} } stages { separator {} }"));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  const ContrastiveDivergenceSettings& cd = settings->contrastive_divergence;
+  EXPECT_EQ(cd.epochs, 20);
+  EXPECT_EQ(cd.updates, 0);
+  EXPECT_EQ(cd.batch_size, 100);
+  EXPECT_EQ(cd.gibbs_steps, 1);
+  EXPECT_EQ(cd.reconstruction, Reconstruction::kMean);
+  EXPECT_EQ(cd.grow_gibbs_steps_every, 0);
+  EXPECT_EQ(cd.optimizer.kind, OptimizerSettings::Kind::kMomentum);
+  EXPECT_EQ(cd.optimizer.schedule, OptimizerSettings::Schedule::kConstant);
+  EXPECT_EQ(cd.optimizer.rate, 0.05);
+  EXPECT_EQ(cd.optimizer.final_rate_share, 0);
+  EXPECT_EQ(cd.optimizer.momentum, 0.9);
+  EXPECT_EQ(cd.optimizer.early_momentum, 0.9);
+  EXPECT_EQ(cd.optimizer.early_epochs, 0);
+  EXPECT_EQ(cd.optimizer.second_decay, 0.999);
+  EXPECT_EQ(cd.optimizer.weight_decay, 0);
+  EXPECT_TRUE(cd.optimizer.rate_multipliers.empty());
+  EXPECT_EQ(cd.optimizer.average_share, 0);
+  ASSERT_TRUE(settings->separator.has_value());
+  EXPECT_EQ(settings->separator->rows,
+            SeparatorSettings::Rows::kHeldOutOrTraining);
+  EXPECT_EQ(settings->separator->options.method,
+            SeparatorOptions::Method::kMaximumMargin);
+  EXPECT_FALSE(settings->separator->options.cost.has_value());
+}
+
+TEST(TrainingStagesCodecTest, RealDataAreReconstructedByDraws) {
+  const absl::StatusOr<TrainingSettings> settings =
+      Decode(Start("", "FAMILY_GAUSSIAN"));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->contrastive_divergence.reconstruction,
+            Reconstruction::kSample);
+}
+
+TEST(TrainingStagesCodecTest, EveryFieldIsRead) {
+  const absl::StatusOr<TrainingSettings> settings = Decode(Start(R"pb(
+    stages {
+      contrastive_divergence {
+        updates: 2000
+        batch_size: -1
+        gibbs_steps: 3
+        sample_data: true
+        grow_gibbs_steps_every: 5
+        optimizer {
+          kind: KIND_ADAM
+          schedule: SCHEDULE_COSINE
+          final_rate_share: 0.125
+          momentum: 0.5
+          early_epochs: 4
+          second_decay: 0.75
+          weight_decay: 0.25
+          rate_multipliers { key: "mean" value: 3 }
+          average_share: 0.5
+        }
+      }
+    }
+    stages { separator { rows: ROWS_ALL method: METHOD_LOGISTIC cost: 4 } }
+    stages { calibration {} }
+  )pb"));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  const ContrastiveDivergenceSettings& cd = settings->contrastive_divergence;
+  EXPECT_EQ(cd.epochs, 0);
+  EXPECT_EQ(cd.updates, 2000);
+  EXPECT_EQ(cd.batch_size, -1);
+  EXPECT_EQ(cd.gibbs_steps, 3);
+  EXPECT_EQ(cd.reconstruction, Reconstruction::kSample);
+  EXPECT_EQ(cd.grow_gibbs_steps_every, 5);
+  EXPECT_EQ(cd.optimizer.kind, OptimizerSettings::Kind::kAdam);
+  EXPECT_EQ(cd.optimizer.rate, 0.003);
+  EXPECT_EQ(cd.optimizer.schedule, OptimizerSettings::Schedule::kCosine);
+  EXPECT_EQ(cd.optimizer.final_rate_share, 0.125);
+  EXPECT_EQ(cd.optimizer.momentum, 0.5);
+  EXPECT_EQ(cd.optimizer.early_momentum, 0.5);
+  EXPECT_EQ(cd.optimizer.early_epochs, 4);
+  EXPECT_EQ(cd.optimizer.second_decay, 0.75);
+  EXPECT_EQ(cd.optimizer.weight_decay, 0.25);
+  EXPECT_EQ(cd.optimizer.rate_multipliers.at("mean"), 3);
+  EXPECT_EQ(cd.optimizer.average_share, 0.5);
+  EXPECT_EQ(settings->separator->rows, SeparatorSettings::Rows::kAll);
+  EXPECT_EQ(settings->separator->options.method,
+            SeparatorOptions::Method::kLogistic);
+  EXPECT_EQ(settings->separator->options.cost, 4);
+  EXPECT_TRUE(settings->calibrate);
+}
+
+TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
+  using R = Refusal<v1::TrainStart>;
+  auto to = [](const std::string& stages) {
+    return [stages](v1::TrainStart& start) {
+      start.clear_stages();
+      start.MergeFrom(FromText<v1::TrainStart>(stages));
+    };
+  };
+  auto optimizer = [&to](const std::string& settings) {
+    return to(absl::StrCat("stages { contrastive_divergence { optimizer {",
+                           settings, "} } }"));
+  };
+  const std::string cd = "stages { contrastive_divergence {} }";
+  ExpectRefused<v1::TrainStart>(
+      Start(cd),
+      {R{to("stages {}"), kInvalid, "REQUIRED", "stages[0] names no stage"},
+       R{to(cd + "stages { initialize {} }"), kUnbuilt, "NOT_BUILT_YET",
+         "stages[1].initialize is given; this version has"},
+       R{to(cd + "stages { next_layer {} }"), kUnbuilt, "NOT_BUILT_YET",
+         "stages[1].next_layer is given"},
+       R{to(cd + cd), kUnbuilt, "NOT_BUILT_YET",
+         "stages[1].contrastive_divergence is the second"},
+       R{to("stages { separator {} }"), kInvalid, "REQUIRED",
+         "stages has no contrastive_divergence"},
+       R{to("stages { separator {} }" + cd), kInvalid, "INVALID_ORDER",
+         "stages[1].contrastive_divergence comes after"},
+       R{to(cd + "stages { calibration {} } stages { separator {} }"), kInvalid,
+         "INVALID_ORDER", "stages[2].separator comes after calibration"},
+       R{to(cd + "stages { separator {} } stages { separator {} }"), kInvalid,
+         "DUPLICATE", "stages[2].separator is the second"},
+       R{to(cd + "stages { calibration {} } stages { calibration {} }"),
+         kInvalid, "DUPLICATE", "stages[2].calibration is the second"},
+       R{[](auto& s) {
+           s.clear_class_names();
+           s.add_stages()->mutable_separator();
+         },
+         kInvalid, "NOT_ALLOWED", "stages[1].separator is given"},
+       R{to(cd + "stages { separator { rows: 9 } }"), kInvalid, "INVALID_VALUE",
+         "stages[1].separator.rows is 9"},
+       R{to(cd + "stages { separator { method: 9 } }"), kInvalid,
+         "INVALID_VALUE", "stages[1].separator.method is 9"},
+       R{to("stages { contrastive_divergence { epochs: 2 updates: 3 } }"),
+         kInvalid, "CONFLICT",
+         "stages[0].contrastive_divergence has epochs 2 and updates 3"},
+       R{to("stages { contrastive_divergence { epochs: -2 } }"), kInvalid,
+         "INVALID_SETTINGS", "stages[0].contrastive_divergence: epochs is -2"},
+       R{to("stages { contrastive_divergence { updates: -2 } }"), kInvalid,
+         "INVALID_SETTINGS", "updates is -2"},
+       R{to("stages { contrastive_divergence { batch_size: -2 } }"), kInvalid,
+         "INVALID_SETTINGS",
+         "stages[0].contrastive_divergence.batch_size is -2"},
+       R{to("stages { contrastive_divergence { gibbs_steps: -2 } }"), kInvalid,
+         "INVALID_SETTINGS",
+         "stages[0].contrastive_divergence.gibbs_steps is -2"},
+       R{to("stages { contrastive_divergence { grow_gibbs_steps_every: -1 } }"),
+         kInvalid, "INVALID_SETTINGS",
+         "stages[0].contrastive_divergence.grow_gibbs_steps_every"},
+       R{optimizer("kind: 9"), kInvalid, "INVALID_VALUE",
+         "stages[0].contrastive_divergence.optimizer.kind is 9"},
+       R{optimizer("schedule: 9"), kInvalid, "INVALID_VALUE",
+         "optimizer.schedule is 9"},
+       R{optimizer("rate: -1"), kInvalid, "INVALID_SETTINGS",
+         "stages[0].contrastive_divergence.optimizer.rate is -1"},
+       R{optimizer("rate: nan"), kInvalid, "INVALID_SETTINGS",
+         "optimizer.rate is nan"},
+       R{optimizer("final_rate_share: 2"), kInvalid, "INVALID_SETTINGS",
+         "optimizer.final_rate_share is 2"},
+       R{optimizer("momentum: 1"), kInvalid, "INVALID_SETTINGS",
+         "optimizer.momentum is 1"},
+       R{optimizer("early_momentum: -0.5"), kInvalid, "INVALID_SETTINGS",
+         "optimizer.early_momentum is -0.5"},
+       R{optimizer("early_epochs: -1"), kInvalid, "INVALID_SETTINGS",
+         "optimizer.early_epochs is -1"},
+       R{optimizer("second_decay: 1"), kInvalid, "INVALID_SETTINGS",
+         "optimizer.second_decay is 1"},
+       R{optimizer("weight_decay: -1"), kInvalid, "INVALID_SETTINGS",
+         "optimizer.weight_decay is -1"},
+       R{optimizer("average_share: 1.5"), kInvalid, "INVALID_SETTINGS",
+         "optimizer.average_share is 1.5"},
+       R{optimizer("rate_multipliers { key: 'bias' value: 1 }"), kInvalid,
+         "INVALID_SETTINGS", "optimizer.rate_multipliers names \"bias\""},
+       R{optimizer("rate_multipliers { key: 'mean' value: -1 }"), kInvalid,
+         "INVALID_SETTINGS", "optimizer.rate_multipliers[mean] is -1"}},
+      [](const v1::TrainStart& start) { return Decode(start).status(); });
+}
+
+}  // namespace
+}  // namespace poe::server

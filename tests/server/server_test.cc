@@ -1,0 +1,242 @@
+// The server around its services: health, reflection, addresses, the end.
+
+#include "server/server.h"
+
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/empty.pb.h"
+#include "google/protobuf/wrappers.pb.h"
+#include "grpcpp/generic/generic_stub.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+#include "tests/server/serving_test.h"
+
+namespace poe::server {
+namespace {
+
+using ::google::protobuf::Empty;
+using ::google::protobuf::Int32Value;
+using ::google::protobuf::StringValue;
+using ::testing::HasSubstr;
+
+constexpr int kServing = 1;
+constexpr int kNotServing = 2;
+
+class ServerTest : public ServingTest {
+ protected:
+  ServerTest() {
+    Publish("density", RandomModel(784, 500, {"data"}, 1));
+    StartServer();
+  }
+
+  v1::SampleRequest Sampling(int steps) {
+    v1::SampleRequest request;
+    request.mutable_model()->set_name("density");
+    request.set_chains(100);
+    request.set_steps(steps);
+    request.set_thinning(1);
+    return request;
+  }
+};
+
+// grpc.health.v1.Health/Check. Its messages have the same bytes as these.
+grpc::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel,
+                         const std::string& service, int& health) {
+  grpc::TemplatedGenericStub<StringValue, Int32Value> stub(channel);
+  grpc::ClientContext context;
+  StringValue request;
+  request.set_value(service);
+  Int32Value response;
+  grpc::Status result;
+  absl::Notification done;
+  stub.UnaryCall(&context, "/grpc.health.v1.Health/Check", {}, &request,
+                 &response, [&](grpc::Status status) {
+                   result = status;
+                   done.Notify();
+                 });
+  done.WaitForNotification();
+  health = response.value();
+  return result;
+}
+
+TEST_F(ServerTest, HealthIsServingForTheServerAndEachService) {
+  for (const char* service : {"", "poe.v1.ProductOfExperts",
+                              "poe.v1.ModelRegistry", "poe.v1.TrainingJobs"}) {
+    int health = 0;
+    EXPECT_TRUE(CheckHealth(NewChannel(), service, health).ok()) << service;
+    EXPECT_EQ(health, kServing) << service;
+  }
+  int health = 0;
+  EXPECT_EQ(CheckHealth(NewChannel(), "poe.v1.Cats", health).error_code(),
+            grpc::NOT_FOUND);
+}
+
+TEST_F(ServerTest, ReflectionListsTheServices) {
+  // list_services is field 7 of the request; the names are in the response's
+  // unknown fields.
+  Empty request, response;
+  request.GetReflection()->MutableUnknownFields(&request)->AddLengthDelimited(
+      7, "*");
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  grpc::TemplatedGenericStub<Empty, Empty> stub(NewChannel());
+  auto stream = stub.PrepareCall(
+      &context,
+      "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+  const auto wait = [&queue] {
+    void* tag;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  stream->StartCall(nullptr);
+  ASSERT_TRUE(wait());
+  stream->Write(request, nullptr);
+  ASSERT_TRUE(wait());
+  stream->Read(&response, nullptr);
+  ASSERT_TRUE(wait());
+  const std::string names = response.SerializeAsString();
+  for (const char* service : {"poe.v1.ProductOfExperts", "poe.v1.ModelRegistry",
+                              "poe.v1.TrainingJobs", "grpc.health.v1.Health"}) {
+    EXPECT_THAT(names, HasSubstr(service));
+  }
+  context.TryCancel();
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  wait();
+  queue.Shutdown();
+  void* tag;
+  bool ok;
+  while (queue.Next(&tag, &ok)) {
+  }
+}
+
+TEST_F(ServerTest, DrainingLetsRunningCallsEndAndTakesNoNewOnes) {
+  const auto channel = NewChannel();
+  auto stub = v1::ProductOfExperts::NewStub(channel);
+  grpc::ClientContext context;
+  auto reader = stub->Sample(&context, Sampling(200));
+  v1::SampleResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  const int port = server().port();
+  std::thread drainer([&] { server().Drain(absl::Minutes(5)); });
+  while (reader->Read(&response)) {
+  }
+  EXPECT_EQ(response.step(), 200);
+  EXPECT_TRUE(reader->Finish().ok());
+  drainer.join();
+
+  auto late = v1::ProductOfExperts::NewStub(grpc::CreateChannel(
+      absl::StrCat("localhost:", port), grpc::InsecureChannelCredentials()));
+  grpc::ClientContext late_context;
+  auto refused = late->Sample(&late_context, Sampling(1));
+  EXPECT_FALSE(refused->Read(&response));
+  EXPECT_EQ(refused->Finish().error_code(), grpc::UNAVAILABLE);
+}
+
+TEST_F(ServerTest, DrainingCancelsWhatTakesLongerThanItsGrace) {
+  grpc::ClientContext context;
+  auto reader = stub().Sample(&context, Sampling(100'000));
+  v1::SampleResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  const absl::Time start = absl::Now();
+  server().Drain(absl::Milliseconds(100));
+  EXPECT_LT(absl::Now() - start, absl::Seconds(5));
+  while (reader->Read(&response)) {
+  }
+  EXPECT_FALSE(reader->Finish().ok());
+}
+
+TEST_F(ServerTest, CancellingCallsCutsTheGraceShort) {
+  grpc::ClientContext context;
+  auto reader = stub().Sample(&context, Sampling(100'000));
+  v1::SampleResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  const absl::Time start = absl::Now();
+  std::thread drainer([&] { server().Drain(absl::Minutes(5)); });
+  absl::SleepFor(absl::Milliseconds(100));
+  server().CancelCalls();
+  drainer.join();
+  EXPECT_LT(absl::Now() - start, absl::Seconds(30));
+  while (reader->Read(&response)) {
+  }
+  EXPECT_FALSE(reader->Finish().ok());
+}
+
+TEST_F(ServerTest, HealthWatchersHearOfTheDrain) {
+  grpc::CompletionQueue queue;
+  grpc::ClientContext context;
+  grpc::TemplatedGenericStub<StringValue, Int32Value> stub(NewChannel());
+  auto watch =
+      stub.PrepareCall(&context, "/grpc.health.v1.Health/Watch", &queue);
+  const auto wait = [&queue] {
+    void* tag;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  watch->StartCall(nullptr);
+  ASSERT_TRUE(wait());
+  watch->WriteLast({}, {}, nullptr);
+  ASSERT_TRUE(wait());
+  Int32Value health;
+  watch->Read(&health, nullptr);
+  ASSERT_TRUE(wait());
+  EXPECT_EQ(health.value(), kServing);
+  watch->Read(&health, nullptr);
+  std::thread drainer([&] { server().Drain(absl::Seconds(2)); });
+  EXPECT_TRUE(wait());
+  EXPECT_EQ(health.value(), kNotServing);
+  drainer.join();
+  grpc::Status status;
+  watch->Finish(&status, nullptr);
+  wait();
+  queue.Shutdown();
+  void* tag;
+  bool ok;
+  while (queue.Next(&tag, &ok)) {
+  }
+}
+
+TEST_F(ServerTest, AnAddressInUseIsRefused) {
+  ServerOptions options;
+  options.repository = (folder() / "other").string();
+  options.listen = absl::StrCat("localhost:", server().port());
+  const auto second = Server::Start(options);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(second.status().message()),
+              HasSubstr("Address already in use"));
+}
+
+TEST(ServerStartTest, MalformedAddressesAreRefused) {
+  for (const char* listen :
+       {"", "localhost", ":8500", "localhost:", "localhost:http",
+        "localhost:65536", "localhost:-1", "::1:8500", "[::1]", "[]:8500"}) {
+    ServerOptions options;
+    options.repository = ::testing::TempDir() + "/poe_malformed";
+    options.listen = listen;
+    const auto server = Server::Start(options);
+    EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument)
+        << listen;
+    EXPECT_THAT(std::string(server.status().message()), HasSubstr("HOST:PORT"));
+  }
+}
+
+TEST(ServerStartTest, AFileInPlaceOfTheRepositoryIsRefused) {
+  const std::string path = ::testing::TempDir() + "/poe_not_a_folder";
+  std::ofstream(path) << "text";
+  ServerOptions options;
+  options.repository = path;
+  options.listen = "localhost:0";
+  const auto server = Server::Start(options);
+  EXPECT_FALSE(server.ok());
+  EXPECT_THAT(std::string(server.status().message()), HasSubstr(path));
+}
+
+}  // namespace
+}  // namespace poe::server
