@@ -213,6 +213,7 @@ bool TrainingJob::BeginPublishing() {
 }
 
 void TrainingJob::Succeed(std::int64_t version) {
+  DropRows();
   Aftermath aftermath;
   {
     absl::MutexLock lock(&mutex_);
@@ -224,6 +225,7 @@ void TrainingJob::Succeed(std::int64_t version) {
 }
 
 void TrainingJob::End(const absl::Status& why) {
+  DropRows();
   Aftermath aftermath;
   {
     absl::MutexLock lock(&mutex_);
@@ -256,6 +258,12 @@ void TrainingJob::Cancel(absl::string_view why) {
     aftermath = SetFailed(absl::CancelledError(why));
   }
   aftermath.Finish();
+}
+
+void TrainingJob::DropRows() {
+  std::shared_ptr<Spool> spool;
+  absl::MutexLock lock(&mutex_);
+  spool.swap(spool_);
 }
 
 bool TrainingJob::Ended() const {
@@ -293,14 +301,12 @@ TrainingJob::Aftermath TrainingJob::SetFailed(const absl::Status& why) {
 std::vector<std::shared_ptr<TrainingJob::Listener>>
 TrainingJob::LiveListeners() {
   std::vector<std::shared_ptr<Listener>> live;
-  auto kept = listeners_.begin();
-  for (std::weak_ptr<Listener>& listener : listeners_) {
-    if (std::shared_ptr<Listener> locked = listener.lock()) {
-      live.push_back(std::move(locked));
-      *kept++ = std::move(listener);
-    }
-  }
-  listeners_.erase(kept, listeners_.end());
+  std::erase_if(listeners_, [&live](const std::weak_ptr<Listener>& listener) {
+    std::shared_ptr<Listener> locked = listener.lock();
+    if (locked == nullptr) return true;
+    live.push_back(std::move(locked));
+    return false;
+  });
   return live;
 }
 

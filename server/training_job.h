@@ -97,6 +97,7 @@ class TrainingJob {
     void Finish();
   };
 
+  void DropRows() ABSL_LOCKS_EXCLUDED(mutex_);
   bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status CheckReceiving() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // InvalidArgument unless there is a label for each row that needs one.
@@ -123,7 +124,7 @@ class TrainingJob {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::string cancel_reason_ ABSL_GUARDED_BY(mutex_);
   bool publishing_ ABSL_GUARDED_BY(mutex_) = false;
-  // Null once the job has ended.
+  // Null once the rows are no longer needed.
   std::shared_ptr<Spool> spool_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mutex_);
 };

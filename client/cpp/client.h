@@ -22,7 +22,7 @@ namespace poe::client {
 
 struct ClientOptions {
   // Absent: plain text.
-  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  std::shared_ptr<grpc::ChannelCredentials> credentials = nullptr;
   // Calls that may be repeated without harm are tried up to so many times,
   // 1 to 5, while the server is UNAVAILABLE.
   int max_attempts = 3;
@@ -34,9 +34,9 @@ struct CallOptions {
 };
 
 struct ScoreAllOptions {
-  CallOptions call;
+  CallOptions call = {};
   // Size of one request of the stream.
-  ChunkLimits chunk;
+  ChunkLimits chunk = {};
   // Requests sent and not yet answered, >= 1.
   int max_unanswered = 4;
 };

@@ -8,28 +8,34 @@
 #include "poe/bases/gaussian.h"
 #include "poe/experts/bernoulli_units.h"
 #include "poe/experts/unigauss.h"
+#include "poe/gibbs.h"
 #include "poe/initialization.h"
 #include "poe/numerics/random.h"
+#include "poe/scoring.h"
 
 namespace poe {
 namespace {
 
 constexpr double kLower = -1, kUpper = 5, kShift = 2, kScale = 1.5;
 
-// Gives a model of several classes something to say of every question.
-void AddJudgement(Model& model) {
+// Percentiles, and for several classes a separator and probabilities, that
+// tell rows between `lower` and `upper` apart.
+void AddJudgement(float lower, float upper, Model& model) {
   const Index classes = model.num_classes();
-  std::vector<double> quantiles;
-  for (int i = 0; i <= 50; ++i) quantiles.push_back(i - 40.0);
-  for (ClassModel& one : model.classes)
-    one.percentiles = *ScorePercentiles::Create(quantiles);
+  const RowMatrix<float> rows =
+      UniformMatrix(200, model.data_spec.dimension, lower, upper, 42);
+  const RowMatrix<double> log_scores =
+      Score(model, RowsOf(rows), {}, Workers::Inline(), NeverInterrupt)
+          ->log_scores;
+  for (Index c = 0; c < classes; ++c)
+    model.classes[c].percentiles = ScorePercentiles::FromScores(
+        {log_scores.col(c).begin(), log_scores.col(c).end()});
   if (classes < 2) return;
   SeparatorParameters parameters;
-  parameters.feature_mean = Eigen::VectorXd::LinSpaced(classes, -20, -15);
+  parameters.feature_mean = log_scores.colwise().mean();
   parameters.feature_scale = Eigen::VectorXd::LinSpaced(classes, 3, 5);
-  parameters.weights = NormalMatrix(classes, classes, 41).cast<double>() +
-                       2 * RowMatrix<double>::Identity(classes, classes);
-  parameters.biases = Eigen::VectorXd::LinSpaced(classes, -0.1, 0.2);
+  parameters.weights = RowMatrix<double>::Identity(classes, classes);
+  parameters.biases = Eigen::VectorXd::Zero(classes);
   model.separator = *Separator::Create(std::move(parameters));
   model.calibration = *ProbabilityCalibration::Create(
       0.7, Eigen::VectorXd::LinSpaced(classes, -0.3, 0.3));
@@ -43,7 +49,6 @@ void AddClasses(Index classes, MakeProduct make, Model& model) {
     one.layers.push_back(make(static_cast<std::uint64_t>(c)));
     model.classes.push_back(std::move(one));
   }
-  AddJudgement(model);
 }
 
 }  // namespace
@@ -94,7 +99,26 @@ Model BernoulliModel(Index dimension, Index experts, Index classes) {
                                        std::move(groups));
       },
       model);
+  AddJudgement(0, 1, model);
   return model;
+}
+
+Product<float> UnigaussProduct(const DataSpec& spec, Index experts,
+                               std::uint64_t seed) {
+  const PreprocessedBox box = BoxOf(spec);
+  GaussianBase<float>::Settings base;
+  base.lower = box.lower;
+  base.upper = box.upper;
+  Unigauss<float>::Settings settings;
+  settings.mean = NormalMatrix(experts, spec.dimension, 400 + seed);
+  settings.log_variance =
+      RowMatrix<float>::Constant(experts, spec.dimension, -0.5f);
+  settings.mixing_logit = NormalMatrix(experts, 1, 500 + seed);
+  settings.log_volume = box.log_volume;
+  std::vector<std::unique_ptr<ExpertGroup<float>>> groups;
+  groups.push_back(*Unigauss<float>::Create(std::move(settings)));
+  return *Product<float>::Create(*GaussianBase<float>::Create(std::move(base)),
+                                 std::move(groups));
 }
 
 Model UnigaussModel(Index dimension, Index experts, Index classes) {
@@ -108,25 +132,11 @@ Model UnigaussModel(Index dimension, Index experts, Index classes) {
   spec.box.emplace();
   spec.box->lower.assign(dimension, kLower);
   spec.box->upper.assign(dimension, kUpper);
-  const PreprocessedBox box = BoxOf(spec);
   AddClasses(
       classes,
-      [&](std::uint64_t seed) {
-        GaussianBase<float>::Settings base;
-        base.lower = box.lower;
-        base.upper = box.upper;
-        Unigauss<float>::Settings settings;
-        settings.mean = NormalMatrix(experts, dimension, 400 + seed);
-        settings.log_variance =
-            RowMatrix<float>::Constant(experts, dimension, -0.5f);
-        settings.mixing_logit = NormalMatrix(experts, 1, 500 + seed);
-        settings.log_volume = box.log_volume;
-        std::vector<std::unique_ptr<ExpertGroup<float>>> groups;
-        groups.push_back(*Unigauss<float>::Create(std::move(settings)));
-        return *Product<float>::Create(
-            *GaussianBase<float>::Create(std::move(base)), std::move(groups));
-      },
+      [&](std::uint64_t seed) { return UnigaussProduct(spec, experts, seed); },
       model);
+  AddJudgement(kLower, kUpper, model);
   return model;
 }
 

@@ -22,6 +22,10 @@ RawRows RowsOf(const RowMatrix<float>& values);
 // probabilities and percentiles.
 Model BernoulliModel(Index dimension, Index experts, Index classes);
 
+// Unigauss experts on the box of a spec, which must have one.
+Product<float> UnigaussProduct(const DataSpec& spec, Index experts,
+                               std::uint64_t seed);
+
 // Unigauss experts over raw values in [-1, 5], standardized; otherwise as
 // above.
 Model UnigaussModel(Index dimension, Index experts, Index classes);

@@ -30,9 +30,9 @@ std::vector<double> TemperedLogScores(const Product<double>& product,
   return scores;
 }
 
-Vector<double> MeanLogScoreGradient(const Product<double>& product,
-                                    const Observations<double>& x,
-                                    absl::Span<const double> weights) {
+Vector<double> LogScoreGradientOf(const Product<double>& product,
+                                  const Observations<double>& x,
+                                  absl::Span<const double> weights) {
   Vector<double> gradient = Vector<double>::Zero(product.num_parameters());
   auto posteriors = product.NewPosteriors();
   product.Infer(x, 1, Workers::Inline(), posteriors);
@@ -192,7 +192,7 @@ double ExactDistribution::PValue(const Observations<double>& x) const {
 
 ExactDistribution::Gradient ExactDistribution::LogScoreGradient() const {
   Gradient gradient;
-  gradient.mean = MeanLogScoreGradient(product_, points_, probabilities_);
+  gradient.mean = LogScoreGradientOf(product_, points_, probabilities_);
   Vector<double> variance = Vector<double>::Zero(gradient.mean.size());
   Observations<double> one = MakeDense<double>(1, product_.dimension());
   const double all = 1;
@@ -200,7 +200,7 @@ ExactDistribution::Gradient ExactDistribution::LogScoreGradient() const {
     if (probabilities_[n] < 1e-9) continue;
     one.values.row(0) = points_.values.row(n);
     const Vector<double> of_point =
-        MeanLogScoreGradient(product_, one, absl::MakeConstSpan(&all, 1));
+        LogScoreGradientOf(product_, one, absl::MakeConstSpan(&all, 1));
     variance += probabilities_[n] *
                 (of_point - gradient.mean).array().square().matrix();
   }

@@ -53,10 +53,11 @@ class ExactDistribution {
   Vector<double> lower_, upper_;
 };
 
-// The gradient of the log score of each row: one column for base and groups.
-Vector<double> MeanLogScoreGradient(const Product<double>& product,
-                                    const Observations<double>& x,
-                                    absl::Span<const double> weights);
+// sum_n weights[n] d log p*(x_n) / d parameters, for the base followed by all
+// groups.
+Vector<double> LogScoreGradientOf(const Product<double>& product,
+                                  const Observations<double>& x,
+                                  absl::Span<const double> weights);
 
 }  // namespace poe
 

@@ -70,7 +70,7 @@ TEST_P(ExpertDistribution, ContrastiveDivergenceApproachesTheExactGradient) {
   const std::vector<double> weights(kRows, 1.0 / kRows);
   const auto expected = ExactDistribution(product, 1).LogScoreGradient();
   const Vector<double> exact =
-      MeanLogScoreGradient(product, data, weights) - expected.mean;
+      LogScoreGradientOf(product, data, weights) - expected.mean;
   const Vector<double> error = expected.deviation / std::sqrt(kRows);
 
   auto estimate = [&](int steps) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 
 #include "poe/base.h"
@@ -38,6 +39,10 @@ struct OracleKind {
   // Rows that try the arithmetic: far away, at the edges.
   std::function<Observations<double>()> extreme_rows;
 };
+
+inline void PrintTo(const OracleKind& kind, std::ostream* out) {
+  *out << kind.name;
+}
 
 OracleKind BernoulliUnitsOnBinaryData();
 OracleKind BernoulliUnitsOnRealData();

@@ -12,7 +12,6 @@ namespace poe::server {
 namespace {
 
 using testing::HasSubstr;
-using testing::SizeIs;
 
 google::rpc::Status DetailsOf(const grpc::Status& status) {
   google::rpc::Status details;
@@ -46,7 +45,7 @@ TEST(ErrorsTest, ErrorLeavesWithItsReasonAndMetadata) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(status.error_message(), "there is no model \"x\"");
   const auto infos = All<google::rpc::ErrorInfo>(status);
-  ASSERT_THAT(infos, SizeIs(1));
+  ASSERT_EQ(infos.size(), 1u);
   EXPECT_EQ(infos[0].reason(), "MODEL_NOT_FOUND");
   EXPECT_EQ(infos[0].domain(), "poe.v1");
   EXPECT_EQ(infos[0].metadata().at("model"), "x");
@@ -57,7 +56,7 @@ TEST(ErrorsTest, ErrorWithoutReasonIsNamedByItsCode) {
       ToGrpcStatus(absl::DeadlineExceededError("too late"));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   const auto infos = All<google::rpc::ErrorInfo>(status);
-  ASSERT_THAT(infos, SizeIs(1));
+  ASSERT_EQ(infos.size(), 1u);
   EXPECT_EQ(infos[0].reason(), "DEADLINE_EXCEEDED");
   EXPECT_EQ(infos[0].domain(), "poe.v1");
 }
@@ -67,10 +66,10 @@ TEST(ErrorsTest, FieldErrorNamesTheFieldInTextAndDetail) {
       FieldError("steps", "OUT_OF_RANGE", "is -1; must be at least 0"));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(status.error_message(), "steps is -1; must be at least 0");
-  EXPECT_THAT(All<google::rpc::ErrorInfo>(status), SizeIs(1));
+  EXPECT_EQ(All<google::rpc::ErrorInfo>(status).size(), 1u);
   const auto requests = All<google::rpc::BadRequest>(status);
-  ASSERT_THAT(requests, SizeIs(1));
-  ASSERT_THAT(requests[0].field_violations(), SizeIs(1));
+  ASSERT_EQ(requests.size(), 1u);
+  ASSERT_EQ(requests[0].field_violations().size(), 1);
   EXPECT_EQ(requests[0].field_violations(0).field(), "steps");
   EXPECT_EQ(requests[0].field_violations(0).description(),
             "is -1; must be at least 0");
@@ -83,7 +82,7 @@ TEST(ErrorsTest, CoreErrorWithAPathBecomesAFieldError) {
   EXPECT_EQ(status.message(), "stages[1].products[0].groups[2]: power is 0");
   EXPECT_EQ(ReasonOf(status), "INVALID_SETTINGS");
   const auto requests = All<google::rpc::BadRequest>(ToGrpcStatus(status));
-  ASSERT_THAT(requests, SizeIs(1));
+  ASSERT_EQ(requests.size(), 1u);
   EXPECT_EQ(requests[0].field_violations(0).field(),
             "stages[1].products[0].groups[2]");
   EXPECT_EQ(requests[0].field_violations(0).description(), "power is 0");
@@ -95,7 +94,7 @@ TEST(ErrorsTest, CoreErrorWithoutAPathIsTheFieldsAround) {
                    absl::InvalidArgumentError("the box is empty"));
   EXPECT_EQ(status.message(), "data_spec: the box is empty");
   const auto requests = All<google::rpc::BadRequest>(ToGrpcStatus(status));
-  ASSERT_THAT(requests, SizeIs(1));
+  ASSERT_EQ(requests.size(), 1u);
   EXPECT_EQ(requests[0].field_violations(0).field(), "data_spec");
 }
 
@@ -110,7 +109,7 @@ TEST(ErrorsTest, PrefixKeepsDetails) {
       WithPrefix("model \"x\"", FieldError("classes", "REQUIRED", "is empty"));
   EXPECT_EQ(status.message(), "model \"x\": classes is empty");
   EXPECT_EQ(ReasonOf(status), "REQUIRED");
-  EXPECT_THAT(All<google::rpc::BadRequest>(ToGrpcStatus(status)), SizeIs(1));
+  EXPECT_EQ(All<google::rpc::BadRequest>(ToGrpcStatus(status)).size(), 1u);
 }
 
 TEST(ErrorsTest, RetryDelayTravels) {
@@ -118,7 +117,7 @@ TEST(ErrorsTest, RetryDelayTravels) {
       WithRetryDelay(Error(absl::StatusCode::kUnavailable, "BUSY", "later"),
                      absl::Milliseconds(1500)));
   const auto retries = All<google::rpc::RetryInfo>(status);
-  ASSERT_THAT(retries, SizeIs(1));
+  ASSERT_EQ(retries.size(), 1u);
   EXPECT_EQ(retries[0].retry_delay().seconds(), 1);
   EXPECT_EQ(retries[0].retry_delay().nanos(), 500'000'000);
 }
@@ -130,7 +129,7 @@ TEST(ErrorsTest, LongTextsFitIntoTrailers) {
       ToGrpcStatus(FieldError(field, "REASON", field, {{"key", field}}));
   EXPECT_LT(status.error_message().size(), 1001u);
   EXPECT_LT(status.error_details().size(), 4000u);
-  EXPECT_THAT(All<google::rpc::ErrorInfo>(status), SizeIs(1));
+  EXPECT_EQ(All<google::rpc::ErrorInfo>(status).size(), 1u);
   const grpc::Status plain = ToGrpcStatus(absl::InternalError(field));
   EXPECT_LT(plain.error_message().size(), 1001u);
   // Not cut inside a character: two bytes each, then the dots.

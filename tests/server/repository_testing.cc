@@ -5,12 +5,23 @@
 #include <fstream>
 #include <iterator>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/codec/model_codec.h"
 
 namespace poe::server {
+namespace {
+
+void SetTensor(const std::vector<std::int64_t>& shape,
+               const std::vector<float>& values, v1::Tensor& tensor) {
+  tensor.mutable_shape()->Assign(shape.begin(), shape.end());
+  tensor.set_element_type(v1::ELEMENT_TYPE_FLOAT32);
+  tensor.set_data(values.data(), values.size() * sizeof(float));
+}
+
+}  // namespace
 
 TemporaryFolder::TemporaryFolder() {
   std::string path = ::testing::TempDir() + "/poe_repository_XXXXXX";
@@ -44,12 +55,12 @@ v1::Model TwoBits(double bias) {
   model.mutable_data_spec()->set_dimension(2);
   v1::ClassModel& data = *model.add_classes();
   data.set_name("data");
-  v1::Tensor& tensor =
-      *data.add_layers()->mutable_base()->mutable_bernoulli()->mutable_bias();
-  const float biases[] = {static_cast<float>(bias), 0.0f};
-  tensor.add_shape(2);
-  tensor.set_element_type(v1::ELEMENT_TYPE_FLOAT32);
-  tensor.set_data(biases, sizeof(biases));
+  v1::Product& product = *data.add_layers();
+  SetTensor({2}, {static_cast<float>(bias), 0},
+            *product.mutable_base()->mutable_bernoulli()->mutable_bias());
+  v1::BernoulliUnits& units = *product.add_groups()->mutable_bernoulli_units();
+  SetTensor({2, 1}, {0, 0}, *units.mutable_weights());
+  SetTensor({1}, {0}, *units.mutable_bias());
   return model;
 }
 

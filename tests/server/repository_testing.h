@@ -34,8 +34,8 @@ std::string ReadWholeFile(const std::filesystem::path& path);
 void WriteWholeFile(const std::filesystem::path& path,
                     absl::string_view contents);
 
-// A density model of two bits, as it is stored, whose first bias is `bias`: the
-// log score of the row (1, 0), but for a constant.
+// A density model of two bits with one expert, as it is stored. The first bias
+// of its base is `bias`.
 v1::Model TwoBits(double bias);
 // The bias of such a model.
 double BiasOf(const Model& model);

@@ -16,6 +16,7 @@ void AddShowCommand(CLI::App& app, Context& context);
 void AddModelsCommand(CLI::App& app, Context& context);
 void AddJobsCommand(CLI::App& app, Context& context);
 void AddHealthCommand(CLI::App& app, Context& context);
+void AddReproduceCommand(CLI::App& app, Context& context);
 
 }  // namespace poe::client
 

@@ -10,6 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "client/cpp/client.h"
@@ -20,7 +22,31 @@ namespace {
 
 constexpr char kUsagePayload[] = "poe.usage";
 
+// Accepts numbers that `good` accepts.
+CLI::Validator NumberCheck(const std::string& expected, bool (*good)(double)) {
+  return CLI::Validator(
+      [expected, good](const std::string& text) -> std::string {
+        double number = 0;
+        if (absl::SimpleAtod(text, &number) && good(number)) return "";
+        return absl::StrCat(text, " is not ", expected);
+      },
+      "");
+}
+
 }  // namespace
+
+CLI::Validator Positive() {
+  return NumberCheck("a number above 0", [](double x) { return x > 0; });
+}
+
+CLI::Validator NotNegative() {
+  return NumberCheck("a number from 0 on", [](double x) { return x >= 0; });
+}
+
+CLI::Validator Share() {
+  return NumberCheck("a number from 0 to 1",
+                     [](double x) { return x >= 0 && x <= 1; });
+}
 
 CallOptions Context::call_options() const {
   CallOptions options;
@@ -53,7 +79,7 @@ CLI::App* AddCommand(CLI::App& parent, Context& context,
                    "Give up a call to the server after so long. Default: "
                    "never.")
       ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(Positive())
       ->group(kCommonOptions);
   command
       ->add_flag("--json", context.json,

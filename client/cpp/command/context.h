@@ -42,6 +42,11 @@ CLI::App* AddCommand(CLI::App& parent, Context& context,
                      const std::string& name, ManPage page,
                      std::function<absl::Status()> run);
 
+// What a number must be: above 0, 0 or above, from 0 to 1.
+CLI::Validator Positive();
+CLI::Validator NotNegative();
+CLI::Validator Share();
+
 // Adds an option whose value is one of these.
 CLI::Option* AddChoice(CLI::App& command, const std::string& name,
                        std::string& value,

@@ -14,7 +14,7 @@ std::string FormatCount(int64_t count) {
   std::string digits = absl::StrCat(count);
   const int first = count < 0 ? 1 : 0;
   for (int i = static_cast<int>(digits.size()) - 3; i > first; i -= 3) {
-    digits.insert(i, ",");
+    digits.insert(i, 1, ',');
   }
   return digits;
 }

@@ -1,5 +1,6 @@
 #include "client/cpp/command/help.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -51,9 +52,8 @@ std::string OptionName(const CLI::Option& option) {
   }
   if (names.empty()) return option.get_name();
   std::string text = absl::StrJoin(names, ", ");
-  if (option.get_type_size() != 0) {
-    absl::StrAppend(&text, " ", option.get_type_name());
-  }
+  const std::string value = option.get_type_name();
+  if (!value.empty()) absl::StrAppend(&text, " ", value);
   return text;
 }
 
@@ -92,7 +92,7 @@ class ManFormatter : public CLI::FormatterBase {
     AddOptions(*command, help);
     Heading("Examples", help);
     for (const std::string& line : page_.examples) {
-      absl::StrAppend(&help, margin, line, "\n");
+      absl::StrAppend(&help, line.empty() ? "" : margin, line, "\n");
     }
     return help;
   }

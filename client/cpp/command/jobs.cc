@@ -185,7 +185,7 @@ void AddJobsCommand(CLI::App& app, Context& context) {
       ->add_option("--from", options->from_event,
                    "Begin with this event, counted from 1.")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(Positive())
       ->capture_default_str()
       ->group("Events");
   add("cancel",

@@ -70,7 +70,8 @@ int Run(int argc, char** argv) {
   CLI::App app("", "poe");
   SetManPage(app, Page());
   app.set_version_flag("--version", "poe " POE_VERSION, "Print the version.")
-      ->group(kCommonOptions);
+      ->group("Options");
+  app.get_help_ptr()->group("Options");
   AddTrainCommand(app, context);
   AddScoreCommand(app, context);
   AddReconstructCommand(app, context);
@@ -79,6 +80,7 @@ int Run(int argc, char** argv) {
   AddModelsCommand(app, context);
   AddJobsCommand(app, context);
   AddHealthCommand(app, context);
+  AddReproduceCommand(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -234,13 +234,13 @@ void AddReconstructCommand(CLI::App& app, Context& context) {
       ->add_option("--steps", options->steps,
                    "Number of steps. Default: 1, with missing values 10.")
       ->type_name("K")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(Positive())
       ->group(kSteps);
   command
       ->add_option("--chains", options->chains,
                    "Chains that are averaged. Default: 1.")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(Positive())
       ->group(kSteps);
   command
       ->add_flag("--sample", options->sample,

@@ -174,7 +174,6 @@ void AddSampleCommand(CLI::App& app, Context& context) {
                  [options, &context] { return Run(*options, context); });
   command->add_option("MODEL", options->model, kModelHelp)->required();
   constexpr char kChains[] = "Chains";
-  const auto positive = CLI::PositiveNumber.description("");
   command
       ->add_option("--class", options->class_name,
                    "Draw from the experts of this class. Needed if the model "
@@ -183,12 +182,12 @@ void AddSampleCommand(CLI::App& app, Context& context) {
       ->group(kChains);
   command->add_option("--chains", options->chains, "How many.")
       ->type_name("N")
-      ->check(positive)
+      ->check(Positive())
       ->capture_default_str()
       ->group(kChains);
   command->add_option("--steps", options->steps, "Gibbs steps in all.")
       ->type_name("N")
-      ->check(positive)
+      ->check(Positive())
       ->capture_default_str()
       ->group(kChains);
   command
@@ -196,7 +195,7 @@ void AddSampleCommand(CLI::App& app, Context& context) {
                    "The first so many of the steps raise the inverse "
                    "temperature from near 0 to 1.")
       ->type_name("N")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(NotNegative())
       ->capture_default_str()
       ->group(kChains);
   command
@@ -204,7 +203,7 @@ void AddSampleCommand(CLI::App& app, Context& context) {
                    "Also give the chains every so many steps, once they are "
                    "annealed.")
       ->type_name("N")
-      ->check(positive)
+      ->check(Positive())
       ->group(kChains);
   command
       ->add_flag("--mean", options->mean,

@@ -238,13 +238,13 @@ void AddShowCommand(CLI::App& app, Context& context) {
   command
       ->add_option("--layer", options->layer, "Those of this layer, 0 lowest.")
       ->type_name("L")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(NotNegative())
       ->capture_default_str()
       ->group(kExperts);
   command
       ->add_option("--limit", options->limit, "The first N of each class only.")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(Positive())
       ->capture_default_str()
       ->group(kExperts);
   constexpr char kPicture[] = "Picture";
@@ -255,7 +255,7 @@ void AddShowCommand(CLI::App& app, Context& context) {
       ->add_option("--columns", options->columns,
                    "Experts side by side in the picture.")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(Positive())
       ->capture_default_str()
       ->group(kPicture);
 }

@@ -10,11 +10,6 @@
 namespace poe::client {
 namespace {
 
-const CLI::Validator kPositive = CLI::PositiveNumber.description("");
-const CLI::Validator kNotNegative = CLI::NonNegativeNumber.description("");
-
-CLI::Validator Share() { return CLI::Range(0.0, 1.0).description(""); }
-
 void AddClassOptions(CLI::App& command, TrainOptions& options) {
   constexpr char kGroup[] = "Data";
   command
@@ -45,13 +40,13 @@ void AddSpecOptions(CLI::App& command, TrainOptions& options) {
       .add_option("--width", options.image_width,
                   "Columns of an image. Default: as the file.")
       ->type_name("N")
-      ->check(kPositive)
+      ->check(Positive())
       ->group(kGroup);
   command
       .add_option("--height", options.image_height,
                   "Rows of an image. Default: as the file.")
       ->type_name("N")
-      ->check(kPositive)
+      ->check(Positive())
       ->group(kGroup);
   CLI::Option* standardize =
       command
@@ -70,7 +65,7 @@ void AddSpecOptions(CLI::App& command, TrainOptions& options) {
                   "the data, widened on each side by so much of itself. "
                   "Default: 0.1.")
       ->type_name("SHARE")
-      ->check(kPositive)
+      ->check(Positive())
       ->group(kGroup);
 }
 
@@ -82,7 +77,7 @@ void AddExpertOptions(CLI::App& command, TrainOptions& options) {
       ->group(kGroup);
   command.add_option("--experts", options.experts, "How many.")
       ->type_name("N")
-      ->check(kPositive)
+      ->check(Positive())
       ->capture_default_str()
       ->group(kGroup);
   command
@@ -90,7 +85,7 @@ void AddExpertOptions(CLI::App& command, TrainOptions& options) {
                   "Standard deviation of the weights of units at the start. "
                   "Default: 0.01.")
       ->type_name("X")
-      ->check(kNotNegative)
+      ->check(NotNegative())
       ->group(kGroup);
   command
       .add_flag("--circular", options.circular,
@@ -101,7 +96,7 @@ void AddExpertOptions(CLI::App& command, TrainOptions& options) {
                   "Standard deviation of unigauss experts at the start. "
                   "Default: that of the data.")
       ->type_name("X")
-      ->check(kPositive)
+      ->check(Positive())
       ->group(kGroup);
   command
       .add_flag("--gaussian-factor,!--no-gaussian-factor",
@@ -117,13 +112,13 @@ void AddLengthOptions(CLI::App& command, TrainOptions& options) {
                             .add_option("--epochs", options.epochs,
                                         "Passes through the rows. Default: 20.")
                             ->type_name("N")
-                            ->check(kPositive)
+                            ->check(Positive())
                             ->group(kGroup);
   command
       .add_option("--updates", options.updates,
                   "Length of the training in updates instead of epochs.")
       ->type_name("N")
-      ->check(kPositive)
+      ->check(Positive())
       ->excludes(epochs)
       ->group(kGroup);
   command
@@ -136,7 +131,7 @@ void AddLengthOptions(CLI::App& command, TrainOptions& options) {
       .add_option("--steps", options.steps,
                   "Gibbs steps of the reconstruction. Default: 1.")
       ->type_name("K")
-      ->check(kPositive)
+      ->check(Positive())
       ->group(kGroup);
 }
 
@@ -146,7 +141,7 @@ void AddOptimizerOptions(CLI::App& command, TrainOptions& options) {
       .add_option("--rate", options.rate,
                   "Size of a step. Default: 0.05, with Adam 0.003.")
       ->type_name("X")
-      ->check(kPositive)
+      ->check(Positive())
       ->group(kGroup);
   command.add_option("--momentum", options.momentum, "Default: 0.9.")
       ->type_name("X")
@@ -172,7 +167,7 @@ void AddOptimizerOptions(CLI::App& command, TrainOptions& options) {
       .add_option("--weight-decay", options.weight_decay,
                   "Pull of the weights towards 0. Default: 0.")
       ->type_name("X")
-      ->check(kNotNegative)
+      ->check(NotNegative())
       ->group(kGroup);
   command
       .add_option("--average", options.average,
@@ -195,7 +190,7 @@ void AddJobOptions(CLI::App& command, TrainOptions& options) {
                   "Cost of an error. Default: large for two classes, 1 for "
                   "more.")
       ->type_name("X")
-      ->check(kPositive)
+      ->check(Positive())
       ->group(kSeparator);
   constexpr char kJob[] = "Job";
   command

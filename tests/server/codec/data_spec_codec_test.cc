@@ -117,7 +117,12 @@ TEST(DataSpecCodecTest, BadStoredSpecsAreRefused) {
        R{[](auto& s) { s.clear_box(); }, kInvalid, "REQUIRED",
          "data_spec.box is missing"},
        R{[](auto& s) { s.set_family(v1::FAMILY_BERNOULLI); }, kInvalid,
-         "INVALID_DATA_SPEC", "a box is for real-valued data only"}},
+         "INVALID_DATA_SPEC", "Bernoulli data are scaled to the unit interval"},
+       R{[](auto& s) {
+           s.set_family(v1::FAMILY_BERNOULLI);
+           s.clear_preprocessing();
+         },
+         kInvalid, "INVALID_DATA_SPEC", "a box is for real-valued data only"}},
       [](const v1::DataSpec& s) { return DecodeDataSpec(s).status(); });
 }
 

@@ -10,7 +10,6 @@ namespace poe::server {
 namespace {
 
 using testing::ElementsAre;
-using testing::SizeIs;
 
 std::vector<float> ValuesOf(const v1::Tensor& tensor) {
   std::vector<float> values;
@@ -66,7 +65,7 @@ TEST(ResponseCodecTest, EverythingTheModelSaysIsThere) {
               ElementsAre(0.5f, 0.5f, 0.5f, 0.5f));
   EXPECT_THAT(response.percentiles().shape(), ElementsAre(2, 2));
   EXPECT_THAT(response.out_of_support(), ElementsAre(false, true));
-  ASSERT_THAT(response.expert_scores(), SizeIs(2));
+  ASSERT_EQ(response.expert_scores_size(), 2);
   EXPECT_THAT(response.expert_scores(1).log_scores().shape(),
               ElementsAre(2, 3));
   EXPECT_EQ(ValuesOf(response.expert_scores(1).log_scores())[5], 8);

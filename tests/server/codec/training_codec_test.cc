@@ -219,8 +219,12 @@ TEST(TrainingCodecTest, BadGroupsAreRefused) {
            GroupOf(s).mutable_bernoulli_units()->set_initial_weight_scale(-1);
          },
          kInvalid, "INVALID_SETTINGS", "initial_weight_scale"},
-       R{[](auto& s) { GroupOf(s).mutable_unigauss(); }, kInvalid,
-         "INVALID_SETTINGS", "unigauss experts need real-valued data"},
+       R{[](auto& s) {
+           GroupOf(s).set_num_experts(5);
+           GroupOf(s).mutable_unigauss();
+         },
+         kInvalid, "INVALID_SETTINGS",
+         "unigauss experts need real-valued data"},
        R{[](auto& s) {
            GroupOf(s).mutable_unigauss()->set_centres(
                static_cast<v1::UnigaussSettings::Centres>(9));

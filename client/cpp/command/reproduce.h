@@ -1,0 +1,40 @@
+// The experiments of `poe reproduce`. Each trains and asks through the server,
+// prints a table, writes pictures and, with --json, prints one JSON object as
+// its last line.
+#ifndef POE_CLIENT_CPP_COMMAND_REPRODUCE_H_
+#define POE_CLIENT_CPP_COMMAND_REPRODUCE_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "client/cpp/command/context.h"
+
+namespace poe::client {
+
+struct ReproduceOptions {
+  // The folder of the data.
+  std::string data;
+  // The folder of the pictures.
+  std::string out = ".";
+  // Runs, with the seeds first_seed, first_seed + 1, ...
+  int seeds = 1;
+  int first_seed = 0;
+  // `usps` only: random splits.
+  int splits = 20;
+};
+
+// The paper's figures 1 and 2: clusters on a grid, fitted by unigauss experts.
+absl::Status ReproduceClusters(const ReproduceOptions& options,
+                               Context& context);
+
+// The paper's twos against threes of USPS.
+absl::Status ReproduceUsps(const ReproduceOptions& options, Context& context);
+
+// Ten classes of images, MNIST and Fashion-MNIST.
+absl::Status ReproduceDigits(const ReproduceOptions& options, Context& context);
+absl::Status ReproduceFashion(const ReproduceOptions& options,
+                              Context& context);
+
+}  // namespace poe::client
+
+#endif  // POE_CLIENT_CPP_COMMAND_REPRODUCE_H_

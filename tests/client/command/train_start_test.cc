@@ -1,0 +1,140 @@
+#include "client/cpp/command/train_start.h"
+
+#include "client/cpp/command/context.h"
+#include "client/cpp/command/data_set.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace poe::client {
+namespace {
+
+using ::testing::ElementsAre;
+
+DataSet Images() {
+  DataSet set;
+  set.rows = 100;
+  set.dimension = 784;
+  set.grey_levels = true;
+  set.image_height = 28;
+  set.image_width = 28;
+  return set;
+}
+
+DataSet Measurements() {
+  DataSet set;
+  set.rows = 100;
+  set.dimension = 6;
+  return set;
+}
+
+TEST(TrainStartTest, GreyLevelsGetBernoulliUnits) {
+  TrainOptions options;
+  options.model = "digits";
+  const auto start = MakeTrainStart(options, Images(), {"a", "b"});
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->model_name(), "digits");
+  EXPECT_THAT(start->class_names(), ElementsAre("a", "b"));
+  EXPECT_EQ(start->expected_rows(), 100);
+  EXPECT_EQ(start->held_out_share(), 0.1);
+  EXPECT_FALSE(start->has_seed());
+  const v1::DataSpec& spec = start->data_spec();
+  EXPECT_EQ(spec.family(), v1::FAMILY_BERNOULLI);
+  EXPECT_EQ(spec.dimension(), 784);
+  EXPECT_EQ(spec.image_height(), 28);
+  EXPECT_EQ(spec.preprocessing().kind(), v1::Preprocessing::KIND_NONE);
+  ASSERT_EQ(start->products_size(), 1);
+  EXPECT_TRUE(start->products(0).groups(0).has_bernoulli_units());
+  EXPECT_EQ(start->products(0).groups(0).num_experts(), 100);
+  EXPECT_FALSE(start->products(0).base().gaussian_factor());
+}
+
+TEST(TrainStartTest, OtherNumbersGetStandardizedUnigauss) {
+  TrainOptions options;
+  options.experts = 15;
+  const auto start = MakeTrainStart(options, Measurements(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->data_spec().family(), v1::FAMILY_GAUSSIAN);
+  EXPECT_EQ(start->data_spec().preprocessing().kind(),
+            v1::Preprocessing::KIND_STANDARDIZE);
+  EXPECT_TRUE(start->products(0).groups(0).has_unigauss());
+  EXPECT_EQ(start->products(0).groups(0).num_experts(), 15);
+  EXPECT_FALSE(start->products(0).base().gaussian_factor());
+  EXPECT_EQ(start->stages(0).contrastive_divergence().optimizer().kind(),
+            v1::OptimizerSettings::KIND_ADAM);
+}
+
+TEST(TrainStartTest, UnitsOfRealNumbersHaveAGaussianBeside) {
+  TrainOptions options;
+  options.kind = "bernoulli-units";
+  options.standardize = false;
+  auto start = MakeTrainStart(options, Measurements(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_TRUE(start->products(0).base().gaussian_factor());
+  EXPECT_EQ(start->data_spec().preprocessing().kind(),
+            v1::Preprocessing::KIND_NONE);
+  options.gaussian_factor = false;
+  start = MakeTrainStart(options, Measurements(), {});
+  EXPECT_FALSE(start->products(0).base().gaussian_factor());
+}
+
+TEST(TrainStartTest, StagesAreDivergenceSeparatorAndCalibration) {
+  const auto two = MakeTrainStart({}, Images(), {"a", "b"});
+  ASSERT_EQ(two->stages_size(), 3);
+  EXPECT_TRUE(two->stages(0).has_contrastive_divergence());
+  EXPECT_TRUE(two->stages(1).has_separator());
+  EXPECT_TRUE(two->stages(2).has_calibration());
+  const auto one = MakeTrainStart({}, Images(), {});
+  ASSERT_EQ(one->stages_size(), 2);
+  EXPECT_TRUE(one->stages(1).has_calibration());
+}
+
+TEST(TrainStartTest, OptionsArriveInTheirFields) {
+  TrainOptions options;
+  options.epochs = 7;
+  options.batch = 50;
+  options.steps = 3;
+  options.rate = 0.25;
+  options.momentum = 0.5;
+  options.adam = true;
+  options.schedule = "cosine";
+  options.final_rate = 0.01;
+  options.weight_decay = 0.002;
+  options.average = 0.3;
+  options.separator = "logistic";
+  options.separator_cost = 4;
+  options.seed = 11;
+  options.detach = true;
+  const auto start = MakeTrainStart(options, Images(), {"a", "b"});
+  ASSERT_TRUE(start.ok()) << start.status();
+  const auto& stage = start->stages(0).contrastive_divergence();
+  EXPECT_EQ(stage.epochs(), 7);
+  EXPECT_EQ(stage.batch_size(), 50);
+  EXPECT_EQ(stage.gibbs_steps(), 3);
+  const v1::OptimizerSettings& optimizer = stage.optimizer();
+  EXPECT_EQ(optimizer.kind(), v1::OptimizerSettings::KIND_ADAM);
+  EXPECT_EQ(optimizer.rate(), 0.25);
+  EXPECT_EQ(optimizer.momentum(), 0.5);
+  EXPECT_EQ(optimizer.schedule(), v1::OptimizerSettings::SCHEDULE_COSINE);
+  EXPECT_EQ(optimizer.final_rate_share(), 0.01);
+  EXPECT_EQ(optimizer.weight_decay(), 0.002);
+  EXPECT_EQ(optimizer.average_share(), 0.3);
+  const v1::SeparatorStage& separator = start->stages(1).separator();
+  EXPECT_EQ(separator.method(), v1::SeparatorStage::METHOD_LOGISTIC);
+  EXPECT_EQ(separator.cost(), 4);
+  EXPECT_EQ(start->seed(), 11);
+  EXPECT_TRUE(start->detach());
+}
+
+TEST(TrainStartTest, OneSideOfAnImageGivesTheOther) {
+  TrainOptions options;
+  options.image_width = 3;
+  const auto start = MakeTrainStart(options, Measurements(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->data_spec().image_height(), 2);
+  options.image_width = 4;
+  EXPECT_TRUE(
+      IsUsageError(MakeTrainStart(options, Measurements(), {}).status()));
+}
+
+}  // namespace
+}  // namespace poe::client

@@ -1,0 +1,175 @@
+// What training refuses, and how it fails.
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "poe/training.h"
+#include "tests/core/training_cases.h"
+
+namespace poe {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(TrainingErrorsTest, SettingsAtFaultAreNamed) {
+  auto refused = [](const TrainingSettings& good, auto change) {
+    EXPECT_TRUE(Validate(good).ok()) << Validate(good);
+    TrainingSettings settings = good;
+    change(settings);
+    const absl::Status status = Validate(settings);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    return std::string(status.message());
+  };
+  const TrainingSettings binary = BinarySettings(4), real = RealSettings();
+  EXPECT_THAT(refused(binary, [](auto& s) { s.class_names.clear(); }),
+              HasSubstr("class names"));
+  EXPECT_THAT(refused(binary, [](auto& s) { s.class_names[1] = "even"; }),
+              HasSubstr("\"even\""));
+  EXPECT_THAT(refused(binary, [](auto& s) { s.class_names[0] = ""; }),
+              HasSubstr("empty"));
+  EXPECT_THAT(refused(binary, [](auto& s) { s.data_spec.dimension = 0; }),
+              HasSubstr("dimension"));
+  EXPECT_THAT(refused(binary, [](auto& s) { s.products.clear(); }),
+              HasSubstr("0 products for 2 classes"));
+  EXPECT_THAT(refused(binary, [](auto& s) { s.products[0].groups.clear(); }),
+              HasSubstr("products[0]"));
+  EXPECT_THAT(
+      refused(binary, [](auto& s) { s.products[0].groups[0].num_experts = 0; }),
+      HasSubstr("products[0].groups[0]: num_experts"));
+  EXPECT_THAT(
+      refused(binary, [](auto& s) { s.products[0].groups[0].power = 0; }),
+      HasSubstr("power"));
+  EXPECT_THAT(refused(binary,
+                      [](auto& s) {
+                        s.products[0].groups[0].kind = UnigaussSettings{};
+                      }),
+              HasSubstr("real-valued"));
+  EXPECT_THAT(
+      refused(binary, [](auto& s) { s.products[0].gaussian_factor = true; }),
+      HasSubstr("Gaussian factor"));
+  EXPECT_THAT(refused(binary, [](auto& s) { s.held_out_share = 1; }),
+              HasSubstr("held_out_share"));
+  EXPECT_THAT(refused(binary, [](auto& s) { s.class_names = {"one"}; }),
+              HasSubstr("separator"));
+  EXPECT_THAT(
+      refused(binary, [](auto& s) { s.contrastive_divergence.epochs = 0; }),
+      HasSubstr("epochs"));
+  EXPECT_THAT(refused(real,
+                      [](auto& s) {
+                        std::get<UnigaussSettings>(s.products[0].groups[0].kind)
+                            .initial_standard_deviation = -1;
+                      }),
+              HasSubstr("products[0].groups[0]"));
+  EXPECT_THAT(refused(real,
+                      [](auto& s) {
+                        auto& unigauss = std::get<UnigaussSettings>(
+                            s.products[0].groups[0].kind);
+                        unigauss.least_standard_deviation = 2;
+                        unigauss.greatest_standard_deviation = 1;
+                      }),
+              HasSubstr("out of order"));
+}
+
+TEST(TrainingErrorsTest, RowsThatDoNotFitTheSettingsAreRefused) {
+  const TrainingSettings settings = BinarySettings(4);
+  const LabelledRows good = BinaryRows(40, 4);
+  auto refused = [&](auto change) {
+    LabelledRows rows = good;
+    change(rows);
+    const absl::Status status = TrainOn(settings, rows).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    return std::string(status.message());
+  };
+  EXPECT_THAT(refused([](auto& r) { r.labels[7] = 2; }),
+              HasSubstr("labels[7] is 2; there are 2 classes"));
+  EXPECT_THAT(refused([](auto& r) { r.labels[7] = -1; }),
+              HasSubstr("labels[7] is -1"));
+  EXPECT_THAT(refused([](auto& r) { r.labels.pop_back(); }),
+              HasSubstr("39 labels for 40 rows"));
+  EXPECT_THAT(refused([](auto& r) { r.labels.clear(); }),
+              HasSubstr("0 labels for 40 rows"));
+  EXPECT_THAT(refused([](auto& r) { r.values(5, 2) = std::nanf(""); }),
+              HasSubstr("values[5][2]"));
+  EXPECT_THAT(refused([](auto& r) { r.values(5, 2) = 1.5f; }),
+              HasSubstr("values[5][2]"));
+  EXPECT_THAT(refused([](auto& r) { r.values.conservativeResize(40, 3); }),
+              HasSubstr("3 values"));
+  EXPECT_THAT(refused([](auto& r) { r.weights.assign(39, 1); }),
+              HasSubstr("39 weights for 40 rows"));
+  EXPECT_THAT(refused([](auto& r) {
+                r.weights.assign(40, 1);
+                r.weights[3] = -1;
+              }),
+              HasSubstr("weights[3] is -1"));
+}
+
+TEST(TrainingErrorsTest, AClassWithoutRowsIsAFailedPrecondition) {
+  LabelledRows rows = BinaryRows(40, 4);
+  rows.labels.assign(40, 0);
+  const absl::Status status = TrainOn(BinarySettings(4), rows).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(status.message(), HasSubstr("\"odd\""));
+}
+
+TEST(TrainingErrorsTest, ARealCoordinateThatNeverVariesNeedsABox) {
+  TrainingSettings settings = RealSettings();
+  LabelledRows rows = RealRows(100);
+  rows.values.col(1).setConstant(0.3f);
+  const absl::Status status = TrainOn(settings, rows).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_THAT(status.message(), HasSubstr("coordinate 1"));
+  settings.data_spec.box = Box{{-2, 0}, {12, 1}};
+  const absl::StatusOr<Model> model = TrainOn(settings, rows);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->data_spec.preprocessing.scale[1], 1);
+}
+
+TEST(TrainingErrorsTest, ABinaryCoordinateMayNeverVary) {
+  LabelledRows rows = BinaryRows(60, 4);
+  rows.values.col(2).setZero();
+  for (Preprocessing::Kind kind :
+       {Preprocessing::Kind::kNone, Preprocessing::Kind::kUnitInterval}) {
+    TrainingSettings settings = BinarySettings(4);
+    settings.data_spec.preprocessing.kind = kind;
+    const absl::StatusOr<Model> model = TrainOn(settings, rows);
+    EXPECT_TRUE(model.ok()) << model.status();
+  }
+}
+
+TEST(TrainingErrorsTest, DivergenceIsAnInternalErrorThatNamesTheUpdate) {
+  for (auto& [settings, rows] : Cases()) {
+    for (const auto optimizer :
+         {OptimizerSettings::Kind::kMomentum, OptimizerSettings::Kind::kAdam}) {
+      TrainingSettings wild = settings;
+      wild.contrastive_divergence.optimizer.kind = optimizer;
+      wild.contrastive_divergence.optimizer.rate = 3e38;
+      const absl::Status status = TrainOn(wild, rows).status();
+      EXPECT_TRUE(absl::IsInternal(status)) << status;
+      EXPECT_THAT(status.message(),
+                  AllOf(HasSubstr("\"even\""), HasSubstr("by update"),
+                        HasSubstr("optimizer.rate")));
+    }
+  }
+}
+
+TEST(TrainingErrorsTest, ASeparatorOnHeldOutRowsNeedsSomeOfEveryClass) {
+  LabelledRows rows = BinaryRows(60, 4);
+  TrainingSettings settings = BinarySettings(4);
+  settings.held_out_share = 0;
+  settings.separator->rows = SeparatorSettings::Rows::kHeldOut;
+  bool progressed = false;
+  const absl::Status status =
+      Train(
+          settings, rows.View(), Workers::Inline(),
+          [&](const TrainingProgress&) { progressed = true; }, NeverInterrupt)
+          .status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(status.message(), HasSubstr("held_out_share"));
+  EXPECT_FALSE(progressed);
+}
+
+}  // namespace
+}  // namespace poe
