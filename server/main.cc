@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -122,9 +123,12 @@ void ServeUntilSignal(const sigset_t& signals, poe::server::Server& server) {
     server.Drain(absl::Seconds(grace));
     pthread_kill(waiter, SIGUSR1);
   });
-  while (sigwait(&signals, &signal) == 0 && signal != SIGUSR1) {
-    spdlog::info("second signal: cancelling calls");
-    server.CancelCalls();
+  sigwait(&signals, &signal);
+  if (signal != SIGUSR1) {
+    // What is published is whole at any moment, so there is nothing to save.
+    spdlog::info("second signal: leaving calls unfinished");
+    spdlog::shutdown();
+    std::_Exit(EXIT_SUCCESS);
   }
   drainer.join();
 }

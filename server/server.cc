@@ -10,7 +10,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -174,10 +173,6 @@ void Server::Drain(absl::Duration grace) {
   parts_->grpc_->GetHealthCheckService()->Shutdown();
   parts_->grpc_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
   parts_->grpc_->Wait();
-}
-
-void Server::CancelCalls() {
-  grpc_server_cancel_all_calls(parts_->grpc_->c_server());
 }
 
 }  // namespace poe::server

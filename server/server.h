@@ -46,9 +46,6 @@ class Server {
   // for `grace` and cancels the rest. Returns when all have ended.
   void Drain(absl::Duration grace);
 
-  // Cuts the grace of a Drain short.
-  void CancelCalls();
-
  private:
   class Parts;
   explicit Server(std::unique_ptr<Parts> parts);

@@ -164,6 +164,10 @@ TEST_F(ServerBinaryTest, ASecondSignalCutsTheDrainShort) {
   request.mutable_start()->mutable_data_spec()->set_family(
       v1::FAMILY_BERNOULLI);
   request.mutable_start()->mutable_data_spec()->set_dimension(4);
+  v1::GroupSettings& group =
+      *request.mutable_start()->add_products()->add_groups();
+  group.set_num_experts(2);
+  group.mutable_bernoulli_units();
   v1::TrainResponse response;
   ASSERT_TRUE(stream->Write(request));
   ASSERT_TRUE(stream->Read(&response));
@@ -173,6 +177,8 @@ TEST_F(ServerBinaryTest, ASecondSignalCutsTheDrainShort) {
   program.Signal(SIGTERM);
   EXPECT_EQ(program.Wait(), 0);
   EXPECT_LT(absl::Now() - start, absl::Seconds(60));
+  while (stream->Read(&response)) {
+  }
   stream->Finish();
 }
 

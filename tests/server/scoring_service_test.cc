@@ -75,6 +75,8 @@ TEST_F(ScoringServiceTest, TheLatestVersionAnswersByDefault) {
 
 TEST_F(ScoringServiceTest, BadScoreRequestsAreRefusedWithTheFieldAtFault) {
   using Change = std::function<void(v1::ScoreRequest&)>;
+  const std::string one_missing =
+      std::string(2 * kDimension - 1, '\1') + std::string(1, '\0');
   const auto set_value = [](v1::ScoreRequest& request, float value) {
     std::string& data =
         *request.mutable_observations()->mutable_dense()->mutable_data();
@@ -93,7 +95,7 @@ TEST_F(ScoringServiceTest, BadScoreRequestsAreRefusedWithTheFieldAtFault) {
        grpc::NOT_FOUND, "cats"},
       {"path as name",
        [](auto& r) { r.mutable_model()->set_name("../digits"); },
-       grpc::INVALID_ARGUMENT, "model"},
+       grpc::NOT_FOUND, "../digits"},
       {"unknown version", [](auto& r) { r.mutable_model()->set_version(3); },
        grpc::NOT_FOUND, "3"},
       {"version 0", [](auto& r) { r.mutable_model()->set_version(0); },
@@ -150,10 +152,12 @@ TEST_F(ScoringServiceTest, BadScoreRequestsAreRefusedWithTheFieldAtFault) {
        [](auto& r) { r.mutable_observations()->set_mask("\1\1"); },
        grpc::INVALID_ARGUMENT, "mask"},
       {"missing values",
-       [](auto& r) {
-         std::string mask(2 * kDimension, '\1');
-         mask[5] = '\0';
-         r.mutable_observations()->set_mask(mask);
+       [&](auto& r) { r.mutable_observations()->set_mask(one_missing); },
+       grpc::INVALID_ARGUMENT, "mask"},
+      {"an estimate for missing values",
+       [&](auto& r) {
+         r.mutable_observations()->set_mask(one_missing);
+         r.mutable_missing();
        },
        grpc::UNIMPLEMENTED, "missing"},
       {"weights",

@@ -153,22 +153,6 @@ TEST_F(ServerTest, DrainingCancelsWhatTakesLongerThanItsGrace) {
   EXPECT_FALSE(reader->Finish().ok());
 }
 
-TEST_F(ServerTest, CancellingCallsCutsTheGraceShort) {
-  grpc::ClientContext context;
-  auto reader = stub().Sample(&context, Sampling(100'000));
-  v1::SampleResponse response;
-  ASSERT_TRUE(reader->Read(&response));
-  const absl::Time start = absl::Now();
-  std::thread drainer([&] { server().Drain(absl::Minutes(5)); });
-  absl::SleepFor(absl::Milliseconds(100));
-  server().CancelCalls();
-  drainer.join();
-  EXPECT_LT(absl::Now() - start, absl::Seconds(30));
-  while (reader->Read(&response)) {
-  }
-  EXPECT_FALSE(reader->Finish().ok());
-}
-
 TEST_F(ServerTest, HealthWatchersHearOfTheDrain) {
   grpc::CompletionQueue queue;
   grpc::ClientContext context;

@@ -1,6 +1,5 @@
 #include "server/training_jobs.h"
 
-#include <cmath>
 #include <filesystem>
 #include <limits>
 #include <memory>

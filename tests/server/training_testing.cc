@@ -1,8 +1,5 @@
 #include "tests/server/training_testing.h"
 
-#include <limits>
-#include <vector>
-
 #include "absl/functional/function_ref.h"
 #include "absl/time/clock.h"
 

@@ -63,28 +63,32 @@ absl::StatusOr<Client*> Context::Connect() {
   return client_.get();
 }
 
+void AddCommonOptions(CLI::App& command, Context& context) {
+  command
+      .add_option("--server", context.server,
+                  "The server; the environment variable POE_SERVER changes "
+                  "the default, localhost:8500.")
+      ->type_name("HOST:PORT")
+      ->group(kCommonOptions);
+  command
+      .add_option("--timeout", context.timeout_seconds,
+                  "Give up a call to the server after so long. Default: "
+                  "never.")
+      ->type_name("SECONDS")
+      ->check(Positive())
+      ->group(kCommonOptions);
+  command
+      .add_flag("--json", context.json,
+                "Print one JSON document on standard output instead of text.")
+      ->group(kCommonOptions);
+}
+
 CLI::App* AddCommand(CLI::App& parent, Context& context,
                      const std::string& name, ManPage page,
                      std::function<absl::Status()> run) {
   CLI::App* command = parent.add_subcommand(name, page.summary);
   SetManPage(*command, std::move(page));
-  command
-      ->add_option("--server", context.server,
-                   "The server; the environment variable POE_SERVER changes "
-                   "the default, localhost:8500.")
-      ->type_name("HOST:PORT")
-      ->group(kCommonOptions);
-  command
-      ->add_option("--timeout", context.timeout_seconds,
-                   "Give up a call to the server after so long. Default: "
-                   "never.")
-      ->type_name("SECONDS")
-      ->check(Positive())
-      ->group(kCommonOptions);
-  command
-      ->add_flag("--json", context.json,
-                 "Print one JSON document on standard output instead of text.")
-      ->group(kCommonOptions);
+  AddCommonOptions(*command, context);
   command->callback([command, &context, run = std::move(run)] {
     if (command->get_subcommands().empty()) context.run = run;
   });

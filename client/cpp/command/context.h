@@ -35,6 +35,9 @@ struct Context {
   std::unique_ptr<Client> client_;
 };
 
+// Adds --server, --timeout and --json.
+void AddCommonOptions(CLI::App& command, Context& context);
+
 // Adds a subcommand `name` below `parent`, with its manual page and the common
 // options. `run` is what it does; it is not called if a subcommand of it is
 // chosen. Both references must live until it has run.

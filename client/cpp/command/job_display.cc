@@ -16,8 +16,9 @@ namespace poe::client {
 
 ProgressView ViewOf(const v1::Progress& progress) {
   ProgressView view;
-  view.topic =
-      progress.class_name().empty() ? progress.stage() : progress.class_name();
+  view.topic = progress.class_name().empty()
+                   ? progress.stage()
+                   : absl::StrCat("class ", progress.class_name());
   if (progress.layer() > 0) {
     absl::StrAppend(&view.topic, ", layer ", progress.layer() + 1);
   }
@@ -56,9 +57,11 @@ std::string Outcome(const v1::Job& job) {
     }
     return absl::StrCat(text, ", seed ", job.seed());
   }
-  return absl::StrCat(job.name(), " ", StateName(job.state()),
-                      job.error_message().empty() ? "" : ": ",
-                      job.error_message());
+  std::string text = absl::StrCat(job.name(), " ", StateName(job.state()));
+  if (job.state() == v1::Job::STATE_FAILED) {
+    absl::StrAppend(&text, ": ", job.error_message());
+  }
+  return text;
 }
 
 JobDisplay::JobDisplay(int64_t expected_rows) : expected_rows_(expected_rows) {}

@@ -37,14 +37,15 @@ absl::StatusOr<v1::Tensor> Readable(const v1::Tensor& tensor) {
 }
 
 void PrintJson(const Json& document) {
-  std::cout << document.dump(2, ' ', false, Json::error_handler_t::replace)
+  std::cout << document.dump(-1, ' ', false, Json::error_handler_t::replace)
             << "\n";
 }
 
 absl::Status PrintJson(const google::protobuf::Message& message) {
   const absl::StatusOr<Json> document = MessageJson(message);
   if (!document.ok()) return document.status();
-  PrintJson(*document);
+  std::cout << document->dump(2, ' ', false, Json::error_handler_t::replace)
+            << "\n";
   return absl::OkStatus();
 }
 

@@ -24,8 +24,10 @@ absl::StatusOr<Json> MessageJson(const google::protobuf::Message& message);
 // The tensor with its elements as plain numbers, for people.
 absl::StatusOr<v1::Tensor> Readable(const v1::Tensor& tensor);
 
-// Prints a document on standard output.
+// Prints a document on standard output, in one line.
 void PrintJson(const Json& document);
+
+// The same for a message, in lines that people can read.
 absl::Status PrintJson(const google::protobuf::Message& message);
 
 }  // namespace poe::client

@@ -70,8 +70,8 @@ int Run(int argc, char** argv) {
   CLI::App app("", "poe");
   SetManPage(app, Page());
   app.set_version_flag("--version", "poe " POE_VERSION, "Print the version.")
-      ->group("Options");
-  app.get_help_ptr()->group("Options");
+      ->group(kCommonOptions);
+  AddCommonOptions(app, context);
   AddTrainCommand(app, context);
   AddScoreCommand(app, context);
   AddReconstructCommand(app, context);

@@ -121,12 +121,13 @@ absl::Status WriteRows(const std::string& path, const v1::DataSpec& spec,
   return WriteNpy(path, shape, values);
 }
 
-std::string RowTable(const v1::DataSpec& spec, const std::string& label_heading,
-                     const std::vector<std::string>& labels,
+std::string RowTable(const v1::DataSpec& spec,
+                     const std::vector<Table::Column>& leading,
+                     const std::vector<std::vector<std::string>>& cells,
                      const std::vector<float>& values) {
   const int64_t dimension = spec.dimension();
   const int64_t shown = std::min(dimension, kTableColumns);
-  std::vector<Table::Column> columns = {{label_heading}};
+  std::vector<Table::Column> columns = leading;
   for (int64_t i = 0; i < shown; ++i) {
     const bool named = spec.coordinate_names_size() == dimension;
     columns.push_back({named ? spec.coordinate_names(static_cast<int>(i))
@@ -135,13 +136,13 @@ std::string RowTable(const v1::DataSpec& spec, const std::string& label_heading,
   }
   if (shown < dimension) columns.push_back({"..."});
   Table table(columns);
-  const auto rows = static_cast<int64_t>(labels.size());
+  const auto rows = static_cast<int64_t>(cells.size());
   for (int64_t row = 0; row < std::min(rows, kTableRows); ++row) {
-    std::vector<std::string> cells = {labels[row]};
+    std::vector<std::string> line = cells[row];
     for (int64_t i = 0; i < shown; ++i) {
-      cells.push_back(FormatNumber(values[row * dimension + i]));
+      line.push_back(FormatNumber(values[row * dimension + i]));
     }
-    table.AddRow(cells);
+    table.AddRow(line);
   }
   std::string text = table.ToString();
   if (rows > kTableRows) {

@@ -7,9 +7,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "client/cpp/client.h"
 #include "client/cpp/command/json.h"
+#include "client/cpp/command/table.h"
 #include "poe/v1/scoring.pb.h"
 #include "poe/v1/tensor.pb.h"
 
@@ -36,9 +36,12 @@ absl::Status WriteImageStrips(const std::string& path, const v1::DataSpec& spec,
 absl::Status WriteRows(const std::string& path, const v1::DataSpec& spec,
                        int64_t samples, const std::vector<float>& values);
 
-// Some values of some rows as text; `labels` has one text for each row.
-std::string RowTable(const v1::DataSpec& spec, const std::string& label_heading,
-                     const std::vector<std::string>& labels,
+// Some values of the first rows as text, after columns of what else there is to
+// say: `leading` has their headings, `cells` a list of their cells for each
+// row.
+std::string RowTable(const v1::DataSpec& spec,
+                     const std::vector<Table::Column>& leading,
+                     const std::vector<std::vector<std::string>>& cells,
                      const std::vector<float>& values);
 
 // N x D values as a list of lists.

@@ -20,6 +20,7 @@
 #include "client/cpp/command/mask.h"
 #include "client/cpp/command/output_rows.h"
 #include "client/cpp/command/selector.h"
+#include "client/cpp/command/table.h"
 #include "client/cpp/tensor.h"
 
 namespace poe::client {
@@ -157,12 +158,12 @@ absl::Status WritePicture(const std::string& path, const v1::DataSpec& spec,
 void Print(const Reconstructions& all, const v1::DataSpec& spec,
            const DataSet& data, bool json) {
   if (!json) {
-    std::vector<std::string> labels;
+    std::vector<std::vector<std::string>> cells;
     for (size_t row = 0; row < all.classes.size(); ++row) {
-      labels.push_back(
-          absl::StrCat(data.first_row + row, " ", all.classes[row]));
+      cells.push_back({absl::StrCat(data.first_row + row), all.classes[row]});
     }
-    std::cout << RowTable(spec, "row", labels, all.values);
+    std::cout << RowTable(spec, {{"row", Table::Align::kRight}, {"class"}},
+                          cells, all.values);
     return;
   }
   Json document;

@@ -15,6 +15,7 @@
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/output_rows.h"
 #include "client/cpp/command/selector.h"
+#include "client/cpp/command/table.h"
 #include "client/cpp/tensor.h"
 
 namespace poe::client {
@@ -92,15 +93,15 @@ absl::Status Append(const v1::SampleResponse& response, Samples& samples) {
 void Print(const Samples& samples, const SampleOptions& options,
            const v1::DataSpec& spec, bool json) {
   if (!json) {
-    std::vector<std::string> labels;
+    constexpr auto kRight = Table::Align::kRight;
+    std::vector<std::vector<std::string>> cells;
     for (const int32_t step : samples.steps) {
       for (int chain = 0; chain < options.chains; ++chain) {
-        labels.push_back(absl::StrCat(chain, samples.steps.size() > 1
-                                                 ? absl::StrCat(" step ", step)
-                                                 : ""));
+        cells.push_back({absl::StrCat(step), absl::StrCat(chain)});
       }
     }
-    std::cout << RowTable(spec, "chain", labels, samples.values);
+    std::cout << RowTable(spec, {{"step", kRight}, {"chain", kRight}}, cells,
+                          samples.values);
     return;
   }
   Json document;
