@@ -35,7 +35,8 @@ run() {
 echo "A server with an empty repository is $line"
 run train fashion --data "$data/train-images-idx3-ubyte.gz" \
   --labels "$data/train-labels-idx1-ubyte.gz" --class-names "$names" \
-  --experts 100 --epochs 20 --held-out 0.15 --separator logistic --seed 1
+  --experts 100 --epochs 20 --weight-decay 0.0002 --held-out 0.15 \
+  --separator-cost 10 --seed 1
 run score fashion --data "$data/t10k-images-idx3-ubyte.gz" \
   --labels "$data/t10k-labels-idx1-ubyte.gz" --limit 5
 run show fashion --limit 20 --png "$out/experts.png"
@@ -44,8 +45,8 @@ run reconstruct fashion --data "$data/t10k-images-idx3-ubyte.gz" --rows :20 \
 run reconstruct fashion --data "$data/t10k-images-idx3-ubyte.gz" --rows :20 \
   --mask lower --steps 50 --chains 20 --seed 1 --png "$out/filled-in.png"
 for name in Trouser Sneaker Bag Boot; do
-  run sample fashion --class "$name" --chains 40 --steps 500 --seed 1 \
-    --png "$out/samples-$name.png"
+  run sample fashion --class "$name" --chains 40 --steps 500 --mean \
+    --seed 1 --png "$out/samples-$name.png"
 done
 
 cat <<END

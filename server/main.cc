@@ -1,8 +1,11 @@
 // poe-server: trains products of experts and answers questions with them.
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -97,34 +100,46 @@ int Fail(absl::string_view message, int exit_code) {
   return exit_code;
 }
 
-// Blocks the signals that end the server in this and all later threads.
-sigset_t BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (int signal : {SIGTERM, SIGINT, SIGUSR1}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  return signals;
+// What wakes the main thread, one byte each: the number of a signal, or
+// kDrained. A pipe with handlers, because libraries start threads before main
+// that signals cannot be blocked in.
+constexpr char kDrained = 0;
+int wakeups[2];
+
+void Wake(int signal) {
+  const char byte = static_cast<char>(signal);
+  [[maybe_unused]] const ssize_t written = write(wakeups[1], &byte, 1);
 }
 
-// Waits for a signal, drains, and returns when that is done or a second signal
-// has cut it short.
-void ServeUntilSignal(const sigset_t& signals, poe::server::Server& server) {
-  int signal = 0;
-  do {
-    sigwait(&signals, &signal);
-  } while (signal == SIGUSR1);
+int AwaitWakeup() {
+  char byte = 0;
+  while (read(wakeups[0], &byte, 1) < 0 && errno == EINTR) {
+  }
+  return byte;
+}
+
+bool CatchSignals() {
+  if (pipe2(wakeups, O_CLOEXEC) != 0) return false;
+  struct sigaction action = {};
+  action.sa_handler = Wake;
+  action.sa_flags = SA_RESTART;
+  for (int signal : {SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return true;
+}
+
+// Waits for a signal, drains, and returns when that is done. A second signal
+// ends the program at once.
+void ServeUntilSignal(poe::server::Server& server) {
+  const int signal = AwaitWakeup();
   const double grace = absl::GetFlag(FLAGS_drain_seconds);
   spdlog::info("{}: finishing calls for at most {} s",
                signal == SIGTERM ? "SIGTERM" : "SIGINT", grace);
-  // The drained server wakes this thread by the signal nobody else sends.
-  const pthread_t waiter = pthread_self();
-  std::thread drainer([&server, grace, waiter] {
+  std::thread drainer([&server, grace] {
     server.Drain(absl::Seconds(grace));
-    pthread_kill(waiter, SIGUSR1);
+    Wake(kDrained);
   });
-  sigwait(&signals, &signal);
-  if (signal != SIGUSR1) {
+  if (AwaitWakeup() != kDrained) {
     // What is published is whole at any moment, so there is nothing to save.
     spdlog::info("second signal: leaving calls unfinished");
     spdlog::shutdown();
@@ -166,7 +181,7 @@ int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("poe-server"));
   spdlog::set_level(level);
 
-  const sigset_t signals = BlockSignals();
+  if (!CatchSignals()) return Fail("cannot make a pipe", EXIT_FAILURE);
   poe::server::ServerOptions options;
   options.repository = absl::GetFlag(FLAGS_repository);
   options.listen = absl::GetFlag(FLAGS_listen);
@@ -180,7 +195,7 @@ int main(int argc, char** argv) {
 
   const std::string host = options.listen.substr(0, options.listen.rfind(':'));
   std::cout << "listening on " << host << ":" << (*server)->port() << std::endl;
-  ServeUntilSignal(signals, **server);
+  ServeUntilSignal(**server);
   spdlog::info("all calls have ended");
   return EXIT_SUCCESS;
 }

@@ -89,12 +89,12 @@ class Program {
 
   void Signal(int signal) { kill(pid_, signal); }
 
-  // The exit status; -1 if a signal killed it.
+  // The exit status; minus the signal that killed it, if one did.
   int Wait() {
     int status = 0;
     EXPECT_EQ(waitpid(pid_, &status, 0), pid_);
     pid_ = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   }
 
  private:
