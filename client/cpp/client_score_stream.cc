@@ -67,7 +67,7 @@ absl::StatusOr<v1::ScoreResponse> Client::ScoreAll(
   };
   v1::ScoreResponse all;
   const auto receive = [&](const v1::ScoreResponse& part) {
-    const absl::Status status = AppendScores(part, all);
+    absl::Status status = AppendScores(part, all);
     if (status.ok()) progress(RowCount(all));
     return status;
   };

@@ -31,7 +31,7 @@ absl::StatusOr<v1::Job> Client::Train(
       return true;
     }
     v1::TrainChunk& chunk = *request.mutable_chunk();
-    const absl::StatusOr<bool> more = source(row_offset, chunk);
+    absl::StatusOr<bool> more = source(row_offset, chunk);
     if (!more.ok() || !*more) return more;
     chunk.set_row_offset(row_offset);
     row_offset += RowCount(chunk.observations());

@@ -56,7 +56,7 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
 std::string ErrorReason(const absl::Status& status) {
   const auto payload = status.GetPayload(kErrorInfoUrl);
   google::rpc::ErrorInfo info;
-  if (!payload || !info.ParseFromString(std::string(*payload))) return "";
+  if (!payload || !info.ParseFromString(std::string{*payload})) return "";
   return info.reason();
 }
 

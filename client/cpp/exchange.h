@@ -73,7 +73,7 @@ absl::Status Exchange(
     ended = true;
   }
   sender.join();
-  const absl::Status finished = FromGrpcStatus(stream.Finish());
+  absl::Status finished = FromGrpcStatus(stream.Finish());
   if (!sent.ok()) return sent;
   if (!received.ok()) return received;
   return finished;

@@ -23,7 +23,7 @@
 #include "tests/bench/sgemm.h"
 
 ABSL_FLAG(std::string, json, "", "File to write the figures to.");
-ABSL_FLAG(int, repetitions, 7, "Runs of each benchmark.");
+ABSL_FLAG(int, repetitions, 7, "Runs of each benchmark, at least 2.");
 
 namespace poe::bench {
 namespace {

@@ -33,7 +33,7 @@
 
 ABSL_FLAG(std::string, server_binary, "", "Path of poe-server. Required.");
 ABSL_FLAG(std::string, json, "", "File to write the figures to.");
-ABSL_FLAG(int, repetitions, 11, "Runs of each benchmark.");
+ABSL_FLAG(int, repetitions, 11, "Runs of each benchmark, at least 2.");
 ABSL_FLAG(double, seconds, 1, "Length of a run.");
 ABSL_FLAG(int, in_flight, 16, "Calls in flight in closed loops.");
 ABSL_FLAG(double, rate, 4000, "Calls a second in the open loop.");
@@ -139,19 +139,24 @@ AsyncCall MakeCall(Stub& stub,
 }
 
 // Registers a benchmark that is one run of a load on the server.
-void RegisterLoad(const std::string& name, int rows,
-                  std::function<LoadReport()> load) {
+void RegisterLoad(const std::string& name, const ServerProcess& server,
+                  int rows, std::function<LoadReport()> load) {
   benchmark::RegisterBenchmark(
       name.c_str(),
-      [rows, load = std::move(load)](benchmark::State& state) {
+      [&server, rows, load = std::move(load)](benchmark::State& state) {
         for (auto _ : state) {
+          const absl::Duration before = server.CpuTime();
           const LoadReport report = load();
+          const absl::Duration used = server.CpuTime() - before;
           if (!report.error.empty()) {
             state.SkipWithError(report.error.c_str());
             return;
           }
           state.SetIterationTime(report.seconds);
           state.counters["rows/s"] = rows * report.calls_per_second();
+          state.counters["server_us"] =
+              absl::ToDoubleMicroseconds(used) /
+              static_cast<double>(report.latencies.size());
           state.counters["p50_us"] = 1e6 * report.Quantile(0.5);
           state.counters["p90_us"] = 1e6 * report.Quantile(0.9);
           state.counters["p99_us"] = 1e6 * report.Quantile(0.99);
@@ -226,13 +231,13 @@ void Run() {
   const auto open = [&](const AsyncCall& call) {
     return [&call, rate, window] { return RunOpenLoop(call, rate, window); };
   };
-  RegisterLoad("health", 1, closed(call_check, in_flight));
-  RegisterLoad("score", 1, closed(call_one, in_flight));
-  RegisterLoad("health_alone", 1, closed(call_check, 1));
-  RegisterLoad("score_alone", 1, closed(call_one, 1));
-  RegisterLoad("health_open_loop", 1, open(call_check));
-  RegisterLoad("score_open_loop", 1, open(call_one));
-  RegisterLoad("score_1000_rows", kBatchRows,
+  RegisterLoad("health", server, 1, closed(call_check, in_flight));
+  RegisterLoad("score", server, 1, closed(call_one, in_flight));
+  RegisterLoad("health_alone", server, 1, closed(call_check, 1));
+  RegisterLoad("score_alone", server, 1, closed(call_one, 1));
+  RegisterLoad("health_open_loop", server, 1, open(call_check));
+  RegisterLoad("score_open_loop", server, 1, open(call_one));
+  RegisterLoad("score_1000_rows", server, kBatchRows,
                closed(call_thousand, kBatchesInFlight));
   const std::vector<float> rows = MakeRows(kBatchRows);
   const Workers workers(static_cast<int>(std::thread::hardware_concurrency()));
@@ -261,10 +266,11 @@ void Run() {
   for (const char* name : {"health_alone", "score_alone", "health", "score",
                            "health_open_loop", "score_open_loop"}) {
     const auto& counters = medians.at(name);
-    std::cout << absl::StrFormat("%-18s %10.0f %9.0f %9.0f %9.0f %9.0f\n", name,
-                                 counters.at("rows/s"), counters.at("p50_us"),
-                                 counters.at("p90_us"), counters.at("p99_us"),
-                                 counters.at("p999_us"));
+    std::cout << absl::StrFormat("%-17s %9.0f %8.0f %8.0f %8.0f %8.0f %9.1f\n",
+                                 name, counters.at("rows/s"),
+                                 counters.at("p50_us"), counters.at("p90_us"),
+                                 counters.at("p99_us"), counters.at("p999_us"),
+                                 counters.at("server_us"));
   }
   const std::string json = absl::GetFlag(FLAGS_json);
   if (!json.empty()) {

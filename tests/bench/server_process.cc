@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -66,6 +67,16 @@ ServerProcess::~ServerProcess() {
   kill(pid_, SIGTERM);
   waitpid(pid_, nullptr, 0);
   std::filesystem::remove_all(repository_);
+}
+
+absl::Duration ServerProcess::CpuTime() const {
+  clockid_t clock;
+  timespec time = {};
+  if (clock_getcpuclockid(pid_, &clock) != 0 ||
+      clock_gettime(clock, &time) != 0) {
+    Fail("the server has ended");
+  }
+  return absl::DurationFromTimespec(time);
 }
 
 }  // namespace poe::bench

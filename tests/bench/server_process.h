@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "absl/time/time.h"
+
 namespace poe::bench {
 
 // Runs a server on a free port with an empty repository in a temporary folder.
@@ -20,7 +22,9 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
 
   const std::string& address() const { return address_; }
-  const std::string& repository() const { return repository_; }
+
+  // Processor time it has used so far.
+  absl::Duration CpuTime() const;
 
  private:
   std::string repository_;

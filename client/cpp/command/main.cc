@@ -1,5 +1,7 @@
 // poe: products of experts, from the command line.
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <string>
 
@@ -102,4 +104,11 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace poe::client
 
-int main(int argc, char** argv) { return poe::client::Run(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return poe::client::Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "poe: %s\n", error.what());
+    return poe::client::kFailure;
+  }
+}

@@ -138,11 +138,13 @@ std::string ScoreTable(const Scores& scores, absl::Span<const int32_t> truth,
                        int64_t first_row, int64_t limit) {
   const std::vector<ScoreColumn> columns = Columns(scores, truth, first_row);
   std::vector<Table::Column> headings;
+  headings.reserve(columns.size());
   for (const ScoreColumn& column : columns) headings.push_back(column.column);
   Table table(headings);
   const int64_t shown = std::min(limit, scores.rows);
   for (int64_t row = 0; row < shown; ++row) {
     std::vector<std::string> cells;
+    cells.reserve(columns.size());
     for (const ScoreColumn& column : columns) cells.push_back(column.cell(row));
     table.AddRow(cells);
   }
