@@ -35,7 +35,8 @@ run() {
 echo "A server with an empty repository is $line"
 run train fashion --data "$data/train-images-idx3-ubyte.gz" \
   --labels "$data/train-labels-idx1-ubyte.gz" --class-names "$names" \
-  --experts 100 --epochs 20 --weight-decay 0.0002 --held-out 0.15 \
+  --experts 100 --epochs 20 --rate 0.1 --schedule linear \
+  --weight-decay 0.0002 --held-out 0.15 \
   --separator-cost 10 --seed 1
 run score fashion --data "$data/t10k-images-idx3-ubyte.gz" \
   --labels "$data/t10k-labels-idx1-ubyte.gz" --limit 5

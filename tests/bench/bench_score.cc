@@ -260,9 +260,9 @@ void Run() {
       kValues, kClasses, kExperts, in_flight, rate_of("score"),
       rate_of("health"), to_health, kBatchRows, rate_of("score_1000_rows"),
       rate_of("core_1000_rows"), to_core);
-  std::cout << absl::StrFormat("\n%-18s %10s %9s %9s %9s %9s\n", "latency",
+  std::cout << absl::StrFormat("\n%-17s %9s %8s %8s %8s %8s %9s\n", "latency",
                                "calls/s", "p50 us", "p90 us", "p99 us",
-                               "p99.9 us");
+                               "p99.9 us", "server us");
   for (const char* name : {"health_alone", "score_alone", "health", "score",
                            "health_open_loop", "score_open_loop"}) {
     const auto& counters = medians.at(name);

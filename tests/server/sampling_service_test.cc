@@ -23,12 +23,12 @@ using ::testing::SizeIs;
 
 class SamplingServiceTest : public DigitsServingTest {
  protected:
-  // About ten seconds of sampling.
+  // Minutes of sampling.
   static v1::SampleRequest LongSample() {
     v1::SampleRequest request;
     request.mutable_model()->set_name("large");
     request.set_chains(1000);
-    request.set_steps(2000);
+    request.set_steps(20'000);
     return request;
   }
 
@@ -214,7 +214,7 @@ TEST_F(SamplingServiceTest, ADeadlineStopsTheChainsOnTheServer) {
   auto reader = stub().Sample(&context, LongSample());
   EXPECT_THAT(ReadAll(*reader), SizeIs(0));
   EXPECT_EQ(reader->Finish().error_code(), grpc::DEADLINE_EXCEEDED);
-  EXPECT_LT(TimeToEndCalls(), absl::Seconds(2));
+  EXPECT_LT(TimeToEndCalls(), absl::Seconds(10));
 }
 
 TEST_F(SamplingServiceTest, CancellingStopsTheChainsOnTheServer) {
@@ -224,21 +224,21 @@ TEST_F(SamplingServiceTest, CancellingStopsTheChainsOnTheServer) {
   context.TryCancel();
   EXPECT_THAT(ReadAll(*reader), SizeIs(0));
   EXPECT_EQ(reader->Finish().error_code(), grpc::CANCELLED);
-  EXPECT_LT(TimeToEndCalls(), absl::Seconds(2));
+  EXPECT_LT(TimeToEndCalls(), absl::Seconds(10));
 }
 
 TEST_F(SamplingServiceTest, CancellingStopsAReconstructionOnTheServer) {
   v1::ReconstructRequest request;
   request.mutable_model()->set_name("large");
   *request.mutable_observations() = ToObservations(RandomBits(1000, 784, 1));
-  request.set_steps(2000);
+  request.set_steps(20'000);
   grpc::ClientContext context;
   context.set_deadline(
       absl::ToChronoTime(absl::Now() + absl::Milliseconds(200)));
   v1::ReconstructResponse response;
   EXPECT_EQ(stub().Reconstruct(&context, request, &response).error_code(),
             grpc::DEADLINE_EXCEEDED);
-  EXPECT_LT(TimeToEndCalls(), absl::Seconds(2));
+  EXPECT_LT(TimeToEndCalls(), absl::Seconds(10));
 }
 
 TEST_F(SamplingServiceTest, AClientThatDoesNotReadHoldsUpOnlyItself) {
@@ -266,7 +266,7 @@ TEST_F(SamplingServiceTest, AClientThatDoesNotReadHoldsUpOnlyItself) {
     ReadAll(*one);
     EXPECT_EQ(one->Finish().error_code(), grpc::CANCELLED);
   }
-  EXPECT_LT(TimeToEndCalls(), absl::Seconds(2));
+  EXPECT_LT(TimeToEndCalls(), absl::Seconds(10));
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ const Experiment& Digits() {
       .class_names = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
       .experts = 500,
       .epochs = 40,
-      .rate = 0.05,
+      .rate = 0.1,
       .held_out_share = 0.15};
   return *experiment;
 }
@@ -53,7 +53,7 @@ const Experiment& Fashion() {
                       "Sandal", "Shirt", "Sneaker", "Bag", "Boot"},
       .experts = 100,
       .epochs = 40,
-      .rate = 0.05,
+      .rate = 0.1,
       .held_out_share = 0.15};
   return *experiment;
 }
@@ -81,10 +81,13 @@ v1::TrainStart Settings(const Experiment& experiment, const ImageRows& images,
   v1::OptimizerSettings& optimizer = *stage.mutable_optimizer();
   optimizer.set_rate(experiment.rate);
   optimizer.set_momentum(0.9);
+  optimizer.set_schedule(v1::OptimizerSettings::SCHEDULE_LINEAR);
+  optimizer.set_weight_decay(0.0002);
   start.set_held_out_share(experiment.held_out_share);
   v1::SeparatorStage& separator = *start.add_stages()->mutable_separator();
   separator.set_rows(v1::SeparatorStage::ROWS_HELD_OUT);
-  separator.set_method(v1::SeparatorStage::METHOD_LOGISTIC);
+  separator.set_method(v1::SeparatorStage::METHOD_MAXIMUM_MARGIN);
+  separator.set_cost(10);
   start.add_stages()->mutable_calibration();
   return start;
 }
