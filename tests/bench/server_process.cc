@@ -1,7 +1,7 @@
 #include "tests/bench/server_process.h"
 
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -36,21 +35,23 @@ ServerProcess::ServerProcess(const std::string& binary) {
 
   int ends[2];
   if (pipe(ends) != 0) Fail("cannot make a pipe");
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  posix_spawn_file_actions_addclose(&actions, ends[0]);
-  std::vector<std::string> arguments = {
-      binary, absl::StrCat("--repository=", repository_),
-      "--listen=127.0.0.1:0", "--log_level=warning"};
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  const int error = posix_spawn(&pid_, binary.c_str(), &actions, nullptr,
-                                argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
+  const std::string repository_flag =
+      absl::StrCat("--repository=", repository_);
+  const pid_t parent = getpid();
+  pid_ = fork();
+  if (pid_ < 0) Fail("cannot fork");
+  if (pid_ == 0) {
+    // However this program ends, the server goes with it.
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(EXIT_FAILURE);
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    execl(binary.c_str(), binary.c_str(), repository_flag.c_str(),
+          "--listen=127.0.0.1:0", "--log_level=warning", nullptr);
+    _exit(EXIT_FAILURE);
+  }
   close(ends[1]);
-  if (error != 0) Fail(absl::StrCat("cannot run ", binary));
 
   std::FILE* output = fdopen(ends[0], "r");
   char line[256] = "";

@@ -23,6 +23,7 @@ constexpr int kClasses = 10;
 constexpr int kAcross = 20;
 constexpr int kReconstructed = 2;
 constexpr int kSampleSteps = 500;
+constexpr int kStepsFromImages = 100;
 
 struct Experiment {
   // Of the model and the pictures.
@@ -138,17 +139,32 @@ absl::Status WriteReconstructions(const Experiment& experiment,
       absl::StrCat(experiment.name, "-reconstructions.png"));
 }
 
-// A line for each class.
+// The first images of a class.
+ImageRows OfClass(const ImageRows& images, int label, int64_t count) {
+  ImageRows found = Slice(images, 0, 0);
+  for (int64_t row = 0; row < images.rows() && found.rows() < count; ++row) {
+    if (images.labels[row] == label) found.Add(images, row);
+  }
+  return found;
+}
+
+// A line of chains for each class, begun at random or at images of the class.
 absl::Status WriteSamples(const Experiment& experiment, const ImageRows& images,
+                          bool from_images, const std::string& file,
                           Reproduction& reproduction) {
   std::vector<Picture> lines;
-  for (const std::string& name : experiment.class_names) {
+  for (int label = 0; label < kClasses; ++label) {
     v1::SampleRequest request;
-    request.set_class_name(name);
+    request.set_class_name(experiment.class_names[label]);
     request.set_chains(kAcross);
-    request.set_steps(kSampleSteps);
+    request.set_steps(from_images ? kStepsFromImages : kSampleSteps);
     request.set_mean(true);
     request.set_seed(0);
+    if (from_images) {
+      request.set_start(v1::SampleRequest::START_DATA);
+      *request.mutable_start_from() =
+          OfClass(images, label, kAcross).observations();
+    }
     const absl::StatusOr<std::vector<float>> samples =
         reproduction.Sample(request);
     if (!samples.ok()) return samples.status();
@@ -158,7 +174,7 @@ absl::Status WriteSamples(const Experiment& experiment, const ImageRows& images,
     lines.push_back(*std::move(line));
   }
   return reproduction.Write(StackVertically(lines, 0),
-                            absl::StrCat(experiment.name, "-samples.png"));
+                            absl::StrCat(experiment.name, file));
 }
 
 absl::Status Reproduce(const Experiment& experiment,
@@ -200,7 +216,12 @@ absl::Status Reproduce(const Experiment& experiment,
       status = WriteReconstructions(experiment, *test, *reproduction);
     }
     if (status.ok()) {
-      status = WriteSamples(experiment, *training, *reproduction);
+      status = WriteSamples(experiment, *test, /*from_images=*/false,
+                            "-samples.png", *reproduction);
+    }
+    if (status.ok()) {
+      status = WriteSamples(experiment, *test, /*from_images=*/true,
+                            "-chains-from-images.png", *reproduction);
     }
     if (!status.ok()) return status;
   }
