@@ -24,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/server.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
@@ -181,6 +182,8 @@ int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("poe-server"));
   spdlog::set_level(level);
 
+  // Debian's Abseil checks the order of locks at each of them.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   if (!CatchSignals()) return Fail("cannot make a pipe", EXIT_FAILURE);
   poe::server::ServerOptions options;
   options.repository = absl::GetFlag(FLAGS_repository);

@@ -1,5 +1,7 @@
 #include "poe/experts/bernoulli_units.h"
 
+#include <algorithm>
+
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -87,8 +89,11 @@ void BernoulliUnits<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
   const auto bias = this->block(1);
   workers.ParallelFor(x.values.rows(), kLeastRows, [&](Index begin, Index end) {
     auto part = activations.values.middleRows(begin, end - begin);
-    MultiplyRows<Scalar>(x.values.middleRows(begin, end - begin), weights,
-                         part);
+    // Padding is as a product with rows of zeros leaves it.
+    const Index used = std::max<Index>(std::min(end, x.frames()) - begin, 0);
+    MultiplyRows<Scalar>(x.values.middleRows(begin, used), weights,
+                         part.topRows(used));
+    part.bottomRows(part.rows() - used).setZero();
     for (Index n = 0; n < part.rows(); ++n) {
       part.row(n) += bias;
       if (activations.scale != 1) part.row(n) *= activations.scale;

@@ -22,10 +22,10 @@ double SumSoftplus(absl::Span<const Scalar> t);
 // Sum of a_i b_i in double, in an order that depends on the size alone.
 template <typename A, typename B>
 double Dot(absl::Span<const A> a, absl::Span<const B> b) {
-  double sum = 0;
+  double sums[4] = {};
   for (std::size_t i = 0; i < a.size(); ++i)
-    sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
-  return sum;
+    sums[i % 4] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 // sigma and softplus of one number.

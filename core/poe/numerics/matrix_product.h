@@ -1,10 +1,12 @@
 // Matrix products whose rows do not depend on how many rows there are.
 //
-// Eigen computes four rows of a row-major result at a time and treats the rest
-// differently, so a row alone and the same row in a batch differ in the last
-// bits. Here rows come padded to a multiple of four, and products too small for
-// Eigen's blocked kernel take a plain loop; then each row of a result has the
-// same bits in any batch, at any position and for any split over threads.
+// Each row of a result has the same bits in any batch, at any position and for
+// any split over threads. MultiplyRows, which scoring rests on, has a kernel of
+// its own, where every element is one chain of multiply-adds; it is as fast for
+// one row as for many. The other two are Eigen's. Eigen computes four rows of a
+// row-major result at a time and treats the rest differently; so rows come
+// padded to a multiple of four, and products too small for its blocked kernel
+// take a plain loop.
 #ifndef POE_NUMERICS_MATRIX_PRODUCT_H_
 #define POE_NUMERICS_MATRIX_PRODUCT_H_
 
@@ -32,14 +34,14 @@ constexpr Index PaddedRows(Index rows) {
   return (rows + kRowQuantum - 1) / kRowQuantum * kRowQuantum;
 }
 
-// result = left * right. Rows of `left` and `result` must be a multiple of
-// kRowQuantum.
+// result = left * right, for any number of rows.
 template <typename Scalar>
 void MultiplyRows(const ConstRowMatrixRef<Scalar>& left,
                   const ConstRowMatrixRef<Scalar>& right,
                   RowMatrixRef<Scalar> result);
 
-// result += left * right', under the same condition.
+// result += left * right'. Rows of `left` and `result` must be a multiple of
+// kRowQuantum.
 template <typename Scalar>
 void AddMultiplyRowsByTranspose(const ConstRowMatrixRef<Scalar>& left,
                                 const ConstRowMatrixRef<Scalar>& right,
