@@ -4,6 +4,7 @@
 #define POE_BASE_H_
 
 #include <memory>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "poe/numerics/random.h"
@@ -25,7 +26,11 @@ class Base : public Parameterized<Scalar> {
   virtual Index dimension() const = 0;  // D
   virtual std::unique_ptr<Base> Clone() const = 0;
 
-  // Whether the density of a row of D values can be positive.
+  // Tells a structured base, once and before any messages, which pairs of
+  // coordinates the columns of Messages::coupling speak of.
+  virtual void Couple(std::vector<Coupling>) {}
+
+  // Whether the density of a frame of D values can be positive.
   virtual bool InSupport(absl::Span<const Scalar> row) const = 0;
 
   // log_scores[n] += log b(x_n).
@@ -37,13 +42,14 @@ class Base : public Parameterized<Scalar> {
                              Messages<Scalar>& messages) const = 0;
 
   // Replaces x by the mean of, or a draw from, the distribution with these
-  // natural parameters.
+  // natural parameters, given the values of x that are clamped.
   virtual void Reconstruct(const Messages<Scalar>& messages,
                            Reconstruction reconstruction, const Draws& draws,
                            const Workers& workers,
                            Observations<Scalar>& x) const = 0;
 
-  // Replaces x by draws from the base alone: where random chains start.
+  // Replaces x, except where it is clamped, by draws from the base alone:
+  // where random chains start.
   virtual void SampleStart(const Draws& draws,
                            Observations<Scalar>& x) const = 0;
 

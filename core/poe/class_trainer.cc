@@ -84,19 +84,13 @@ RowSelection::RowSelection(const DataSpec& spec, const TrainingRows& rows,
 
 Observations<float> RowSelection::Take(
     absl::Span<const std::uint32_t> positions) const {
-  const auto size = static_cast<Index>(positions.size());
-  RowMatrix<float> raw(size, spec_.dimension);
-  std::vector<std::uint64_t> ids(positions.size());
-  for (Index n = 0; n < size; ++n) {
-    const Index row = numbers_[positions[n]];
-    raw.row(n) = rows_.values.row(row);
-    ids[n] = static_cast<std::uint64_t>(row);
-  }
-  RawRows batch;
-  new (&batch.values)
-      Eigen::Map<const RowMatrix<float>>(raw.data(), size, raw.cols());
-  batch.row_ids = ids;
-  return Preprocess(spec_, batch, 0, size);
+  std::vector<Index> numbers;
+  numbers.reserve(positions.size());
+  for (std::uint32_t position : positions)
+    numbers.push_back(numbers_[position]);
+  const GatheredRows gathered(rows_, numbers);
+  return Preprocess(spec_, gathered.View(), 0,
+                    static_cast<Index>(numbers.size()));
 }
 
 Observations<float> RowSelection::Take(Index begin, Index count) const {

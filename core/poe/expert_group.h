@@ -14,6 +14,7 @@
 #define POE_EXPERT_GROUP_H_
 
 #include <memory>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "poe/numerics/random.h"
@@ -40,6 +41,12 @@ class ExpertGroup : public Parameterized<Scalar> {
   virtual Index dimension() const = 0;    // D
   // Whether these experts' messages are understood by a base of the family.
   virtual bool Supports(Family family) const = 0;
+  // Whether an observation is a sequence of frames to these experts. Others see
+  // dense rows only.
+  virtual bool sequential() const { return false; }
+  // Pairs of coordinates that messages couple (structured Gaussian only), fixed
+  // for the life of the group.
+  virtual std::vector<Coupling> couplings() const { return {}; }
   // The latent power (softening); inference works at power * beta.
   virtual Scalar power() const = 0;
   virtual std::unique_ptr<ExpertGroup> Clone() const = 0;

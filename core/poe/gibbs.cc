@@ -15,13 +15,8 @@ std::vector<double> AnnealingSchedule(int steps, int annealing_steps) {
 
 template <typename Scalar>
 absl::Status RunGibbs(const Product<Scalar>& product,
-                      const GibbsOptions& options,
-                      absl::Span<const std::uint8_t> clamped,
-                      const Workers& workers, InterruptCheck check,
-                      Observations<Scalar>& x) {
-  const Index dimension = product.dimension();
-  RowMatrix<Scalar> given;
-  if (!clamped.empty()) given = x.values;
+                      const GibbsOptions& options, const Workers& workers,
+                      InterruptCheck check, Observations<Scalar>& x) {
   typename Product<Scalar>::Posteriors posteriors = product.NewPosteriors();
   Messages<Scalar> messages;
   const std::size_t steps = options.inverse_temperatures.size();
@@ -33,23 +28,15 @@ absl::Status RunGibbs(const Product<Scalar>& product,
                      options.first_step + static_cast<std::uint32_t>(step),
                      step + 1 == steps ? options.last : Reconstruction::kSample,
                      workers, messages, x);
-    if (clamped.empty()) continue;
-    for (Index n = 0; n < x.frames(); ++n)
-      for (Index i = 0; i < dimension; ++i)
-        if (clamped[n * dimension + i] != 0) x.values(n, i) = given(n, i);
   }
   return absl::OkStatus();
 }
 
 template absl::Status RunGibbs<float>(const Product<float>&,
-                                      const GibbsOptions&,
-                                      absl::Span<const std::uint8_t>,
-                                      const Workers&, InterruptCheck,
-                                      Observations<float>&);
+                                      const GibbsOptions&, const Workers&,
+                                      InterruptCheck, Observations<float>&);
 template absl::Status RunGibbs<double>(const Product<double>&,
-                                       const GibbsOptions&,
-                                       absl::Span<const std::uint8_t>,
-                                       const Workers&, InterruptCheck,
-                                       Observations<double>&);
+                                       const GibbsOptions&, const Workers&,
+                                       InterruptCheck, Observations<double>&);
 
 }  // namespace poe

@@ -1,5 +1,5 @@
-// Gibbs sampling: from data, from random starts with annealing, and with
-// observed values clamped.
+// Gibbs sampling: from data, from random starts with annealing, and with some
+// values clamped.
 #ifndef POE_GIBBS_H_
 #define POE_GIBBS_H_
 
@@ -31,14 +31,11 @@ struct GibbsOptions {
 // `steps` steps of which the first `annealing_steps` rise linearly to 1.
 std::vector<double> AnnealingSchedule(int steps, int annealing_steps);
 
-// Runs parallel Gibbs steps on x. Values under a nonzero byte of `clamped`
-// (frames x D, or empty for none) stay as they are.
+// Runs parallel Gibbs steps on x. Clamped values stay as they are.
 template <typename Scalar>
 absl::Status RunGibbs(const Product<Scalar>& product,
-                      const GibbsOptions& options,
-                      absl::Span<const std::uint8_t> clamped,
-                      const Workers& workers, InterruptCheck check,
-                      Observations<Scalar>& x);
+                      const GibbsOptions& options, const Workers& workers,
+                      InterruptCheck check, Observations<Scalar>& x);
 
 }  // namespace poe
 

@@ -10,6 +10,8 @@
 namespace poe {
 namespace {
 
+constexpr int kMostSymbols = 65536;
+
 absl::Status Refuse(const std::string& text) {
   return absl::InvalidArgumentError(text);
 }
@@ -56,6 +58,27 @@ absl::Status ValidateBox(const DataSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateInputs(const DataSpec& spec) {
+  Index previous = -1;
+  for (Index input : spec.input_coordinates) {
+    if (input < 0 || input >= spec.dimension)
+      return Refuse(absl::StrCat("input_coordinates names ", input,
+                                 "; there are ", spec.dimension,
+                                 " coordinates, counted from 0"));
+    if (input <= previous)
+      return Refuse(absl::StrCat("input_coordinates names ", input, " after ",
+                                 previous,
+                                 "; they must ascend without repetition"));
+    previous = input;
+  }
+  if (!spec.input_coordinates.empty() &&
+      static_cast<Index>(spec.input_coordinates.size()) == spec.dimension)
+    return Refuse(
+        "input_coordinates names every coordinate; none is left to "
+        "be explained");
+  return absl::OkStatus();
+}
+
 // Rounds to float, but not across a bound.
 float RoundWithin(double value, double lower, double upper) {
   const auto rounded = static_cast<float>(value);
@@ -69,12 +92,16 @@ float RoundWithin(double value, double lower, double upper) {
 }  // namespace
 
 absl::Status Validate(const DataSpec& spec) {
-  if (spec.family != Family::kBernoulli && spec.family != Family::kGaussian)
-    return absl::UnimplementedError(
-        "this version knows Bernoulli and Gaussian data only");
   if (spec.dimension < 1)
     return Refuse(absl::StrCat("dimension is ", spec.dimension,
                                "; it must be at least 1"));
+  if (spec.family == Family::kCategorical
+          ? spec.num_symbols < 2 || spec.num_symbols > kMostSymbols
+          : spec.num_symbols != 0)
+    return Refuse(absl::StrCat("num_symbols is ", spec.num_symbols,
+                               "; it must be 2 to ", kMostSymbols,
+                               " for categorical data, and 0 for others"));
+  if (absl::Status status = ValidateInputs(spec); !status.ok()) return status;
   if (!spec.coordinate_names.empty() &&
       static_cast<Index>(spec.coordinate_names.size()) != spec.dimension)
     return Refuse(absl::StrCat("there are ", spec.coordinate_names.size(),
@@ -87,6 +114,9 @@ absl::Status Validate(const DataSpec& spec) {
     return Refuse(absl::StrCat("an image of ", spec.image_height, " x ",
                                spec.image_width, " does not have ",
                                spec.dimension, " coordinates"));
+  if (spec.family == Family::kCategorical &&
+      spec.preprocessing.kind != Preprocessing::Kind::kNone)
+    return Refuse("preprocessing is given; symbols are left as they are");
   if (spec.family == Family::kBernoulli &&
       spec.preprocessing.kind == Preprocessing::Kind::kStandardize)
     return Refuse(
@@ -135,7 +165,8 @@ absl::Status Validate(const Model& model) {
                        " layers; this version knows one"));
     const Base<float>& base = one.layers[0].base();
     if (base.family() != model.data_spec.family ||
-        base.dimension() != model.data_spec.dimension)
+        base.dimension() != model.data_spec.width() ||
+        one.layers[0].sequential() != model.data_spec.sequential)
       return Refuse(absl::StrCat("the product of class \"", one.name,
                                  "\" has other data than the model"));
   }
@@ -158,50 +189,126 @@ absl::Status Validate(const Model& model) {
   return absl::OkStatus();
 }
 
+GatheredRows::GatheredRows(const RawRows& rows,
+                           absl::Span<const Index> numbers) {
+  Index frames = 0;
+  for (Index n : numbers) frames += rows.length(n);
+  const Index columns = rows.values.cols();
+  values_.resize(frames, columns);
+  Index frame = 0;
+  for (Index n : numbers) {
+    const Index begin = rows.start(n), length = rows.length(n);
+    values_.middleRows(frame, length) = rows.values.middleRows(begin, length);
+    row_ids_.push_back(rows.row_id(n));
+    if (!rows.observed.empty()) {
+      const auto part =
+          rows.observed.subspan(begin * columns, length * columns);
+      observed_.insert(observed_.end(), part.begin(), part.end());
+    }
+    if (!rows.starts.empty()) starts_.push_back(frame);
+    frame += length;
+  }
+  if (!rows.starts.empty()) starts_.push_back(frame);
+}
+
+RawRows GatheredRows::View() const {
+  return RawRows{{values_.data(), values_.rows(), values_.cols()},
+                 row_ids_,
+                 observed_,
+                 starts_};
+}
+
 Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
                                Index begin, Index end) {
+  const Index first = rows.start(begin), frames = rows.start(end) - first;
+  const Index dimension = spec.dimension, width = spec.width();
   Observations<float> x;
   x.size = end - begin;
-  x.values.resize(PaddedRows(x.size), spec.dimension);
-  x.values.bottomRows(x.values.rows() - x.size).setZero();
+  x.values.resize(PaddedRows(frames), width);
+  x.values.bottomRows(x.values.rows() - frames).setZero();
   x.row_ids.resize(x.size);
+  for (Index n = 0; n < x.size; ++n) x.row_ids[n] = rows.row_id(begin + n);
+  for (Index n = begin; !rows.starts.empty() && n < end; ++n)
+    x.lengths.push_back(rows.length(n));
+
   const Preprocessing& preprocessing = spec.preprocessing;
   const bool scaled = !preprocessing.scale.empty();
   auto seen = [&](double raw, Index i) {
     return (raw - preprocessing.shift[i]) / preprocessing.scale[i];
   };
-  std::vector<double> lower(spec.dimension, -HUGE_VAL);
-  std::vector<double> upper(spec.dimension, HUGE_VAL);
-  for (Index i = 0; scaled && spec.box.has_value() && i < spec.dimension; ++i) {
+  std::vector<double> lower(dimension, -HUGE_VAL), upper(dimension, HUGE_VAL);
+  for (Index i = 0; scaled && spec.box.has_value() && i < dimension; ++i) {
     lower[i] = seen(spec.box->lower[i], i);
     upper[i] = seen(spec.box->upper[i], i);
   }
-  for (Index n = 0; n < x.size; ++n) {
-    const Index row = begin + n;
-    x.row_ids[n] = rows.row_ids.empty() ? static_cast<std::uint64_t>(row)
-                                        : rows.row_ids[row];
-    x.values.row(n) = rows.values.row(row);
-    for (Index i = 0; scaled && i < spec.dimension; ++i)
-      x.values(n, i) = RoundWithin(seen(x.values(n, i), i), lower[i], upper[i]);
+  for (Index frame = 0; frame < frames; ++frame) {
+    const auto raw = rows.values.row(first + frame);
+    auto row = x.values.row(frame);
+    if (spec.family == Family::kCategorical) {
+      row.setZero();
+      for (Index i = 0; i < dimension; ++i)
+        if (rows.IsObserved(first + frame, i))
+          row(i * spec.num_symbols + static_cast<Index>(raw(i))) = 1;
+      continue;
+    }
+    row = raw;
+    for (Index i = 0; scaled && i < dimension; ++i)
+      row(i) = RoundWithin(seen(row(i), i), lower[i], upper[i]);
     // Rounding must not carry the ends of a fitted range beyond it.
     if (scaled && spec.family == Family::kBernoulli)
-      for (float& value :
-           absl::MakeSpan(x.values.row(n).data(), spec.dimension))
+      for (float& value : absl::MakeSpan(row.data(), dimension))
         if (value > -1e-6f && value < 1 + 1e-6f)
           value = std::clamp(value, 0.0f, 1.0f);
-    if (rows.observed.empty()) continue;
-    for (Index i = 0; i < spec.dimension; ++i)
-      if (rows.observed[row * spec.dimension + i] == 0) x.values(n, i) = 0;
+    for (Index i = 0; !rows.observed.empty() && i < dimension; ++i)
+      if (!rows.IsObserved(first + frame, i)) row(i) = 0;
+  }
+  if (!spec.input_coordinates.empty()) {
+    const Index columns = width / dimension;
+    x.clamped.assign(frames * width, 0);
+    for (Index frame = 0; frame < frames; ++frame)
+      for (Index input : spec.input_coordinates)
+        std::fill_n(x.clamped.begin() + frame * width + input * columns,
+                    columns, std::uint8_t{1});
   }
   return x;
 }
 
-void Unprocess(const DataSpec& spec, RowMatrixRef<float> values) {
+void KeepObserved(const DataSpec& spec, const RawRows& rows, Index begin,
+                  Observations<float>& x) {
+  const Index frames = x.frames(), width = spec.width();
+  const Index columns = width / spec.dimension, first = rows.start(begin);
+  x.clamped.resize(frames * width, 0);
+  for (Index frame = 0; frame < frames; ++frame)
+    for (Index i = 0; i < spec.dimension; ++i)
+      if (rows.IsObserved(first + frame, i))
+        std::fill_n(x.clamped.begin() + frame * width + i * columns, columns,
+                    std::uint8_t{1});
+}
+
+void CopyObserved(const RawRows& rows, Index begin,
+                  RowMatrixRef<float> values) {
+  const Index first = rows.start(begin);
+  for (Index frame = 0; frame < values.rows(); ++frame)
+    for (Index i = 0; i < values.cols(); ++i)
+      if (rows.IsObserved(first + frame, i))
+        values(frame, i) = rows.values(first + frame, i);
+}
+
+RowMatrix<float> Unprocess(const DataSpec& spec,
+                           const ConstRowMatrixRef<float>& values) {
   const Preprocessing& preprocessing = spec.preprocessing;
   const bool scaled = !preprocessing.scale.empty();
-  if (!scaled && !spec.box.has_value()) return;
+  RowMatrix<float> result(values.rows(), spec.dimension);
   for (Index n = 0; n < values.rows(); ++n) {
     for (Index i = 0; i < spec.dimension; ++i) {
+      if (spec.family == Family::kCategorical) {
+        Index symbol;
+        values.row(n)
+            .segment(i * spec.num_symbols, spec.num_symbols)
+            .maxCoeff(&symbol);
+        result(n, i) = static_cast<float>(symbol);
+        continue;
+      }
       double raw = values(n, i);
       if (scaled) raw = raw * preprocessing.scale[i] + preprocessing.shift[i];
       double lower = -HUGE_VAL, upper = HUGE_VAL;
@@ -209,32 +316,51 @@ void Unprocess(const DataSpec& spec, RowMatrixRef<float> values) {
         lower = spec.box->lower[i];
         upper = spec.box->upper[i];
       }
-      values(n, i) = RoundWithin(std::clamp(raw, lower, upper), lower, upper);
+      result(n, i) = RoundWithin(std::clamp(raw, lower, upper), lower, upper);
     }
   }
+  return result;
 }
 
 absl::Status ValidateRows(const DataSpec& spec, const RawRows& rows) {
   if (rows.values.cols() != spec.dimension)
     return Refuse(absl::StrCat("rows have ", rows.values.cols(),
                                " values; the model's have ", spec.dimension));
+  if (rows.starts.empty() == spec.sequential)
+    return Refuse(spec.sequential
+                      ? "observations are dense rows; the model's are sequences"
+                      : "observations are sequences; the model's are rows");
   const bool grey = spec.family == Family::kBernoulli &&
                     spec.preprocessing.kind == Preprocessing::Kind::kNone;
-  for (Index n = 0; n < rows.size(); ++n) {
+  const bool symbols = spec.family == Family::kCategorical;
+  auto is_legal = [&](float value) {
+    if (grey) return value >= 0 && value <= 1;
+    if (!symbols) return std::isfinite(value);
+    return value >= 0 && value < static_cast<float>(spec.num_symbols) &&
+           value == std::trunc(value);
+  };
+  for (Index n = 0; n < rows.values.rows(); ++n) {
     const float* row = rows.values.row(n).data();
     for (Index i = 0; i < spec.dimension; ++i) {
       const float value = row[i];
-      if (grey ? value >= 0 && value <= 1 : std::isfinite(value)) continue;
-      if (!rows.observed.empty() && rows.observed[n * spec.dimension + i] == 0)
-        continue;
+      if (is_legal(value) || !rows.IsObserved(n, i)) continue;
       if (!std::isfinite(value))
         return Refuse(absl::StrCat(
             "values[", n, "][", i, "] is ",
             std::isnan(value) ? "NaN" : "infinite",
             "; values must be finite; mark missing values in the mask"));
-      return Refuse(absl::StrCat("values[", n, "][", i, "] is ", value,
+      return Refuse(
+          symbols ? absl::StrCat("values[", n, "][", i, "] is ", value,
+                                 "; symbols must be whole numbers from 0 to ",
+                                 spec.num_symbols - 1)
+                  : absl::StrCat("values[", n, "][", i, "] is ", value,
                                  "; grey levels must be in [0, 1]"));
     }
+    for (Index input : spec.input_coordinates)
+      if (!rows.IsObserved(n, input))
+        return Refuse(absl::StrCat("values[", n, "][", input,
+                                   "] is marked missing; coordinate ", input,
+                                   " is an input, which must be given"));
   }
   return absl::OkStatus();
 }

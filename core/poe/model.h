@@ -32,12 +32,21 @@ struct Box {
 // What one observation is.
 struct DataSpec {
   Family family = Family::kBernoulli;
-  Index dimension = 0;
+  Index dimension = 0;      // D, of one frame
+  bool sequential = false;  // observations are sequences of frames
+  int num_symbols = 0;      // S, kCategorical only
+  // Coordinates that a conditional model is given: ascending, each below D.
+  std::vector<Index> input_coordinates;
   std::vector<std::string> coordinate_names;  // D or none
   int image_height = 0, image_width = 0;      // both 0: no image
   Preprocessing preprocessing;
   std::optional<Box> box;   // kGaussian, once fitted or given
   double box_margin = 0.1;  // of the data's range, where the box is fitted
+
+  // Columns that experts see of a frame: D, or D x S where each symbol has one.
+  Index width() const {
+    return family == Family::kCategorical ? dimension * num_symbols : dimension;
+  }
 };
 
 // InvalidArgument naming the field at fault.
@@ -69,25 +78,67 @@ struct Model {
 // class names are distinct. Whatever comes from outside passes here.
 absl::Status Validate(const Model& model);
 
-// Raw rows as they arrive, N x D.
+// Raw observations as they arrive.
 struct RawRows {
-  Eigen::Map<const RowMatrix<float>> values{nullptr, 0, 0};
-  absl::Span<const std::uint64_t> row_ids;  // N, or empty: 0, 1, 2, ...
-  absl::Span<const std::uint8_t> observed;  // N x D of 0/1, or empty: all
-  Index size() const { return values.rows(); }
+  Eigen::Map<const RowMatrix<float>> values{nullptr, 0, 0};  // frames x D
+  absl::Span<const std::uint64_t> row_ids = {};  // N, or empty: 0, 1, 2, ...
+  absl::Span<const std::uint8_t> observed = {};  // frames x D of 0/1; empty: all
+  // First frame of each sequence and, last, the number of frames: N + 1.
+  // Empty: dense rows of one frame each.
+  absl::Span<const Index> starts = {};
+
+  Index size() const {
+    return starts.empty() ? values.rows()
+                          : static_cast<Index>(starts.size()) - 1;
+  }
+  Index start(Index n) const { return starts.empty() ? n : starts[n]; }
+  Index length(Index n) const { return start(n + 1) - start(n); }
+  std::uint64_t row_id(Index n) const {
+    return row_ids.empty() ? static_cast<std::uint64_t>(n) : row_ids[n];
+  }
+  bool IsObserved(Index frame, Index i) const {
+    return observed.empty() || observed[frame * values.cols() + i] != 0;
+  }
 };
 
-// Rows [begin, end) preprocessed; missing values are 0 in preprocessed units.
+// Some observations, copied together.
+class GatheredRows {
+ public:
+  GatheredRows(const RawRows& rows, absl::Span<const Index> numbers);
+  // Valid as long as this object is neither moved nor changed.
+  RawRows View() const;
+
+ private:
+  RowMatrix<float> values_;
+  std::vector<std::uint64_t> row_ids_;
+  std::vector<std::uint8_t> observed_;
+  std::vector<Index> starts_;
+};
+
+// Observations [begin, end) preprocessed, symbols as one column each. Inputs of
+// a conditional model are clamped. Missing values are 0 in preprocessed units.
 // Rounding never carries a value out of the box.
 Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
                                Index begin, Index end);
 
-// The way back, in place: raw = seen * scale + shift, and on the box.
-void Unprocess(const DataSpec& spec, RowMatrixRef<float> values);
+// The way back, frames x D: raw = seen * scale + shift, and on the box; of
+// several symbols the one with the greatest value.
+RowMatrix<float> Unprocess(const DataSpec& spec,
+                           const ConstRowMatrixRef<float>& values);
 
-// InvalidArgument, naming row and column, if an observed value is not finite,
+// Clamps, in x = Preprocess(spec, rows, begin, ...), all values that are
+// observed.
+void KeepObserved(const DataSpec& spec, const RawRows& rows, Index begin,
+                  Observations<float>& x);
+
+// Copies observed raw values, from observation `begin` on, over those that a
+// round trip through preprocessing has left in `values`.
+void CopyObserved(const RawRows& rows, Index begin, RowMatrixRef<float> values);
+
+// InvalidArgument, naming frame and column, if an observed value is not finite,
 // or is no grey level in [0, 1] where Bernoulli data are not preprocessed, or
-// the number of columns is not D.
+// no symbol of the alphabet, or an input is missing, or the number of columns
+// is not D.
 absl::Status ValidateRows(const DataSpec& spec, const RawRows& rows);
 
 }  // namespace poe

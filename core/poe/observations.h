@@ -4,6 +4,7 @@
 #define POE_OBSERVATIONS_H_
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "Eigen/Core"
@@ -20,22 +21,36 @@ enum class Family {
 };
 
 // N observations of D coordinates, in preprocessed units. Dense observations
-// have one frame each; sequence n has lengths[n] frames, laid end to end.
+// have one frame each; sequence n has lengths[n] >= 1 frames, laid end to end.
 template <typename Scalar>
 struct Observations {
   Index size = 0;                      // N
   RowMatrix<Scalar> values;            // PaddedRows(frames) x D; padding is 0
   std::vector<Index> lengths;          // N, or empty for dense observations
   std::vector<std::uint64_t> row_ids;  // N: names the rows' random draws
+  // frames x D, or empty for none. Values under 1 stay as they are in every
+  // reconstruction: what was observed of an incomplete row, and the inputs of
+  // a conditional model.
+  std::vector<std::uint8_t> clamped;
 
   bool sequential() const { return !lengths.empty(); }
   Index dimension() const { return values.cols(); }
+  Index length(Index n) const { return sequential() ? lengths[n] : 1; }
   // Rows of `values` in use.
   Index frames() const {
     if (!sequential()) return size;
     Index total = 0;
     for (Index length : lengths) total += length;
     return total;
+  }
+  // The first frame of each observation, and at the end their number: N + 1.
+  std::vector<Index> FrameStarts() const {
+    std::vector<Index> starts(size + 1, 0);
+    for (Index n = 0; n < size; ++n) starts[n + 1] = starts[n] + length(n);
+    return starts;
+  }
+  bool IsClamped(Index frame, Index i) const {
+    return !clamped.empty() && clamped[frame * values.cols() + i] != 0;
   }
 };
 
@@ -50,18 +65,38 @@ Observations<Scalar> MakeDense(Index size, Index dimension) {
   return x;
 }
 
+// Sequences of zeros with row ids 0 .. N-1.
+template <typename Scalar>
+Observations<Scalar> MakeSequences(std::vector<Index> lengths,
+                                   Index dimension) {
+  Index frames = 0;
+  for (Index length : lengths) frames += length;
+  Observations<Scalar> x =
+      MakeDense<Scalar>(static_cast<Index>(lengths.size()), dimension);
+  x.values = RowMatrix<Scalar>::Zero(PaddedRows(frames), dimension);
+  x.lengths = std::move(lengths);
+  return x;
+}
+
+// A pair of coordinates whose product appears in the log density.
+struct Coupling {
+  Index first, second;  // first < second
+};
+
 // What experts and base say about the data once the latents are known: natural
 // parameters, one row for each frame. Messages add.
 template <typename Scalar>
 struct Messages {
-  // Log-odds (Bernoulli), information h (Gaussian) or logits (categorical):
-  // PaddedRows(frames) x D (x S for symbols).
+  // Log-odds (Bernoulli), information h (Gaussian) or logits (categorical, one
+  // column for each symbol): PaddedRows(frames) x D.
   RowMatrix<Scalar> linear;
   // Gaussian families only: diagonal of the precision, as `linear`.
   RowMatrix<Scalar> precision;
-  // Structured Gaussian only: precision of each coupled pair of coordinates,
-  // PaddedRows(frames) x pairs.
+  // Structured Gaussian only: entries J_ij of the precision off the diagonal,
+  // PaddedRows(frames) x couplings of all groups. A group adds to as many
+  // columns as it has couplings, from `first_coupling` on.
   RowMatrix<Scalar> coupling;
+  Index first_coupling = 0;
 };
 
 }  // namespace poe

@@ -1,17 +1,14 @@
 #include "poe/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace poe {
 namespace {
-
-constexpr ParameterKind kAllKinds[] = {
-    ParameterKind::kWeights,     ParameterKind::kHiddenBias,
-    ParameterKind::kVisibleBias, ParameterKind::kMean,
-    ParameterKind::kLogVariance, ParameterKind::kMixingLogit};
 
 // Fewer parameters than this are not worth another thread.
 constexpr Index kLeastParameters = 16384;
@@ -67,14 +64,13 @@ absl::Status Validate(const OptimizerSettings& settings) {
   if (!IsShare(settings.average_share))
     return refuse("average_share", settings.average_share, "in [0, 1]");
   for (const auto& [name, multiplier] : settings.rate_multipliers) {
-    bool known = false;
-    for (ParameterKind kind : kAllKinds)
-      known = known || name == ParameterKindName(kind);
-    if (!known)
+    std::vector<absl::string_view> known;
+    for (int kind = 0; kind < kNumParameterKinds; ++kind)
+      known.push_back(ParameterKindName(static_cast<ParameterKind>(kind)));
+    if (std::find(known.begin(), known.end(), name) == known.end())
       return absl::InvalidArgumentError(absl::StrCat(
           "optimizer.rate_multipliers names \"", name,
-          "\"; kinds of parameters are weights, hidden_bias, visible_bias, "
-          "mean, log_variance and mixing_logit"));
+          "\"; kinds of parameters are ", absl::StrJoin(known, ", ")));
     if (!(multiplier >= 0) || !std::isfinite(multiplier))
       return refuse(absl::StrCat("rate_multipliers[", name, "]"), multiplier,
                     "at least 0");

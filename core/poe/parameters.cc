@@ -16,6 +16,20 @@ absl::string_view ParameterKindName(ParameterKind kind) {
       return "log_variance";
     case ParameterKind::kMixingLogit:
       return "mixing_logit";
+    case ParameterKind::kInitialLogit:
+      return "initial_logit";
+    case ParameterKind::kTransitionLogit:
+      return "transition_logit";
+    case ParameterKind::kEmissionLogit:
+      return "emission_logit";
+    case ParameterKind::kTransition:
+      return "transition";
+    case ParameterKind::kEmission:
+      return "emission";
+    case ParameterKind::kOffset:
+      return "offset";
+    case ParameterKind::kLogCholesky:
+      return "log_cholesky";
   }
   return "unknown";
 }

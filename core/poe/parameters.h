@@ -18,7 +18,15 @@ enum class ParameterKind {
   kMean,
   kLogVariance,
   kMixingLogit,
+  kInitialLogit,     // hidden Markov models
+  kTransitionLogit,  // hidden Markov models
+  kEmissionLogit,    // hidden Markov models over symbols
+  kTransition,       // linear dynamical systems: A
+  kEmission,         // linear dynamical systems: C
+  kOffset,           // d of x = C y + d, b of x = w parent + b
+  kLogCholesky,      // linear dynamical systems: P_1, Q
 };
+inline constexpr int kNumParameterKinds = 13;
 
 // "weights", "hidden_bias", ...: the names rate multipliers go by.
 absl::string_view ParameterKindName(ParameterKind kind);

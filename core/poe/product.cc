@@ -11,7 +11,15 @@ template <typename Scalar>
 Product<Scalar>::Product(
     std::unique_ptr<Base<Scalar>> base,
     std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups)
-    : base_(std::move(base)), groups_(std::move(groups)) {}
+    : base_(std::move(base)), groups_(std::move(groups)) {
+  std::vector<Coupling> couplings;
+  for (const auto& group : groups_) {
+    first_coupling_.push_back(static_cast<Index>(couplings.size()));
+    const std::vector<Coupling> own = group->couplings();
+    couplings.insert(couplings.end(), own.begin(), own.end());
+  }
+  base_->Couple(std::move(couplings));
+}
 
 template <typename Scalar>
 absl::StatusOr<Product<Scalar>> Product<Scalar>::Create(
@@ -31,12 +39,18 @@ absl::StatusOr<Product<Scalar>> Product<Scalar>::Create(
       return absl::InvalidArgumentError(
           absl::StrCat("expert group ", i,
                        " cannot be mixed with data of this base's family"));
+    if (groups[i]->sequential() != groups[0]->sequential())
+      return absl::InvalidArgumentError(absl::StrCat(
+          "expert group ", i, " is for ",
+          groups[i]->sequential() ? "sequences" : "dense rows",
+          " but group 0 is not; one product takes one or the other"));
   }
   return Product(std::move(base), std::move(groups));
 }
 
 template <typename Scalar>
-Product<Scalar>::Product(const Product& other) : base_(other.base_->Clone()) {
+Product<Scalar>::Product(const Product& other)
+    : base_(other.base_->Clone()), first_coupling_(other.first_coupling_) {
   for (const auto& group : other.groups_) groups_.push_back(group->Clone());
 }
 
@@ -114,6 +128,7 @@ void Product<Scalar>::Resample(const Posteriors& posteriors, std::uint64_t seed,
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const Draws draws = {seed, Purpose::kLatents, static_cast<std::uint32_t>(i),
                          step};
+    messages.first_coupling = first_coupling_[i];
     groups_[i]->AddSampledMessages(x, *posteriors[i], draws, workers, messages);
   }
   base_->Reconstruct(messages, reconstruction, {seed, Purpose::kData, 0, step},

@@ -20,8 +20,9 @@ class Product {
  public:
   using Posteriors = std::vector<std::unique_ptr<Posterior>>;
 
-  // InvalidArgument where a group's dimension differs from the base's, or its
-  // messages mean nothing to the base's family. At least one group.
+  // InvalidArgument where a group's dimension differs from the base's, its
+  // messages mean nothing to the base's family, or groups for sequences meet
+  // groups for dense rows. At least one group.
   static absl::StatusOr<Product> Create(
       std::unique_ptr<Base<Scalar>> base,
       std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups);
@@ -38,6 +39,8 @@ class Product {
   ExpertGroup<Scalar>& mutable_group(std::size_t i) { return *groups_[i]; }
 
   Index dimension() const { return base_->dimension(); }
+  // Whether observations are sequences.
+  bool sequential() const { return groups_[0]->sequential(); }
   Index num_experts() const;
   Index num_parameters() const;
 
@@ -68,6 +71,8 @@ class Product {
 
   std::unique_ptr<Base<Scalar>> base_;
   std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups_;
+  // Column of Messages::coupling where each group's couplings begin.
+  std::vector<Index> first_coupling_;
 };
 
 }  // namespace poe

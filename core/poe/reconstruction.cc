@@ -12,108 +12,84 @@ namespace {
 // Rows that go through a Gibbs step between two looks at the interrupt check.
 constexpr Index kBlockRows = 256;
 
-// One block of rows of one class, run through the chains.
+// One block of observations of one class, run through the chains.
 class Block {
  public:
-  Block(const Model& model, const RawRows& rows, std::vector<Index> indices)
-      : model_(model), indices_(std::move(indices)) {
-    const Index size = static_cast<Index>(indices_.size());
-    const Index dimension = model.data_spec.dimension;
-    RowMatrix<float> raw(size, dimension);
-    std::vector<std::uint64_t> ids(size);
-    for (Index n = 0; n < size; ++n) {
-      const Index row = indices_[n];
-      raw.row(n) = rows.values.row(row);
-      ids[n] = rows.row_ids.empty() ? static_cast<std::uint64_t>(row)
-                                    : rows.row_ids[row];
-      if (!rows.observed.empty())
-        observed_.insert(observed_.end(),
-                         rows.observed.begin() + row * dimension,
-                         rows.observed.begin() + (row + 1) * dimension);
-    }
-    RawRows block;
-    new (&block.values)
-        Eigen::Map<const RowMatrix<float>>(raw.data(), size, dimension);
-    block.row_ids = ids;
-    block.observed = observed_;
-    start_ = Preprocess(model.data_spec, block, 0, size);
-  }
+  Block(const Model& model, const RawRows& rows,
+        absl::Span<const Index> indices)
+      : model_(model),
+        indices_(indices),
+        rows_(rows, indices),
+        start_(Preprocess(model.data_spec, rows_.View(), 0,
+                          static_cast<Index>(indices.size()))) {}
 
-  // Mean over chains (or the one draw), raw units, written to `result`'s rows;
-  // values observed under a mask are left there as they are.
+  // Mean over chains (or the one draw), raw units, written to the frames of
+  // `result` that `rows` has these observations in. Values observed under a
+  // mask stay as they came, and so do inputs.
   absl::Status Run(Index class_index, const ReconstructOptions& options,
                    const Workers& workers, InterruptCheck check,
-                   RowMatrix<float>& result) const {
+                   const RawRows& rows, RowMatrix<float>& result) const {
     const Product<float>& product = model_.classes[class_index].layers[0];
+    const RawRows given = rows_.View();
     RowMatrix<float> sum =
-        RowMatrix<float>::Zero(start_.size, model_.data_spec.dimension);
+        RowMatrix<float>::Zero(start_.frames(), start_.dimension());
     for (int chain = 0; chain < options.chains; ++chain) {
       Observations<float> x = start_;
       GibbsOptions gibbs;
       gibbs.seed = DeriveSeed(options.seed, static_cast<std::uint64_t>(chain));
       gibbs.inverse_temperatures = AnnealingSchedule(options.steps, 0);
       gibbs.last = options.output;
-      FillMissing(product, gibbs.seed, x);
-      if (absl::Status status =
-              RunGibbs(product, gibbs, observed_, workers, check, x);
+      if (!given.observed.empty()) {
+        KeepObserved(model_.data_spec, given, 0, x);
+        product.base().SampleStart({gibbs.seed, Purpose::kStart, 0, 0}, x);
+      }
+      if (absl::Status status = RunGibbs(product, gibbs, workers, check, x);
           !status.ok())
         return status;
-      sum += x.values.topRows(start_.size);
+      sum += x.values.topRows(sum.rows());
     }
     sum /= static_cast<float>(options.chains);
-    Unprocess(model_.data_spec, sum);
-    for (Index n = 0; n < sum.rows(); ++n)
-      for (Index i = 0; i < sum.cols(); ++i)
-        if (observed_.empty() || observed_[n * sum.cols() + i] == 0)
-          result(indices_[n], i) = sum(n, i);
+    RowMatrix<float> raw = Unprocess(model_.data_spec, sum);
+    if (!given.observed.empty()) CopyObserved(given, 0, raw);
+    for (Index input : model_.data_spec.input_coordinates)
+      raw.col(input) = given.values.col(input);
+    for (Index n = 0; n < given.size(); ++n)
+      result.middleRows(rows.start(indices_[n]), given.length(n)) =
+          raw.middleRows(given.start(n), given.length(n));
     return absl::OkStatus();
   }
 
  private:
-  // Missing values start as draws of the base.
-  void FillMissing(const Product<float>& product, std::uint64_t seed,
-                   Observations<float>& x) const {
-    if (observed_.empty()) return;
-    Observations<float> drawn = x;
-    product.base().SampleStart({seed, Purpose::kStart, 0, 0}, drawn);
-    const Index dimension = model_.data_spec.dimension;
-    for (Index n = 0; n < x.size; ++n)
-      for (Index i = 0; i < dimension; ++i)
-        if (observed_[n * dimension + i] == 0)
-          x.values(n, i) = drawn.values(n, i);
-  }
-
   const Model& model_;
-  std::vector<Index> indices_;
-  std::vector<std::uint8_t> observed_;
+  absl::Span<const Index> indices_;
+  GatheredRows rows_;
   Observations<float> start_;
 };
 
-RawRows RowsOf(const RowMatrix<float>& values, const RawRows& like) {
-  RawRows rows;
-  new (&rows.values) Eigen::Map<const RowMatrix<float>>(
-      values.data(), values.rows(), values.cols());
-  rows.row_ids = like.row_ids;
-  return rows;
+// The same observations with other values, all of them observed.
+RawRows Completed(const RowMatrix<float>& values, const RawRows& like) {
+  return RawRows{{values.data(), values.rows(), values.cols()},
+                 like.row_ids,
+                 {},
+                 like.starts};
 }
 
-// Whether the observed values of each row lie in the support.
+// Whether the observed values of each observation lie in the support.
 std::vector<bool> Supported(const Model& model, const RawRows& rows) {
   const DataSpec& spec = model.data_spec;
   const Base<float>& base = model.classes[0].layers[0].base();
   // Any value of the support stands in for a missing one.
-  const Observations<float> x = Preprocess(spec, rows, 0, rows.size());
-  Observations<float> inside = MakeDense<float>(1, spec.dimension);
-  base.SampleStart({}, inside);
-  std::vector<bool> supported(rows.size());
-  Vector<float> row(spec.dimension);
-  for (Index n = 0; n < rows.size(); ++n) {
-    row = x.values.row(n);
-    for (Index i = 0; i < spec.dimension; ++i)
-      if (!rows.observed.empty() && rows.observed[n * spec.dimension + i] == 0)
-        row(i) = inside.values(0, i);
-    supported[n] = base.InSupport(absl::MakeConstSpan(row.data(), row.size()));
+  Observations<float> x = Preprocess(spec, rows, 0, rows.size());
+  if (!rows.observed.empty()) {
+    KeepObserved(spec, rows, 0, x);
+    base.SampleStart({}, x);
   }
+  std::vector<bool> supported(rows.size(), true);
+  for (Index n = 0; n < rows.size(); ++n)
+    for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame)
+      if (!base.InSupport(
+              absl::MakeConstSpan(x.values.row(frame).data(), x.dimension())))
+        supported[n] = false;
   return supported;
 }
 
@@ -127,10 +103,9 @@ absl::Status ReconstructClass(const Model& model, const RawRows& rows,
     const std::size_t end =
         std::min(indices.size(), begin + static_cast<std::size_t>(kBlockRows));
     const Block block(model, rows,
-                      {indices.begin() + static_cast<std::ptrdiff_t>(begin),
-                       indices.begin() + static_cast<std::ptrdiff_t>(end)});
+                      absl::MakeConstSpan(indices).subspan(begin, end - begin));
     if (absl::Status status =
-            block.Run(class_index, options, workers, check, result);
+            block.Run(class_index, options, workers, check, rows, result);
         !status.ok())
       return status;
   }
@@ -176,7 +151,7 @@ absl::StatusOr<Reconstructions> Reconstruct(const Model& model,
           return status;
       }
       const absl::StatusOr<Scores> scores = Score(
-          model, RowsOf(completed[c], rows), ScoreOptions{}, workers, check);
+          model, Completed(completed[c], rows), ScoreOptions{}, workers, check);
       if (!scores.ok()) return scores.status();
       if (complete)
         log_scores = scores->log_scores;

@@ -8,18 +8,22 @@ namespace poe {
 namespace {
 
 Observations<float> Start(const Model& model, const SampleOptions& options,
-                          const RawRows* start) {
+                          const RawRows* start, bool clamp) {
+  const DataSpec& spec = model.data_spec;
   const Base<float>& base = model.classes[options.class_index].layers[0].base();
-  Observations<float> drawn =
-      MakeDense<float>(options.chains, model.data_spec.dimension);
-  base.SampleStart({options.seed, Purpose::kStart, 0, 0}, drawn);
-  if (start == nullptr) return drawn;
-  Observations<float> x = Preprocess(model.data_spec, *start, 0, start->size());
-  for (Index n = 0; n < x.size; ++n)
-    for (Index i = 0; i < x.dimension(); ++i)
-      if (!start->observed.empty() &&
-          start->observed[n * x.dimension() + i] == 0)
-        x.values(n, i) = drawn.values(n, i);
+  Observations<float> x;
+  if (start != nullptr) {
+    x = Preprocess(spec, *start, 0, start->size());
+    KeepObserved(spec, *start, 0, x);
+  } else if (spec.sequential) {
+    x = MakeSequences<float>(std::vector<Index>(options.chains, options.length),
+                             spec.width());
+  } else {
+    x = MakeDense<float>(options.chains, spec.width());
+  }
+  base.SampleStart({options.seed, Purpose::kStart, 0, 0}, x);
+  if (start != nullptr && !clamp)
+    x.clamped = Preprocess(spec, *start, 0, start->size()).clamped;
   return x;
 }
 
@@ -30,13 +34,7 @@ absl::Status Sample(const Model& model, const SampleOptions& options,
                     absl::FunctionRef<absl::Status(const SampledChains&)> emit,
                     InterruptCheck check) {
   const Product<float>& product = model.classes[options.class_index].layers[0];
-  Observations<float> x = Start(model, options, start);
-  std::vector<std::uint8_t> clamped;
-  if (clamp && start != nullptr) {
-    clamped.assign(x.size * x.dimension(), 1);
-    if (!start->observed.empty())
-      clamped.assign(start->observed.begin(), start->observed.end());
-  }
+  Observations<float> x = Start(model, options, start, clamp);
   const std::vector<double> schedule =
       AnnealingSchedule(options.steps, options.annealing_steps);
   const int stride = options.thinning > 0 ? options.thinning : options.steps;
@@ -52,23 +50,21 @@ absl::Status Sample(const Model& model, const SampleOptions& options,
     if (options.mean) {
       Observations<float> shown = x;
       gibbs.last = Reconstruction::kMean;
-      if (absl::Status status =
-              RunGibbs(product, gibbs, clamped, workers, check, shown);
+      if (absl::Status status = RunGibbs(product, gibbs, workers, check, shown);
           !status.ok())
         return status;
-      chains.values = shown.values.topRows(x.size);
+      chains.values = shown.values.topRows(x.frames());
     }
     if (!options.mean || next < options.steps) {
       gibbs.last = Reconstruction::kSample;
-      if (absl::Status status =
-              RunGibbs(product, gibbs, clamped, workers, check, x);
+      if (absl::Status status = RunGibbs(product, gibbs, workers, check, x);
           !status.ok())
         return status;
-      if (!options.mean) chains.values = x.values.topRows(x.size);
+      if (!options.mean) chains.values = x.values.topRows(x.frames());
     }
-    Unprocess(model.data_spec, chains.values);
-    for (std::size_t i = 0; i < clamped.size(); ++i)
-      if (clamped[i] != 0) chains.values.data()[i] = start->values.data()[i];
+    chains.values = Unprocess(model.data_spec, chains.values);
+    chains.lengths = x.lengths;
+    if (start != nullptr && clamp) CopyObserved(*start, 0, chains.values);
     chains.step = next;
     chains.inverse_temperature = schedule[next - 1];
     if (absl::Status status = emit(chains); !status.ok()) return status;

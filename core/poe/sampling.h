@@ -10,6 +10,7 @@ namespace poe {
 struct SampleOptions {
   Index class_index = 0;
   Index chains = 1;
+  Index length = 1;  // frames of each chain, for sequences without a start
   int steps = 1000;
   int annealing_steps = 0;
   // Emit every `thinning` steps and after the last; 0: after the last only.
@@ -19,8 +20,9 @@ struct SampleOptions {
 };
 
 struct SampledChains {
-  RowMatrix<float> values;  // chains x D, raw units
-  int step = 0;             // steps done
+  RowMatrix<float> values;     // chains (their frames) x D, raw units
+  std::vector<Index> lengths;  // of sequences; empty for dense data
+  int step = 0;                // steps done
   double inverse_temperature = 1;
 };
 

@@ -11,8 +11,11 @@ namespace {
 // products run at full speed.
 constexpr Index kBlockRows = 512;
 
+// Of one frame: d preprocessed / d raw.
 double LogJacobian(const DataSpec& spec) {
-  if (spec.family != Family::kGaussian) return 0;
+  if (spec.family != Family::kGaussian &&
+      spec.family != Family::kStructuredGaussian)
+    return 0;
   double sum = 0;
   for (double scale : spec.preprocessing.scale) sum -= std::log(scale);
   return sum;
@@ -71,17 +74,21 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
     if (absl::Status status = check(); !status.ok()) return status;
     const Index end = std::min(total, begin + kBlockRows);
     const Observations<float> x = Preprocess(model.data_spec, rows, begin, end);
+    const Base<float>& base = model.classes[0].layers[0].base();
+    Index frame = 0;
     for (Index n = 0; n < x.size; ++n)
-      out_of_support[begin + n] =
-          !model.classes[0].layers[0].base().InSupport(absl::MakeConstSpan(
-              x.values.row(n).data(), model.data_spec.dimension));
+      for (Index t = 0; t < x.length(n); ++t, ++frame)
+        if (!base.InSupport(
+                absl::MakeConstSpan(x.values.row(frame).data(), x.dimension())))
+          out_of_support[begin + n] = true;
     for (Index c = 0; c < classes; ++c) {
       const Product<float>& product = model.classes[c].layers[0];
       const std::vector<double> log_scores = product.LogScores(x, workers);
       for (Index n = 0; n < x.size; ++n)
         scores.log_scores(begin + n, c) =
-            out_of_support[begin + n] ? -std::numeric_limits<double>::infinity()
-                                      : log_scores[n] + jacobian;
+            out_of_support[begin + n]
+                ? -std::numeric_limits<double>::infinity()
+                : log_scores[n] + static_cast<double>(x.length(n)) * jacobian;
       if (!options.per_expert) continue;
       auto part = scores.expert_log_scores[c].middleRows(begin, x.size);
       part = product.ExpertLogScores(x, workers);

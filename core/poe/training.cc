@@ -81,14 +81,10 @@ absl::StatusOr<LabelledScores> ScoreRows(const Model& model,
   Index kept = 0;
   for (Index begin = 0; begin < total; begin += kScoreBlock) {
     const Index count = std::min(kScoreBlock, total - begin);
-    RowMatrix<float> values(count, rows.values.cols());
-    for (Index n = 0; n < count; ++n)
-      values.row(n) = rows.values.row(numbers[begin + n]);
-    RawRows block;
-    new (&block.values)
-        Eigen::Map<const RowMatrix<float>>(values.data(), count, values.cols());
+    const GatheredRows block(
+        rows, absl::MakeConstSpan(numbers).subspan(begin, count));
     const absl::StatusOr<Scores> scores =
-        Score(model, block, ScoreOptions{}, workers, check);
+        Score(model, block.View(), ScoreOptions{}, workers, check);
     if (!scores.ok()) return scores.status();
     for (Index n = 0; n < count; ++n) {
       if (!scores->out_of_support.empty() && scores->out_of_support[n])

@@ -65,11 +65,11 @@ struct TrainingSettings {
 // InvalidArgument naming the field at fault. Needs no data.
 absl::Status Validate(const TrainingSettings& settings);
 
-// Raw training rows, N x D; they may lie in a mapped file.
-struct TrainingRows {
-  Eigen::Map<const RowMatrix<float>> values{nullptr, 0, 0};
-  absl::Span<const std::int32_t> labels;  // N; may be empty with one class
-  absl::Span<const float> weights;        // N, or empty: all 1
+// Raw training rows; they may lie in a mapped file. Row ids are ignored: draws
+// are named by the numbers of the rows.
+struct TrainingRows : RawRows {
+  absl::Span<const std::int32_t> labels = {};  // N; may be empty with one class
+  absl::Span<const float> weights = {};        // N, or empty: all 1
 };
 
 struct TrainingProgress {

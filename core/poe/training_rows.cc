@@ -20,10 +20,9 @@ absl::Status Refuse(const std::string& text) {
 absl::Status ValidateTrainingRows(const TrainingSettings& settings,
                                   const TrainingRows& rows) {
   const std::size_t classes = settings.class_names.size();
-  const auto total = static_cast<std::size_t>(rows.values.rows());
-  RawRows raw;
-  new (&raw.values) Eigen::Map<const RowMatrix<float>>(rows.values);
-  if (absl::Status status = ValidateRows(settings.data_spec, raw); !status.ok())
+  const auto total = static_cast<std::size_t>(rows.size());
+  if (absl::Status status = ValidateRows(settings.data_spec, rows);
+      !status.ok())
     return status;
   if (rows.labels.size() != total && !(rows.labels.empty() && classes == 1))
     return Refuse(absl::StrCat("there are ", rows.labels.size(), " labels for ",
@@ -46,7 +45,7 @@ absl::Status ValidateTrainingRows(const TrainingSettings& settings,
 absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
                                 const TrainingRows& rows) {
   const auto classes = static_cast<Index>(settings.class_names.size());
-  const Index total = rows.values.rows();
+  const Index total = rows.size();
   Split split;
   split.training.resize(classes);
   split.held_out.resize(classes);
@@ -78,13 +77,16 @@ absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
   double count = 0;
   for (const std::vector<Index>& part : split.training) {
     for (Index n : part) {
-      const Vector<double> row = rows.values.row(n).transpose().cast<double>();
-      least = least.cwiseMin(row);
-      greatest = greatest.cwiseMax(row);
-      count += 1;
-      const Vector<double> before = row - mean;
-      mean += before / count;
-      squares += before.cwiseProduct(row - mean);
+      for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame) {
+        const Vector<double> row =
+            rows.values.row(frame).transpose().cast<double>();
+        least = least.cwiseMin(row);
+        greatest = greatest.cwiseMax(row);
+        count += 1;
+        const Vector<double> before = row - mean;
+        mean += before / count;
+        squares += before.cwiseProduct(row - mean);
+      }
     }
   }
   Preprocessing& preprocessing = spec.preprocessing;
@@ -93,8 +95,9 @@ absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
   for (Index i = 0; i < dimension; ++i) {
     const double range = greatest(i) - least(i);
     const double deviation = std::sqrt(squares(i) / count);
-    if (spec.family == Family::kGaussian && !(range > 0) &&
-        !spec.box.has_value())
+    const bool real = spec.family == Family::kGaussian ||
+                      spec.family == Family::kStructuredGaussian;
+    if (real && !(range > 0) && !spec.box.has_value())
       return Refuse(
           absl::StrCat("coordinate ", i, " has the value ", least(i),
                        " in every training row; leave it out, or give a box"));

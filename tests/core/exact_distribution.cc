@@ -6,14 +6,17 @@
 #include "boost/math/quadrature/gauss.hpp"
 #include "boost/math/special_functions/gamma.hpp"
 #include "gtest/gtest.h"
+#include "poe/bases/categorical.h"
 #include "poe/bases/gaussian.h"
+#include "poe/bases/structured_gaussian.h"
 #include "poe/numerics/elementwise.h"
 
 namespace poe {
 namespace {
 
-constexpr Index kCells = 6;  // a coordinate's box is cut into
-constexpr int kNodes = 15;   // a cell has in each coordinate
+constexpr int kNodes = 15;  // a cell has in each coordinate
+constexpr Index kUnboundedCells = 12;
+constexpr double kDeviations = 6;  // of an unbounded base, on either side
 constexpr Index kProposals = 4096;
 
 }  // namespace
@@ -47,11 +50,41 @@ Vector<double> LogScoreGradientOf(const Product<double>& product,
   return gradient;
 }
 
+RowMatrix<double> FramesOf(const Observations<double>& x, Index n) {
+  return x.values.middleRows(x.FrameStarts()[n], x.length(n));
+}
+
+Observations<double> Repeat(const Observations<double>& x, Index n,
+                            Index count) {
+  Observations<double> result =
+      x.sequential()
+          ? MakeSequences<double>(std::vector<Index>(count, x.length(n)),
+                                  x.dimension())
+          : MakeDense<double>(count, x.dimension());
+  const RowMatrix<double> frames = FramesOf(x, n);
+  for (Index k = 0; k < count; ++k)
+    result.values.middleRows(k * frames.rows(), frames.rows()) = frames;
+  return result;
+}
+
+Observations<double> ExactDistribution::Make(Index size) const {
+  if (!product_.sequential())
+    return MakeDense<double>(size, product_.dimension());
+  return MakeSequences<double>(std::vector<Index>(size, length_),
+                               product_.dimension());
+}
+
 ExactDistribution::ExactDistribution(const Product<double>& product,
-                                     double beta)
-    : product_(product), beta_(beta) {
+                                     double beta, Index length)
+    : product_(product),
+      beta_(beta),
+      length_(product.sequential() ? length : 1) {
   std::vector<double> log_weights;
-  if (product.base().family() == Family::kBernoulli) {
+  if (const auto* base =
+          dynamic_cast<const CategoricalBase<double>*>(&product.base()))
+    states_ = columns_ = base->num_symbols();
+  if (product.base().family() == Family::kBernoulli ||
+      product.base().family() == Family::kCategorical) {
     Enumerate();
     log_weights.assign(points_.size, 0);
   } else {
@@ -69,41 +102,68 @@ ExactDistribution::ExactDistribution(const Product<double>& product,
 }
 
 void ExactDistribution::Enumerate() {
-  const Index dimension = product_.dimension();
-  points_ = MakeDense<double>(Index{1} << dimension, dimension);
-  for (Index n = 0; n < points_.size; ++n)
-    for (Index i = 0; i < dimension; ++i)
-      points_.values(n, i) = static_cast<double>(n >> i & 1);
+  const Index values = length_ * product_.dimension() / columns_;
+  Index size = 1;
+  for (Index i = 0; i < values; ++i) size *= states_;
+  points_ = Make(size);
+  for (Index n = 0; n < size; ++n) {
+    double* row = points_.values.row(n * length_).data();
+    Index rest = n;
+    for (Index i = 0; i < values; ++i, rest /= states_) {
+      if (columns_ == 1)
+        row[i] = static_cast<double>(rest % states_);
+      else
+        row[i * columns_ + rest % states_] = 1;
+    }
+  }
 }
 
 void ExactDistribution::PlaceNodes() {
-  const auto& base = dynamic_cast<const GaussianBase<double>&>(product_.base());
-  lower_ = base.lower();
-  upper_ = base.upper();
+  Vector<double> lower, upper;
+  if (const auto* base =
+          dynamic_cast<const GaussianBase<double>*>(&product_.base())) {
+    lower = base->lower();
+    upper = base->upper();
+  } else {
+    const auto& unbounded =
+        dynamic_cast<const StructuredGaussianBase<double>&>(product_.base());
+    const Vector<double> mean = unbounded.block(0).transpose();
+    const Vector<double> reach =
+        kDeviations * (unbounded.block(1).transpose() / 2).array().exp();
+    lower = mean - reach;
+    upper = mean + reach;
+    cells_ = kUnboundedCells;
+  }
+  lower_ = lower.replicate(length_, 1);
+  upper_ = upper.replicate(length_, 1);
   // Positions in [0, 1] and weights of one coordinate's nodes, cell by cell.
   using Gauss = boost::math::quadrature::gauss<double, kNodes>;
   std::vector<double> positions, weights;
-  for (Index cell = 0; cell < kCells; ++cell) {
+  for (Index cell = 0; cell < cells_; ++cell) {
     for (int k = 0; k < kNodes; ++k) {
       const int half = std::abs(k - kNodes / 2);
       const double side = k < kNodes / 2 ? -1 : 1;
       const double node = side * Gauss::abscissa()[half];
       positions.push_back((static_cast<double>(cell) + (node + 1) / 2) /
-                          kCells);
+                          static_cast<double>(cells_));
       weights.push_back(Gauss::weights()[half]);
     }
   }
-  const Index dimension = product_.dimension();
+  const Index values = lower_.size();
   const auto line = static_cast<Index>(positions.size());
   Index size = 1;
-  for (Index i = 0; i < dimension; ++i) size *= line;
-  points_ = MakeDense<double>(size, dimension);
-  probabilities_.assign(size, 1);
+  double log_volume = 0;
+  for (Index i = 0; i < values; ++i) {
+    size *= line;
+    log_volume += std::log((upper_(i) - lower_(i)) / (2.0 * cells_));
+  }
+  points_ = Make(size);
+  probabilities_.assign(size, std::exp(log_volume));
   for (Index n = 0; n < size; ++n) {
+    double* row = points_.values.row(n * length_).data();
     Index rest = n;
-    for (Index i = 0; i < dimension; ++i, rest /= line) {
-      points_.values(n, i) =
-          lower_(i) + positions[rest % line] * (upper_(i) - lower_(i));
+    for (Index i = 0; i < values; ++i, rest /= line) {
+      row[i] = lower_(i) + positions[rest % line] * (upper_(i) - lower_(i));
       probabilities_[n] *= weights[rest % line];
     }
   }
@@ -111,9 +171,8 @@ void ExactDistribution::PlaceNodes() {
 
 Observations<double> ExactDistribution::Sample(Index size,
                                                std::uint64_t seed) const {
-  const Index dimension = product_.dimension();
-  Observations<double> x = MakeDense<double>(size, dimension);
-  if (lower_.size() == 0) {
+  Observations<double> x = Make(size);
+  if (discrete()) {
     std::vector<double> draws(size);
     FillUniform({seed, Purpose::kTest, 20, 0}, 0, absl::MakeSpan(draws));
     for (Index n = 0; n < size; ++n) {
@@ -121,45 +180,56 @@ Observations<double> ExactDistribution::Sample(Index size,
       for (double rest = draws[n] - probabilities_[0];
            rest > 0 && state + 1 < points_.size; rest -= probabilities_[state])
         ++state;
-      x.values.row(n) = points_.values.row(state);
+      x.values.middleRows(n * length_, length_) =
+          points_.values.middleRows(state * length_, length_);
     }
     return x;
   }
+  const Index values = lower_.size();
   // Rejection below a bound that the nodes nearly reach.
   const double bound = greatest_log_score_ + 0.1;
-  Observations<double> proposals = MakeDense<double>(kProposals, dimension);
-  std::vector<double> draws(dimension + 1);
+  Observations<double> proposals = Make(kProposals);
+  std::vector<double> draws(values + 1);
   std::vector<double> accept(kProposals);
   Index found = 0;
   for (std::uint32_t round = 0; found < size; ++round) {
     for (Index n = 0; n < kProposals; ++n) {
       FillUniform({seed, Purpose::kTest, 21, round},
                   static_cast<std::uint64_t>(n), absl::MakeSpan(draws));
-      for (Index i = 0; i < dimension; ++i)
-        proposals.values(n, i) = lower_(i) + draws[i] * (upper_(i) - lower_(i));
-      accept[n] = draws[dimension];
+      double* row = proposals.values.row(n * length_).data();
+      for (Index i = 0; i < values; ++i)
+        row[i] = lower_(i) + draws[i] * (upper_(i) - lower_(i));
+      accept[n] = draws[values];
     }
     const std::vector<double> scores =
         TemperedLogScores(product_, beta_, proposals);
     for (Index n = 0; n < kProposals && found < size; ++n) {
       EXPECT_LT(scores[n], bound);
       if (std::log(accept[n]) < scores[n] - bound)
-        x.values.row(found++) = proposals.values.row(n);
+        x.values.middleRows(length_ * found++, length_) =
+            proposals.values.middleRows(n * length_, length_);
     }
   }
   return x;
 }
 
 Index ExactDistribution::CellOf(const Observations<double>& x, Index n) const {
+  const double* row = x.values.row(n * length_).data();
   Index cell = 0;
-  for (Index i = x.dimension(); i-- > 0;) {
-    if (lower_.size() == 0) {
-      cell = 2 * cell + static_cast<Index>(x.values(n, i));
+  for (Index i = length_ * x.dimension() / columns_; i-- > 0;) {
+    if (discrete()) {
+      Index state = 0;
+      if (columns_ == 1)
+        state = static_cast<Index>(row[i]);
+      else
+        while (row[i * columns_ + state] == 0) ++state;
+      cell = states_ * cell + state;
     } else {
-      const double share =
-          (x.values(n, i) - lower_(i)) / (upper_(i) - lower_(i));
-      cell = kCells * cell +
-             std::min(kCells - 1, static_cast<Index>(share * kCells));
+      const double share = (row[i] - lower_(i)) / (upper_(i) - lower_(i));
+      cell = cells_ * cell +
+             std::clamp<Index>(static_cast<Index>(std::floor(
+                                   share * static_cast<double>(cells_))),
+                               0, cells_ - 1);
     }
   }
   return cell;
@@ -194,11 +264,12 @@ ExactDistribution::Gradient ExactDistribution::LogScoreGradient() const {
   Gradient gradient;
   gradient.mean = LogScoreGradientOf(product_, points_, probabilities_);
   Vector<double> variance = Vector<double>::Zero(gradient.mean.size());
-  Observations<double> one = MakeDense<double>(1, product_.dimension());
+  Observations<double> one = Make(1);
   const double all = 1;
   for (Index n = 0; n < points_.size; ++n) {
     if (probabilities_[n] < 1e-9) continue;
-    one.values.row(0) = points_.values.row(n);
+    one.values.topRows(length_) =
+        points_.values.middleRows(n * length_, length_);
     const Vector<double> of_point =
         LogScoreGradientOf(product_, one, absl::MakeConstSpan(&all, 1));
     variance += probabilities_[n] *

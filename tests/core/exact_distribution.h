@@ -1,5 +1,5 @@
 // The distribution of a small product, exactly: enumerated where the data are
-// binary, by Gauss-Legendre quadrature where they are real values on a box.
+// bits or symbols, by Gauss-Legendre quadrature where they are real values.
 #ifndef POE_TESTS_CORE_EXACT_DISTRIBUTION_H_
 #define POE_TESTS_CORE_EXACT_DISTRIBUTION_H_
 
@@ -14,13 +14,15 @@ std::vector<double> TemperedLogScores(const Product<double>& product,
                                       double beta,
                                       const Observations<double>& x);
 
-// p(x) proportional to b(x) prod_m f_m,beta(x), for at most a dozen binary
-// coordinates or two real ones.
+// p(x) proportional to b(x) prod_m f_m,beta(x), for a few thousand states of
+// bits or symbols, or for two real values. Values are those of all frames.
 class ExactDistribution {
  public:
-  ExactDistribution(const Product<double>& product, double beta);
+  // `length` is that of sequences; ignored for products of dense rows.
+  ExactDistribution(const Product<double>& product, double beta,
+                    Index length = 1);
 
-  // All binary states, or the quadrature's nodes; probabilities sum to 1.
+  // All states, or the quadrature's nodes; probabilities sum to 1.
   const Observations<double>& points() const { return points_; }
   const std::vector<double>& probabilities() const { return probabilities_; }
 
@@ -37,21 +39,36 @@ class ExactDistribution {
     Vector<double> mean, deviation;
   };
   Gradient LogScoreGradient() const;
+  // log Z.
+  double log_normalizer() const { return log_normalizer_; }
 
  private:
+  bool discrete() const { return lower_.size() == 0; }
+  Observations<double> Make(Index size) const;
   void Enumerate();
   void PlaceNodes();
   Index CellOf(const Observations<double>& x, Index n) const;
 
   const Product<double>& product_;
   double beta_;
+  Index length_;       // frames of an observation
+  Index states_ = 2;   // of a bit or symbol
+  Index columns_ = 1;  // that a value has in a frame: states_ for symbols
+  Index cells_ = 6;    // that a real value's range is cut into
   Observations<double> points_;
   std::vector<double> probabilities_;
   double log_normalizer_ = 0;
   double greatest_log_score_ = 0;
-  // Real data only: bounds of the box.
+  // Real data only: bounds of each coordinate.
   Vector<double> lower_, upper_;
 };
+
+// The frames of one observation, T x D.
+RowMatrix<double> FramesOf(const Observations<double>& x, Index n);
+
+// `count` copies of observation n, with row ids 0, 1, 2, ...
+Observations<double> Repeat(const Observations<double>& x, Index n,
+                            Index count);
 
 // sum_n weights[n] d log p*(x_n) / d parameters, for the base followed by all
 // groups.

@@ -30,15 +30,14 @@ void Sweep(const Product<double>& product, double beta, int steps,
   options.seed = 31;
   options.inverse_temperatures.assign(steps, beta);
   ASSERT_TRUE(
-      RunGibbs(product, options, {}, Workers::Inline(), NeverInterrupt, x)
-          .ok());
+      RunGibbs(product, options, Workers::Inline(), NeverInterrupt, x).ok());
 }
 
 TEST_P(ExpertDistribution, GibbsSweepsKeepTheTemperedProduct) {
   for (const auto& [power, beta] :
        {std::pair{1.0, 1.0}, std::pair{0.8, 0.5}, std::pair{1.0, 0.0}}) {
     const Product<double> product = MakeProduct(power);
-    const ExactDistribution exact(product, beta);
+    const ExactDistribution exact(product, beta, GetParam().length);
     Observations<double> x = exact.Sample(60000, 30);
     EXPECT_GT(exact.PValue(x), kLeastPValue) << "beta " << beta;
     Sweep(product, beta, 3, x);
@@ -46,13 +45,35 @@ TEST_P(ExpertDistribution, GibbsSweepsKeepTheTemperedProduct) {
   }
 }
 
-// The test above could not tell a sweep that does nothing.
+// With a mask: chains that hold one value and draw the rest follow the product
+// given that value. Exact samples keep their distribution then too.
+TEST_P(ExpertDistribution, ClampedSweepsKeepTheProduct) {
+  const Product<double> product = MakeProduct(1);
+  const ExactDistribution exact(product, 1, GetParam().length);
+  Observations<double> x = exact.Sample(60000, 36);
+  const Index width = x.dimension(), columns = GetParam().columns;
+  x.clamped.assign(x.frames() * width, 0);
+  const std::vector<Index> starts = x.FrameStarts();
+  for (Index n = 0; n < x.size; ++n)
+    for (Index c = 0; c < columns; ++c) x.clamped[starts[n] * width + c] = 1;
+  const RowMatrix<double> before = x.values;
+  Sweep(product, 1, 3, x);
+  EXPECT_GT(exact.PValue(x), kLeastPValue);
+  bool moved = false;
+  for (Index frame = 0; frame < x.frames(); ++frame)
+    for (Index i = 0; i < width; ++i)
+      if (x.IsClamped(frame, i))
+        EXPECT_EQ(x.values(frame, i), before(frame, i));
+      else
+        moved = moved || x.values(frame, i) != before(frame, i);
+  EXPECT_TRUE(moved);
+}
+
+// The tests above could not tell a sweep that does nothing.
 TEST_P(ExpertDistribution, ChainsFromOnePointReachTheProduct) {
   const Product<double> product = MakeProduct(1);
-  const ExactDistribution exact(product, 1);
-  const Observations<double> one = GetParam().rows(1, 32);
-  Observations<double> x = MakeDense<double>(20000, product.dimension());
-  for (Index n = 0; n < x.size; ++n) x.values.row(n) = one.values.row(0);
+  const ExactDistribution exact(product, 1, GetParam().length);
+  Observations<double> x = Repeat(GetParam().rows(1, 32), 0, 20000);
   EXPECT_LT(exact.PValue(x), kLeastPValue);
   Sweep(product, 1, 60, x);
   EXPECT_GT(exact.PValue(x), kLeastPValue);
@@ -64,11 +85,13 @@ TEST_P(ExpertDistribution, ContrastiveDivergenceApproachesTheExactGradient) {
   const Product<double> product = MakeProduct(0.9);
   // A few distinct rows, far from what the product expects.
   const Observations<double> few = GetParam().rows(5, 33);
-  Observations<double> data = MakeDense<double>(kRows, product.dimension());
+  Observations<double> data = Repeat(few, 0, kRows);
+  const Index length = few.length(0);
   for (Index n = 0; n < kRows; ++n)
-    data.values.row(n) = few.values.row(n % few.size);
+    data.values.middleRows(n * length, length) = FramesOf(few, n % few.size);
   const std::vector<double> weights(kRows, 1.0 / kRows);
-  const auto expected = ExactDistribution(product, 1).LogScoreGradient();
+  const auto expected =
+      ExactDistribution(product, 1, GetParam().length).LogScoreGradient();
   const Vector<double> exact =
       LogScoreGradientOf(product, data, weights) - expected.mean;
   const Vector<double> error = expected.deviation / std::sqrt(kRows);
@@ -109,10 +132,7 @@ TEST(ProductDistributionTest, GibbsSweepsKeepAProductOfMixedKinds) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllKinds, ExpertDistribution,
-                         testing::Values(BernoulliUnitsOnBinaryData(),
-                                         BernoulliUnitsOnRealData(),
-                                         UnigaussWithVariancePerCoordinate(),
-                                         CircularUnigauss()),
+                         testing::ValuesIn(AllOracleKinds()),
                          [](const testing::TestParamInfo<OracleKind>& info) {
                            return info.param.name;
                          });

@@ -3,7 +3,9 @@
 #include <vector>
 
 #include "poe/bases/bernoulli.h"
+#include "poe/bases/categorical.h"
 #include "poe/bases/gaussian.h"
+#include "poe/bases/structured_gaussian.h"
 #include "poe/experts/bernoulli_units.h"
 #include "poe/experts/unigauss.h"
 #include "tests/core/expert_oracles.h"
@@ -12,7 +14,7 @@ namespace poe {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kBoxLower = -3, kBoxUpper = 4;
+}  // namespace
 
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
                                std::uint32_t stream) {
@@ -25,6 +27,73 @@ RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
   }
   return values;
 }
+
+std::unique_ptr<Base<double>> MakeGaussianBase(Index dimension, bool factor) {
+  GaussianBase<double>::Settings settings;
+  settings.lower = Vector<double>::Constant(dimension, kBoxLower);
+  settings.upper = Vector<double>::Constant(dimension, kBoxUpper);
+  if (factor) {
+    settings.mean = Vector<double>::LinSpaced(dimension, -0.4, 0.6);
+    settings.log_variance = Vector<double>::LinSpaced(dimension, -0.3, 0.5);
+  }
+  return *GaussianBase<double>::Create(std::move(settings));
+}
+
+Observations<double> UniformRows(Index size, Index dimension, double lower,
+                                 double upper, std::uint64_t seed) {
+  Observations<double> x = MakeDense<double>(size, dimension);
+  std::vector<double> row(dimension);
+  for (Index n = 0; n < size; ++n) {
+    FillUniform({seed, Purpose::kTest, 6, 0}, static_cast<std::uint64_t>(n),
+                absl::MakeSpan(row));
+    for (Index i = 0; i < dimension; ++i)
+      x.values(n, i) = lower + (upper - lower) * row[i];
+  }
+  return x;
+}
+
+std::unique_ptr<Base<double>> MakeStructuredBase(Index dimension) {
+  const Vector<double> mean = Vector<double>::LinSpaced(dimension, -0.4, 0.6);
+  const Vector<double> log_variance =
+      Vector<double>::LinSpaced(dimension, -0.3, 0.5);
+  return *StructuredGaussianBase<double>::Create(mean, log_variance);
+}
+
+std::unique_ptr<Base<double>> MakeCategoricalBase(Index coordinates,
+                                                  Index symbols) {
+  return *CategoricalBase<double>::Create(
+      RandomMatrix(coordinates, symbols, 0.5, 7));
+}
+
+Observations<double> SymbolRows(Index size, Index coordinates, Index symbols,
+                                std::uint64_t seed) {
+  const Observations<double> uniform =
+      UniformRows(size, coordinates, 0, static_cast<double>(symbols), seed);
+  Observations<double> x = MakeDense<double>(size, coordinates * symbols);
+  for (Index n = 0; n < size; ++n)
+    for (Index i = 0; i < coordinates; ++i)
+      x.values(n, i * symbols + static_cast<Index>(uniform.values(n, i))) = 1;
+  return x;
+}
+
+Observations<double> AsSequences(const Observations<double>& rows,
+                                 Index length) {
+  Observations<double> x = MakeSequences<double>(
+      std::vector<Index>(rows.size / length, length), rows.dimension());
+  x.values = rows.values;
+  return x;
+}
+
+Observations<double> AsRagged(const Observations<double>& rows, Index size) {
+  std::vector<Index> lengths;
+  for (Index n = 0; n < size; ++n) lengths.push_back(1 + n % 3);
+  Observations<double> x =
+      MakeSequences<double>(std::move(lengths), rows.dimension());
+  x.values.topRows(x.frames()) = rows.values.topRows(x.frames());
+  return x;
+}
+
+namespace {
 
 template <typename Scalar>
 std::unique_ptr<ExpertGroup<Scalar>> MakeUnits(Index dimension, Index experts,
@@ -56,30 +125,6 @@ std::unique_ptr<ExpertGroup<Scalar>> MakeUnigauss(Index dimension,
   return *Unigauss<Scalar>::Create(std::move(settings));
 }
 
-std::unique_ptr<Base<double>> MakeGaussianBase(Index dimension, bool factor) {
-  GaussianBase<double>::Settings settings;
-  settings.lower = Vector<double>::Constant(dimension, kBoxLower);
-  settings.upper = Vector<double>::Constant(dimension, kBoxUpper);
-  if (factor) {
-    settings.mean = Vector<double>::LinSpaced(dimension, -0.4, 0.6);
-    settings.log_variance = Vector<double>::LinSpaced(dimension, -0.3, 0.5);
-  }
-  return *GaussianBase<double>::Create(std::move(settings));
-}
-
-Observations<double> UniformRows(Index size, Index dimension, double lower,
-                                 double upper, std::uint64_t seed) {
-  Observations<double> x = MakeDense<double>(size, dimension);
-  std::vector<double> row(dimension);
-  for (Index n = 0; n < size; ++n) {
-    FillUniform({seed, Purpose::kTest, 6, 0}, static_cast<std::uint64_t>(n),
-                absl::MakeSpan(row));
-    for (Index i = 0; i < dimension; ++i)
-      x.values(n, i) = lower + (upper - lower) * row[i];
-  }
-  return x;
-}
-
 Observations<double> BinaryRows(Index size, Index dimension,
                                 std::uint64_t seed) {
   Observations<double> x = UniformRows(size, dimension, 0, 1, seed);
@@ -97,16 +142,16 @@ Observations<double> Constant(Index dimension,
 }
 
 double UnitsLogJoint(const ExpertGroup<double>& group, Index m, Index z,
-                     const Vector<double>& x) {
+                     const RowMatrix<double>& x) {
   if (z == 0) return 0;
   double activation = group.block(1)(0, m);
   for (Index i = 0; i < x.size(); ++i)
-    activation += group.block(0)(i, m) * x(i);
+    activation += group.block(0)(i, m) * x(0, i);
   return activation;
 }
 
 double UnigaussLogJoint(const ExpertGroup<double>& group, Index m, Index z,
-                        const Vector<double>& x) {
+                        const RowMatrix<double>& x) {
   const double share = 1 / (1 + std::exp(-group.block(2)(m, 0)));
   if (z == 0)
     return std::log(1 - share) -
@@ -115,7 +160,7 @@ double UnigaussLogJoint(const ExpertGroup<double>& group, Index m, Index z,
   const bool circular = group.blocks()[1].cols == 1;
   for (Index i = 0; i < x.size(); ++i) {
     const double variance = std::exp(group.block(1)(m, circular ? 0 : i));
-    const double distance = x(i) - group.block(0)(m, i);
+    const double distance = x(0, i) - group.block(0)(m, i);
     density *= std::exp(-distance * distance / (2 * variance)) /
                std::sqrt(2 * kPi * variance);
   }
@@ -196,6 +241,25 @@ OracleKind CircularUnigauss() {
   OracleKind kind = UnigaussKind(2, true);
   kind.name = "CircularUnigauss";
   return kind;
+}
+
+OracleKind BernoulliUnitsOnSymbols() {
+  constexpr Index kCoordinates = 2, kSymbols = 3;
+  OracleKind kind = Units(kCoordinates * kSymbols);
+  kind.name = "BernoulliUnitsOnSymbols";
+  kind.columns = kSymbols;
+  kind.make_base = [] { return MakeCategoricalBase(kCoordinates, kSymbols); };
+  kind.rows = [](Index size, std::uint64_t seed) {
+    return SymbolRows(size, kCoordinates, kSymbols, seed);
+  };
+  kind.extreme_rows = [] { return Constant(6, {0, 1, 1e-30}); };
+  return kind;
+}
+
+std::vector<OracleKind> AllOracleKinds() {
+  return {BernoulliUnitsOnBinaryData(), BernoulliUnitsOnRealData(),
+          UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
+          BernoulliUnitsOnSymbols()};
 }
 
 }  // namespace poe

@@ -8,6 +8,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "poe/base.h"
 #include "poe/expert_group.h"
@@ -17,9 +18,14 @@ namespace poe {
 // One kind of expert in one data family, small enough to enumerate.
 struct OracleKind {
   std::string name;
-  Index dimension;
+  Index dimension;  // of a frame, symbols as one column each
   Index experts;
-  Index states;  // of one expert's latent
+  // Of one expert's latent (paths of an HMM counted); 0 where it is continuous.
+  Index states;
+  // Sequences only: frames of those observations that are enumerated.
+  Index length = 1;
+  // Columns of one value: S for symbols.
+  Index columns = 1;
   // Groups of `experts` experts with the same random parameters in both
   // precisions, at a latent power.
   std::function<std::unique_ptr<ExpertGroup<double>>(Index experts,
@@ -30,13 +36,20 @@ struct OracleKind {
       make_float;
   // A base of the family, proper by itself or on its box.
   std::function<std::unique_ptr<Base<double>>()> make_base;
-  // log g_m(x, z) from the group's parameters, written without the library.
+  // log g_m(x, z) of the frames of one observation (T x D) from the group's
+  // parameters, written without the library. Null where latents are continuous.
   std::function<double(const ExpertGroup<double>& group, Index m, Index z,
-                       const Vector<double>& x)>
+                       const RowMatrix<double>& x)>
       log_joint;
-  // Random rows of the family.
+  // log integral of g_m(x, z)^exponent over z; needed only without log_joint.
+  std::function<double(const ExpertGroup<double>& group, Index m,
+                       const RowMatrix<double>& x, double exponent)>
+      log_score;
+  // Random observations of the family; sequences of `length` frames.
   std::function<Observations<double>(Index size, std::uint64_t seed)> rows;
-  // Rows that try the arithmetic: far away, at the edges.
+  // Sequences only: of different lengths, T = 1 among them.
+  std::function<Observations<double>(Index size, std::uint64_t seed)> ragged;
+  // Observations that try the arithmetic: far away, at the edges.
   std::function<Observations<double>()> extreme_rows;
 };
 
@@ -48,6 +61,28 @@ OracleKind BernoulliUnitsOnBinaryData();
 OracleKind BernoulliUnitsOnRealData();
 OracleKind UnigaussWithVariancePerCoordinate();
 OracleKind CircularUnigauss();
+OracleKind BernoulliUnitsOnSymbols();
+
+// What the kinds above are made of.
+RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
+                               std::uint32_t stream);
+inline constexpr double kBoxLower = -3, kBoxUpper = 4;
+std::unique_ptr<Base<double>> MakeGaussianBase(Index dimension, bool factor);
+std::unique_ptr<Base<double>> MakeStructuredBase(Index dimension);
+std::unique_ptr<Base<double>> MakeCategoricalBase(Index coordinates,
+                                                  Index symbols);
+Observations<double> UniformRows(Index size, Index dimension, double lower,
+                                 double upper, std::uint64_t seed);
+Observations<double> SymbolRows(Index size, Index coordinates, Index symbols,
+                                std::uint64_t seed);
+// The rows as sequences of `length` frames each; their number must be a
+// multiple of it.
+Observations<double> AsSequences(const Observations<double>& rows,
+                                 Index length);
+// The rows as sequences of 1, 2, 3, 1, 2, 3, ... frames, `size` of them.
+Observations<double> AsRagged(const Observations<double>& rows, Index size);
+
+std::vector<OracleKind> AllOracleKinds();
 
 }  // namespace poe
 

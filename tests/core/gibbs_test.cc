@@ -32,10 +32,8 @@ GibbsOptions Steps(int steps) {
 
 void RunChains(const Product<double>& product, const GibbsOptions& options,
                Observations<double>& x,
-               absl::Span<const std::uint8_t> clamped = {},
                const Workers& workers = Workers::Inline()) {
-  ASSERT_TRUE(
-      RunGibbs(product, options, clamped, workers, NeverInterrupt, x).ok());
+  ASSERT_TRUE(RunGibbs(product, options, workers, NeverInterrupt, x).ok());
 }
 
 TEST(AnnealingScheduleTest, RisesLinearlyToOneAndStaysThere) {
@@ -80,10 +78,11 @@ TEST(GibbsTest, ClampedChainsFollowTheConditionalDistribution) {
   Observations<double> x = MakeDense<double>(kRows, 5);
   x.values.col(1).setOnes();
   x.values.col(4).setOnes();
-  std::vector<std::uint8_t> clamped(kRows * 5, 0);
+  std::vector<std::uint8_t>& clamped = x.clamped;
+  clamped.assign(kRows * 5, 0);
   for (Index n = 0; n < kRows; ++n)
     clamped[n * 5 + 1] = clamped[n * 5 + 3] = clamped[n * 5 + 4] = 1;
-  RunChains(product, Steps(60), x, clamped);
+  RunChains(product, Steps(60), x);
   EXPECT_TRUE((x.values.col(1).array().head(kRows) == 1).all());
   EXPECT_TRUE((x.values.col(3).array().head(kRows) == 0).all());
   EXPECT_TRUE((x.values.col(4).array().head(kRows) == 1).all());
@@ -110,9 +109,10 @@ TEST(GibbsTest, ClampedValuesKeepTheirBits) {
   const Product<double> product = MakeProduct(kind);
   Observations<double> x = kind.rows(9, 52);
   const RowMatrix<double> before = x.values;
-  std::vector<std::uint8_t> clamped(18);
+  std::vector<std::uint8_t>& clamped = x.clamped;
+  clamped.resize(18);
   for (std::size_t i = 0; i < clamped.size(); ++i) clamped[i] = i % 3 == 0;
-  RunChains(product, Steps(5), x, clamped);
+  RunChains(product, Steps(5), x);
   for (Index n = 0; n < 9; ++n)
     for (Index i = 0; i < 2; ++i)
       EXPECT_EQ(x.values(n, i) == before(n, i), clamped[2 * n + i] == 1);
@@ -160,7 +160,7 @@ TEST(GibbsTest, AChainHasTheSameBitsAloneAndOnAnyThreads) {
     one.values.row(0) = x.values.row(150);
     one.row_ids[0] = 150;
     Observations<double> inline_x = x;
-    RunChains(product, Steps(10), x, {}, three);
+    RunChains(product, Steps(10), x, three);
     RunChains(product, Steps(10), inline_x);
     RunChains(product, Steps(10), one);
     EXPECT_EQ(x.values, inline_x.values);
@@ -185,7 +185,7 @@ TEST(GibbsTest, AnInterruptEndsTheWorkBeforeTheNextStep) {
   Observations<double> after_two = x;
   int asked = 0;
   const absl::Status status = RunGibbs(
-      product, Steps(100), {}, Workers::Inline(),
+      product, Steps(100), Workers::Inline(),
       [&] {
         return ++asked > 2 ? absl::CancelledError("enough") : absl::OkStatus();
       },

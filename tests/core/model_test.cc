@@ -83,11 +83,71 @@ TEST(DataSpecTest, BernoulliDataHaveNoBoxAndAreNotStandardized) {
               HasSubstr("standardize"));
 }
 
-TEST(DataSpecTest, FamiliesOfOtherVersionsAreUnimplemented) {
+TEST(DataSpecTest, SymbolsNeedAnAlphabetAndOthersHaveNone) {
   DataSpec spec;
   spec.dimension = 2;
+  spec.num_symbols = 3;
+  EXPECT_TRUE(absl::IsInvalidArgument(Validate(spec)));
   spec.family = Family::kCategorical;
-  EXPECT_TRUE(absl::IsUnimplemented(Validate(spec)));
+  EXPECT_TRUE(Validate(spec).ok());
+  EXPECT_EQ(spec.width(), 6);
+  for (int symbols : {0, 1, -4, 1 << 20}) {
+    spec.num_symbols = symbols;
+    EXPECT_TRUE(absl::IsInvalidArgument(Validate(spec)));
+  }
+}
+
+TEST(DataSpecTest, InputsAreDistinctCoordinatesAndLeaveSome) {
+  DataSpec spec;
+  spec.dimension = 3;
+  spec.input_coordinates = {0, 2};
+  EXPECT_TRUE(Validate(spec).ok());
+  for (const std::vector<Index>& inputs :
+       std::vector<std::vector<Index>>{{3}, {-1}, {1, 1}, {2, 0}, {0, 1, 2}}) {
+    spec.input_coordinates = inputs;
+    EXPECT_TRUE(absl::IsInvalidArgument(Validate(spec)));
+  }
+}
+
+TEST(PreprocessTest, SymbolsBecomeColumnsAndComeBack) {
+  DataSpec spec;
+  spec.family = Family::kCategorical;
+  spec.dimension = 2;
+  spec.num_symbols = 3;
+  spec.input_coordinates = {1};
+  const RowMatrix<float> raw{{0, 2}, {1, 1}, {2, 0}};
+  ASSERT_TRUE(ValidateRows(spec, RowsOf(raw)).ok());
+  const Observations<float> x = Preprocess(spec, RowsOf(raw), 0, 3);
+  const RowMatrix<float> columns{
+      {1, 0, 0, 0, 0, 1}, {0, 1, 0, 0, 1, 0}, {0, 0, 1, 1, 0, 0}};
+  EXPECT_EQ(x.values.topRows(3), columns);
+  EXPECT_EQ(Unprocess(spec, columns), raw);
+  for (Index n = 0; n < 3; ++n)
+    for (Index i = 0; i < 6; ++i) EXPECT_EQ(x.IsClamped(n, i), i >= 3);
+  for (float bad : {-1.0f, 3.0f, 0.5f}) {
+    RowMatrix<float> wrong = raw;
+    wrong(1, 0) = bad;
+    EXPECT_TRUE(absl::IsInvalidArgument(ValidateRows(spec, RowsOf(wrong))));
+  }
+}
+
+TEST(PreprocessTest, SequencesKeepTheirLengths) {
+  DataSpec spec;
+  spec.family = Family::kStructuredGaussian;
+  spec.dimension = 2;
+  spec.sequential = true;
+  const RowMatrix<float> raw = UniformMatrix(6, 2, -1, 1, 74);
+  const std::vector<Index> starts = {0, 1, 4, 6};
+  RawRows rows = RowsOf(raw);
+  EXPECT_TRUE(absl::IsInvalidArgument(ValidateRows(spec, rows)));
+  rows.starts = starts;
+  ASSERT_TRUE(ValidateRows(spec, rows).ok());
+  const Observations<float> x = Preprocess(spec, rows, 1, 3);
+  EXPECT_EQ(x.lengths, (std::vector<Index>{3, 2}));
+  EXPECT_EQ(x.values.topRows(5), raw.bottomRows(5));
+  const GatheredRows gathered(rows, {2, 0});
+  EXPECT_EQ(gathered.View().values.row(2), raw.row(0));
+  EXPECT_EQ(gathered.View().length(0), 2);
 }
 
 TEST(ModelTest, PartsThatDoNotFitAreNamed) {
@@ -175,9 +235,8 @@ TEST(PreprocessTest, UnprocessIsTheWayBack) {
   for (const DataSpec& spec :
        {UnigaussModel(3, 1, 1).data_spec, BernoulliModel(3, 1, 1).data_spec}) {
     const RowMatrix<float> raw = UniformMatrix(20, 3, 0, 1, 72);
-    RowMatrix<float> values =
-        Preprocess(spec, RowsOf(raw), 0, 20).values.topRows(20);
-    Unprocess(spec, values);
+    const RowMatrix<float> values = Unprocess(
+        spec, Preprocess(spec, RowsOf(raw), 0, 20).values.topRows(20));
     EXPECT_TRUE(values.isApprox(raw, 1e-6f));
   }
 }
@@ -228,7 +287,7 @@ TEST(PreprocessTest, WhatTheBaseDrawsIsInSupportWhenItComesBack) {
     values(1, 0) = static_cast<float>(base.upper()(0));
     if (values(1, 0) > base.upper()(0))
       values(1, 0) = std::nextafter(values(1, 0), -kInfinity);
-    Unprocess(model.data_spec, values);
+    values = Unprocess(model.data_spec, values);
     const Observations<float> x =
         Preprocess(model.data_spec, RowsOf(values), 0, 2);
     EXPECT_TRUE(InBox(model, x, 0));

@@ -68,11 +68,11 @@ TEST(ReconstructionTest, OneStepIsAGibbsStepInRawUnits) {
       gibbs.seed = DeriveSeed(91, 0);
       gibbs.inverse_temperatures = {1};
       gibbs.last = output;
-      ASSERT_TRUE(RunGibbs(model.classes[1].layers[0], gibbs, {},
-                           Workers::Inline(), NeverInterrupt, x)
+      ASSERT_TRUE(RunGibbs(model.classes[1].layers[0], gibbs, Workers::Inline(),
+                           NeverInterrupt, x)
                       .ok());
-      RowMatrix<float> expected = x.values.topRows(10);
-      Unprocess(model.data_spec, expected);
+      const RowMatrix<float> expected =
+          Unprocess(model.data_spec, x.values.topRows(10));
       EXPECT_EQ(result.values, expected);
       EXPECT_THAT(result.classes, Each(1));
     }

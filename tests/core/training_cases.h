@@ -16,10 +16,7 @@ struct LabelledRows {
   std::vector<float> weights;
 
   TrainingRows View() const {
-    return {.values = Eigen::Map<const RowMatrix<float>>(
-                values.data(), values.rows(), values.cols()),
-            .labels = labels,
-            .weights = weights};
+    return {{{values.data(), values.rows(), values.cols()}}, labels, weights};
   }
 };
 

@@ -13,10 +13,7 @@ namespace {
 
 TrainingRows View(const RowMatrix<float>& values,
                   const std::vector<std::int32_t>& labels) {
-  return {.values = Eigen::Map<const RowMatrix<float>>(
-              values.data(), values.rows(), values.cols()),
-          .labels = labels,
-          .weights = {}};
+  return {{{values.data(), values.rows(), values.cols()}}, labels, {}};
 }
 
 TEST(TrainingRowsTest, EveryRowIsInOnePartOfItsClass) {

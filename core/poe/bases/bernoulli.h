@@ -4,33 +4,24 @@
 #define POE_BASES_BERNOULLI_H_
 
 #include "absl/status/statusor.h"
-#include "poe/base.h"
+#include "poe/bases/linear.h"
 
 namespace poe {
 
 template <typename Scalar>
-class BernoulliBase final : public Base<Scalar> {
+class BernoulliBase final : public LinearBase<Scalar> {
  public:
   // D finite log-odds, D >= 1.
   static absl::StatusOr<std::unique_ptr<BernoulliBase>> Create(
       const Vector<Scalar>& bias);
 
   Family family() const override { return Family::kBernoulli; }
-  Index dimension() const override { return this->parameters().size(); }
   std::unique_ptr<Base<Scalar>> Clone() const override;
   bool InSupport(absl::Span<const Scalar> row) const override;
-  void AddLogScores(const Observations<Scalar>& x,
-                    absl::Span<double> log_scores) const override;
-  void StartMessages(const Observations<Scalar>& x,
-                     Messages<Scalar>& messages) const override;
   void Reconstruct(const Messages<Scalar>& messages,
                    Reconstruction reconstruction, const Draws& draws,
                    const Workers& workers,
                    Observations<Scalar>& x) const override;
-  void SampleStart(const Draws& draws, Observations<Scalar>& x) const override;
-  void AddGradient(const Observations<Scalar>& x,
-                   absl::Span<const Scalar> weights,
-                   Eigen::Ref<Vector<Scalar>> gradient) const override;
 
  private:
   BernoulliBase() = default;

@@ -10,6 +10,30 @@
 #include "poe/numerics/truncated_normal.h"
 
 namespace poe {
+namespace {
+
+// An untruncated draw that falls into the box is a draw from the truncated
+// normal; only the others need its quantiles.
+double Draw(const TruncatedNormal& on_box, double normal, double uniform) {
+  const double value =
+      (on_box.information + normal * std::sqrt(on_box.precision)) /
+      on_box.precision;
+  if (value >= on_box.lower && value <= on_box.upper) return value;
+  return on_box.Quantile(uniform);
+}
+
+// Rounding to Scalar must not leave the box.
+template <typename Scalar>
+Scalar RoundInto(double value, double lower, double upper) {
+  Scalar rounded = static_cast<Scalar>(value);
+  if (static_cast<double>(rounded) < lower)
+    rounded = std::nextafter(rounded, std::numeric_limits<Scalar>::max());
+  if (static_cast<double>(rounded) > upper)
+    rounded = std::nextafter(rounded, std::numeric_limits<Scalar>::lowest());
+  return rounded;
+}
+
+}  // namespace
 
 template <typename Scalar>
 absl::StatusOr<std::unique_ptr<GaussianBase<Scalar>>>
@@ -78,20 +102,23 @@ bool GaussianBase<Scalar>::InSupport(absl::Span<const Scalar> row) const {
 template <typename Scalar>
 void GaussianBase<Scalar>::AddLogScores(const Observations<Scalar>& x,
                                         absl::Span<double> log_scores) const {
+  const std::vector<Index> starts = x.FrameStarts();
   for (Index n = 0; n < x.size; ++n) {
-    const Scalar* row = x.values.row(n).data();
-    if (!InSupport(absl::MakeConstSpan(row, dimension()))) {
-      log_scores[n] = -std::numeric_limits<double>::infinity();
-      continue;
+    for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
+      const Scalar* row = x.values.row(frame).data();
+      if (!InSupport(absl::MakeConstSpan(row, dimension()))) {
+        log_scores[n] = -std::numeric_limits<double>::infinity();
+        break;
+      }
+      if (!has_gaussian_factor()) continue;
+      const auto mean = this->block(0);
+      double sum = 0;
+      for (Index i = 0; i < dimension(); ++i) {
+        const double distance = static_cast<double>(row[i]) - mean(0, i);
+        sum += distance * distance * precision_(i);
+      }
+      log_scores[n] -= sum / 2;
     }
-    if (!has_gaussian_factor()) continue;
-    const auto mean = this->block(0);
-    double sum = 0;
-    for (Index i = 0; i < dimension(); ++i) {
-      const double distance = static_cast<double>(row[i]) - mean(0, i);
-      sum += distance * distance * precision_(i);
-    }
-    log_scores[n] -= sum / 2;
   }
 }
 
@@ -119,38 +146,29 @@ void GaussianBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
   const bool sample = reconstruction == Reconstruction::kSample;
   Draws uniform_draws = draws;
   uniform_draws.stream ^= 0x80000000u;
+  const Index width = dimension();
+  const std::vector<Index> starts = x.FrameStarts();
   workers.ParallelFor(x.size, 8, [&](Index begin, Index end) {
-    std::vector<double> normal(dimension()), uniform(dimension());
+    std::vector<double> normal, uniform;
     for (Index n = begin; n < end; ++n) {
       if (sample) {
+        normal.resize(x.length(n) * width);
+        uniform.resize(normal.size());
         FillNormal(draws, x.row_ids[n], absl::MakeSpan(normal));
         FillUniform(uniform_draws, x.row_ids[n], absl::MakeSpan(uniform));
       }
-      for (Index i = 0; i < dimension(); ++i) {
-        const TruncatedNormal on_box = {messages.linear(n, i),
-                                        messages.precision(n, i), lower_(i),
-                                        upper_(i)};
-        const double lower = on_box.lower, upper = on_box.upper;
-        double value;
-        if (!sample) {
-          value = on_box.Mean();
-        } else {
-          // An untruncated draw that falls into the box is a draw from the
-          // truncated normal; only the others need its quantiles.
-          value =
-              (on_box.information + normal[i] * std::sqrt(on_box.precision)) /
-              on_box.precision;
-          if (!(value >= lower && value <= upper))
-            value = on_box.Quantile(uniform[i]);
+      for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
+        for (Index i = 0; i < width; ++i) {
+          if (x.IsClamped(frame, i)) continue;
+          const TruncatedNormal on_box = {messages.linear(frame, i),
+                                          messages.precision(frame, i),
+                                          lower_(i), upper_(i)};
+          const Index unit = (frame - starts[n]) * width + i;
+          x.values(frame, i) = RoundInto<Scalar>(
+              sample ? Draw(on_box, normal[unit], uniform[unit])
+                     : on_box.Mean(),
+              lower_(i), upper_(i));
         }
-        // Rounding to Scalar must not leave the box.
-        Scalar rounded = static_cast<Scalar>(value);
-        if (static_cast<double>(rounded) < lower)
-          rounded = std::nextafter(rounded, std::numeric_limits<Scalar>::max());
-        if (static_cast<double>(rounded) > upper)
-          rounded =
-              std::nextafter(rounded, std::numeric_limits<Scalar>::lowest());
-        x.values(n, i) = rounded;
       }
     }
   });
@@ -172,12 +190,15 @@ void GaussianBase<Scalar>::AddGradient(
   const auto mean = this->block(0);
   auto mean_gradient = gradient.head(dimension());
   auto log_variance_gradient = gradient.tail(dimension());
+  Index frame = 0;
   for (Index n = 0; n < x.size; ++n) {
-    for (Index i = 0; i < dimension(); ++i) {
-      const Scalar distance = x.values(n, i) - mean(0, i);
-      const Scalar pull = weights[n] * precision_(i) * distance;
-      mean_gradient(i) += pull;
-      if (!fixed_variance_) log_variance_gradient(i) += pull * distance / 2;
+    for (Index t = 0; t < x.length(n); ++t, ++frame) {
+      for (Index i = 0; i < dimension(); ++i) {
+        const Scalar distance = x.values(frame, i) - mean(0, i);
+        const Scalar pull = weights[n] * precision_(i) * distance;
+        mean_gradient(i) += pull;
+        if (!fixed_variance_) log_variance_gradient(i) += pull * distance / 2;
+      }
     }
   }
 }

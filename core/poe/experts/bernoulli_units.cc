@@ -63,11 +63,6 @@ BernoulliUnits<Scalar>::Create(const RowMatrix<Scalar>& weights,
 }
 
 template <typename Scalar>
-bool BernoulliUnits<Scalar>::Supports(Family family) const {
-  return family == Family::kBernoulli || family == Family::kGaussian;
-}
-
-template <typename Scalar>
 std::unique_ptr<ExpertGroup<Scalar>> BernoulliUnits<Scalar>::Clone() const {
   return absl::WrapUnique(new BernoulliUnits(*this));
 }

@@ -9,8 +9,8 @@
 namespace poe {
 
 // Blocks: weights D x M, hidden bias 1 x M. The message of a unit that is on is
-// its weight vector, as log-odds of binary data or information of real data,
-// where the base must bring the precision.
+// its weight vector, as log-odds of binary data, logits of symbols or
+// information of real data, where the base must bring the precision.
 template <typename Scalar>
 class BernoulliUnits final : public ExpertGroup<Scalar> {
  public:
@@ -21,7 +21,7 @@ class BernoulliUnits final : public ExpertGroup<Scalar> {
 
   Index num_experts() const override { return this->blocks()[0].cols; }
   Index dimension() const override { return this->blocks()[0].rows; }
-  bool Supports(Family family) const override;
+  bool Supports(Family) const override { return true; }
   Scalar power() const override { return power_; }
   std::unique_ptr<ExpertGroup<Scalar>> Clone() const override;
 

@@ -1,0 +1,87 @@
+#include "poe/bases/categorical.h"
+
+#include <cmath>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace poe {
+
+template <typename Scalar>
+absl::StatusOr<std::unique_ptr<CategoricalBase<Scalar>>>
+CategoricalBase<Scalar>::Create(const RowMatrix<Scalar>& logits) {
+  if (logits.cols() < 2)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a categorical base has ", logits.cols(), " symbols; at least 2"));
+  auto base = absl::WrapUnique(new CategoricalBase());
+  base->num_symbols_ = logits.cols();
+  const Vector<Scalar> flat =
+      Eigen::Map<const Vector<Scalar>>(logits.data(), logits.size());
+  if (absl::Status status = base->SetBias(flat); !status.ok()) return status;
+  return base;
+}
+
+template <typename Scalar>
+std::unique_ptr<Base<Scalar>> CategoricalBase<Scalar>::Clone() const {
+  return absl::WrapUnique(new CategoricalBase(*this));
+}
+
+template <typename Scalar>
+bool CategoricalBase<Scalar>::InSupport(absl::Span<const Scalar> row) const {
+  for (Scalar value : row)
+    if (!(value >= 0 && value <= 1)) return false;
+  return true;
+}
+
+template <typename Scalar>
+void CategoricalBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
+                                          Reconstruction reconstruction,
+                                          const Draws& draws,
+                                          const Workers& workers,
+                                          Observations<Scalar>& x) const {
+  const bool sample = reconstruction == Reconstruction::kSample;
+  const Index symbols = num_symbols_, width = this->dimension();
+  const Index coordinates = width / symbols;
+  const std::vector<Index> starts = x.FrameStarts();
+  workers.ParallelFor(x.size, 8, [&](Index begin, Index end) {
+    std::vector<double> uniform;
+    Eigen::ArrayXd shares(symbols);
+    for (Index n = begin; n < end; ++n) {
+      if (sample) {
+        uniform.resize(x.length(n) * coordinates);
+        FillUniform(draws, x.row_ids[n], absl::MakeSpan(uniform));
+      }
+      for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
+        for (Index i = 0; i < coordinates; ++i) {
+          if (x.IsClamped(frame, i * symbols)) continue;
+          const auto logits = messages.linear.row(frame)
+                                  .segment(i * symbols, symbols)
+                                  .template cast<double>()
+                                  .array();
+          shares = (logits - logits.maxCoeff()).exp().transpose();
+          auto row = x.values.row(frame).segment(i * symbols, symbols);
+          if (!sample) {
+            row = (shares / shares.sum())
+                      .matrix()
+                      .transpose()
+                      .template cast<Scalar>();
+            continue;
+          }
+          double rest =
+              uniform[(frame - starts[n]) * coordinates + i] * shares.sum();
+          Index symbol = 0;
+          while (symbol + 1 < symbols && (rest -= shares(symbol)) > 0) ++symbol;
+          row.setZero();
+          row(symbol) = 1;
+        }
+      }
+    }
+  });
+}
+
+template class CategoricalBase<float>;
+template class CategoricalBase<double>;
+
+}  // namespace poe

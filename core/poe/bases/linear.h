@@ -1,0 +1,32 @@
+// What bases have in common whose log score is linear: log b(x) = a.x, with
+// messages that add to a.
+#ifndef POE_BASES_LINEAR_H_
+#define POE_BASES_LINEAR_H_
+
+#include "absl/status/status.h"
+#include "poe/base.h"
+
+namespace poe {
+
+// One block: visible bias 1 x D.
+template <typename Scalar>
+class LinearBase : public Base<Scalar> {
+ public:
+  Index dimension() const final { return this->parameters().size(); }
+  void AddLogScores(const Observations<Scalar>& x,
+                    absl::Span<double> log_scores) const final;
+  void StartMessages(const Observations<Scalar>& x,
+                     Messages<Scalar>& messages) const final;
+  void SampleStart(const Draws& draws, Observations<Scalar>& x) const final;
+  void AddGradient(const Observations<Scalar>& x,
+                   absl::Span<const Scalar> weights,
+                   Eigen::Ref<Vector<Scalar>> gradient) const final;
+
+ protected:
+  // InvalidArgument unless the bias is finite and not empty.
+  absl::Status SetBias(const Vector<Scalar>& bias);
+};
+
+}  // namespace poe
+
+#endif  // POE_BASES_LINEAR_H_

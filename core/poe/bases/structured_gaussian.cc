@@ -1,0 +1,163 @@
+#include "poe/bases/structured_gaussian.h"
+
+#include <cmath>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "poe/numerics/sparse_gaussian.h"
+
+namespace poe {
+
+template <typename Scalar>
+absl::StatusOr<std::unique_ptr<StructuredGaussianBase<Scalar>>>
+StructuredGaussianBase<Scalar>::Create(const Vector<Scalar>& mean,
+                                       const Vector<Scalar>& log_variance,
+                                       bool fixed) {
+  if (mean.size() == 0 || log_variance.size() != mean.size())
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a structured base has ", mean.size(), " means and ",
+        log_variance.size(), " log variances; there must be D of each"));
+  if (!mean.allFinite() || !log_variance.allFinite())
+    return absl::InvalidArgumentError(
+        "a mean or log variance of the base is not finite");
+  auto base = absl::WrapUnique(new StructuredGaussianBase());
+  base->fixed_ = fixed;
+  base->AddBlock(ParameterKind::kMean, 1, mean.size());
+  base->AddBlock(ParameterKind::kLogVariance, 1, mean.size());
+  base->UpdateParameters([&](auto parameters) {
+    parameters.head(mean.size()) = mean;
+    parameters.tail(mean.size()) = log_variance;
+  });
+  return base;
+}
+
+template <typename Scalar>
+void StructuredGaussianBase<Scalar>::ParametersChanged() {
+  auto log_variance = this->mutable_block(1);
+  log_variance = log_variance.cwiseMax(-kGreatestLogVariance)
+                     .cwiseMin(kGreatestLogVariance);
+  precision_ = (-log_variance.transpose()).array().exp();
+}
+
+template <typename Scalar>
+std::unique_ptr<Base<Scalar>> StructuredGaussianBase<Scalar>::Clone() const {
+  return absl::WrapUnique(new StructuredGaussianBase(*this));
+}
+
+template <typename Scalar>
+bool StructuredGaussianBase<Scalar>::InSupport(
+    absl::Span<const Scalar> row) const {
+  for (Scalar value : row)
+    if (!std::isfinite(value)) return false;
+  return true;
+}
+
+template <typename Scalar>
+void StructuredGaussianBase<Scalar>::AddLogScores(
+    const Observations<Scalar>& x, absl::Span<double> log_scores) const {
+  const auto mean = this->block(0);
+  Index frame = 0;
+  for (Index n = 0; n < x.size; ++n) {
+    for (Index t = 0; t < x.length(n); ++t, ++frame) {
+      double sum = 0;
+      for (Index i = 0; i < dimension(); ++i) {
+        const double distance =
+            static_cast<double>(x.values(frame, i)) - mean(0, i);
+        sum += distance * distance * precision_(i);
+      }
+      log_scores[n] -= sum / 2;
+    }
+  }
+}
+
+template <typename Scalar>
+void StructuredGaussianBase<Scalar>::StartMessages(
+    const Observations<Scalar>& x, Messages<Scalar>& messages) const {
+  const Index rows = x.values.rows();
+  const Vector<Scalar> information =
+      this->block(0).transpose().cwiseProduct(precision_);
+  messages.linear = information.transpose().replicate(rows, 1);
+  messages.precision = precision_.transpose().replicate(rows, 1);
+  messages.coupling =
+      RowMatrix<Scalar>::Zero(rows, static_cast<Index>(couplings_.size()));
+}
+
+template <typename Scalar>
+void StructuredGaussianBase<Scalar>::Reconstruct(
+    const Messages<Scalar>& messages, Reconstruction reconstruction,
+    const Draws& draws, const Workers& workers, Observations<Scalar>& x) const {
+  const bool sample = reconstruction == Reconstruction::kSample;
+  const Index width = dimension();
+  const std::vector<Index> starts = x.FrameStarts();
+  workers.ParallelFor(x.size, 8, [&](Index begin, Index end) {
+    SparseGaussian gaussian(width, couplings_);
+    std::vector<double> normal;
+    Vector<double> noise = Vector<double>::Zero(width), value(width);
+    std::vector<std::uint8_t> clamped;
+    for (Index n = begin; n < end; ++n) {
+      if (sample) {
+        normal.resize(x.length(n) * width);
+        FillNormal(draws, x.row_ids[n], absl::MakeSpan(normal));
+      }
+      for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
+        if (sample)
+          noise = Eigen::Map<const Vector<double>>(
+              normal.data() + (frame - starts[n]) * width, width);
+        if (!x.clamped.empty())
+          clamped.assign(x.clamped.begin() + frame * width,
+                         x.clamped.begin() + (frame + 1) * width);
+        value = x.values.row(frame).transpose().template cast<double>();
+        gaussian.Draw(
+            messages.linear.row(frame).transpose().template cast<double>(),
+            messages.precision.row(frame).transpose().template cast<double>(),
+            messages.coupling.row(frame).transpose().template cast<double>(),
+            clamped, noise, value);
+        for (Index i = 0; i < width; ++i)
+          if (!x.IsClamped(frame, i))
+            x.values(frame, i) = static_cast<Scalar>(value(i));
+      }
+    }
+  });
+}
+
+template <typename Scalar>
+void StructuredGaussianBase<Scalar>::SampleStart(
+    const Draws& draws, Observations<Scalar>& x) const {
+  Messages<Scalar> messages;
+  StartMessages(x, messages);
+  Reconstruct(messages, Reconstruction::kSample, draws, Workers::Inline(), x);
+}
+
+template <typename Scalar>
+void StructuredGaussianBase<Scalar>::AddGradient(
+    const Observations<Scalar>& x, absl::Span<const Scalar> weights,
+    Eigen::Ref<Vector<Scalar>> gradient) const {
+  if (fixed_) return;
+  const auto mean = this->block(0);
+  auto mean_gradient = gradient.head(dimension());
+  auto log_variance_gradient = gradient.tail(dimension());
+  Index frame = 0;
+  for (Index n = 0; n < x.size; ++n) {
+    for (Index t = 0; t < x.length(n); ++t, ++frame) {
+      for (Index i = 0; i < dimension(); ++i) {
+        const Scalar distance = x.values(frame, i) - mean(0, i);
+        const Scalar pull = weights[n] * precision_(i) * distance;
+        mean_gradient(i) += pull;
+        log_variance_gradient(i) += pull * distance / 2;
+      }
+    }
+  }
+}
+
+template <typename Scalar>
+void StructuredGaussianBase<Scalar>::StepUnits(
+    Eigen::Ref<Vector<Scalar>> units) const {
+  units.setOnes();
+  units.head(dimension()) = precision_.cwiseSqrt().cwiseInverse();
+}
+
+template class StructuredGaussianBase<float>;
+template class StructuredGaussianBase<double>;
+
+}  // namespace poe

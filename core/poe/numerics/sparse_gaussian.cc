@@ -1,0 +1,112 @@
+#include "poe/numerics/sparse_gaussian.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "Eigen/SparseCholesky"
+#include "Eigen/SparseCore"
+
+namespace poe {
+namespace {
+
+constexpr double kLog2Pi = 1.8378770664093454836;
+
+}  // namespace
+
+struct SparseGaussian::Factor {
+  Eigen::SparseMatrix<double> matrix;  // lower triangle
+  Eigen::SimplicialLLT<Eigen::SparseMatrix<double>, Eigen::Lower> llt;
+};
+
+SparseGaussian::SparseGaussian(Index dimension,
+                               absl::Span<const Coupling> couplings)
+    : couplings_(couplings.begin(), couplings.end()) {
+  if (couplings_.empty()) return;
+  factor_ = std::make_unique<Factor>();
+  std::vector<Eigen::Triplet<double>> entries;
+  for (Index i = 0; i < dimension; ++i) entries.emplace_back(i, i, 1.0);
+  for (const Coupling& pair : couplings_)
+    entries.emplace_back(pair.second, pair.first, 0.0);
+  factor_->matrix.resize(dimension, dimension);
+  factor_->matrix.setFromTriplets(entries.begin(), entries.end());
+  factor_->llt.analyzePattern(factor_->matrix);
+}
+
+SparseGaussian::~SparseGaussian() = default;
+
+void SparseGaussian::Refactor(const Vector<double>& precision,
+                              const Vector<double>& coupling,
+                              absl::Span<const std::uint8_t> clamped) {
+  if (precision_.size() == precision.size() && precision_ == precision &&
+      coupling_ == coupling &&
+      std::equal(clamped_.begin(), clamped_.end(), clamped.begin(),
+                 clamped.end()))
+    return;
+  precision_ = precision;
+  coupling_ = coupling;
+  clamped_.assign(clamped.begin(), clamped.end());
+  // A clamped coordinate is cut off from the others.
+  auto is_free = [&](Index i) { return clamped.empty() || clamped[i] == 0; };
+  for (double raise = 0;; raise = raise == 0 ? 1e-12 : 10 * raise) {
+    factor_->matrix.coeffs().setZero();
+    for (Index i = 0; i < precision.size(); ++i)
+      factor_->matrix.coeffRef(i, i) =
+          is_free(i) ? precision(i) * (1 + raise) : 1;
+    for (std::size_t e = 0; e < couplings_.size(); ++e)
+      if (is_free(couplings_[e].first) && is_free(couplings_[e].second))
+        factor_->matrix.coeffRef(couplings_[e].second, couplings_[e].first) +=
+            coupling(static_cast<Index>(e));
+    factor_->llt.factorize(factor_->matrix);
+    if (factor_->llt.info() == Eigen::Success || raise > 1) return;
+  }
+}
+
+void SparseGaussian::Draw(const Vector<double>& information,
+                          const Vector<double>& precision,
+                          const Vector<double>& coupling,
+                          absl::Span<const std::uint8_t> clamped,
+                          const Vector<double>& noise, Vector<double>& x) {
+  const Index dimension = information.size();
+  auto is_free = [&](Index i) { return clamped.empty() || clamped[i] == 0; };
+  if (factor_ == nullptr) {
+    for (Index i = 0; i < dimension; ++i)
+      if (is_free(i))
+        x(i) =
+            information(i) / precision(i) + noise(i) / std::sqrt(precision(i));
+    return;
+  }
+  Refactor(precision, coupling, clamped);
+  Vector<double> given = information;
+  for (std::size_t e = 0; e < couplings_.size(); ++e) {
+    const auto [i, j] = couplings_[e];
+    const double weight = coupling(static_cast<Index>(e));
+    if (is_free(i) && !is_free(j)) given(i) -= weight * x(j);
+    if (is_free(j) && !is_free(i)) given(j) -= weight * x(i);
+  }
+  const Vector<double> spread = factor_->llt.permutationPinv() *
+                                factor_->llt.matrixU().solve(noise).eval();
+  const Vector<double> mean = factor_->llt.solve(given);
+  for (Index i = 0; i < dimension; ++i)
+    if (is_free(i)) x(i) = mean(i) + spread(i);
+}
+
+double SparseGaussian::LogIntegral(const Vector<double>& information,
+                                   const Vector<double>& precision,
+                                   const Vector<double>& coupling) {
+  const auto dimension = static_cast<double>(information.size());
+  if (factor_ == nullptr)
+    return (dimension * kLog2Pi +
+            (information.array().square() / precision.array() -
+             precision.array().log())
+                .sum()) /
+           2;
+  Refactor(precision, coupling, {});
+  const Eigen::SparseMatrix<double> lower = factor_->llt.matrixL();
+  const double half_log_determinant = lower.diagonal().array().log().sum();
+  return (dimension * kLog2Pi +
+          information.dot(factor_->llt.solve(information).eval())) /
+             2 -
+         half_log_determinant;
+}
+
+}  // namespace poe

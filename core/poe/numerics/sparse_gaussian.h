@@ -1,0 +1,54 @@
+// Draws from Gaussians given by information and sparse precision.
+#ifndef POE_NUMERICS_SPARSE_GAUSSIAN_H_
+#define POE_NUMERICS_SPARSE_GAUSSIAN_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "poe/numerics/matrix_product.h"
+#include "poe/observations.h"
+
+namespace poe {
+
+// Gaussians of D coordinates with one pattern of couplings: proportional to
+// exp(h.x - x'Jx / 2), where J has `precision` on its diagonal and `coupling`
+// at the couplings (summed where one is named twice). Not thread-safe; the
+// factor of the last precision is kept for the next draw.
+class SparseGaussian {
+ public:
+  SparseGaussian(Index dimension, absl::Span<const Coupling> couplings);
+  ~SparseGaussian();
+  SparseGaussian(const SparseGaussian&) = delete;
+  SparseGaussian& operator=(const SparseGaussian&) = delete;
+
+  // Sets `x` to mean + A noise with A A' the covariance (`noise` standard
+  // normal gives a draw, 0 the mean), given the values of x under 1 in
+  // `clamped` (D, or empty for none). Precisions that rounding has made
+  // indefinite are raised by the least power of ten that helps.
+  void Draw(const Vector<double>& information, const Vector<double>& precision,
+            const Vector<double>& coupling,
+            absl::Span<const std::uint8_t> clamped, const Vector<double>& noise,
+            Vector<double>& x);
+
+  // log of the integral of exp(h.x - x'Jx / 2).
+  double LogIntegral(const Vector<double>& information,
+                     const Vector<double>& precision,
+                     const Vector<double>& coupling);
+
+ private:
+  struct Factor;
+
+  void Refactor(const Vector<double>& precision, const Vector<double>& coupling,
+                absl::Span<const std::uint8_t> clamped);
+
+  std::vector<Coupling> couplings_;
+  std::unique_ptr<Factor> factor_;  // null without couplings
+  Vector<double> precision_, coupling_;
+  std::vector<std::uint8_t> clamped_;
+};
+
+}  // namespace poe
+
+#endif  // POE_NUMERICS_SPARSE_GAUSSIAN_H_
