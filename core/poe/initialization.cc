@@ -8,7 +8,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/bases/bernoulli.h"
+#include "poe/bases/categorical.h"
 #include "poe/bases/gaussian.h"
+#include "poe/bases/structured_gaussian.h"
 #include "poe/experts/bernoulli_units.h"
 #include "poe/experts/unigauss.h"
 
@@ -39,17 +41,31 @@ absl::StatusOr<std::unique_ptr<Base<float>>> InitializeBase(
     }
     return BernoulliBase<float>::Create(bias);
   }
+  if (spec.family == Family::kCategorical) {
+    // Columns of one coordinate sum to 1, so their means are probabilities.
+    const Vector<float> logits =
+        moments.mean.cwiseMax(kLeastMean / 10).array().log().cast<float>();
+    return CategoricalBase<float>::Create(Eigen::Map<const RowMatrix<float>>(
+        logits.data(), spec.dimension, spec.num_symbols));
+  }
+  const double least = kLeastDeviationShare * RootMeanSquareDeviation(moments);
+  const Vector<float> mean = moments.mean.cast<float>();
+  Vector<float> log_variance =
+      moments.variance.cwiseMax(least * least).array().log().cast<float>();
+  if (spec.family == Family::kStructuredGaussian) {
+    log_variance.array() +=
+        static_cast<float>(2 * std::log(settings.base_deviation_multiple));
+    return StructuredGaussianBase<float>::Create(mean, log_variance,
+                                                 settings.fixed_variance);
+  }
   const PreprocessedBox box = BoxOf(spec);
   GaussianBase<float>::Settings base;
   base.lower = box.lower;
   base.upper = box.upper;
   base.fixed_variance = settings.fixed_variance;
   if (settings.gaussian_factor) {
-    const double least =
-        kLeastDeviationShare * RootMeanSquareDeviation(moments);
-    base.mean = moments.mean.cast<float>();
-    base.log_variance =
-        moments.variance.cwiseMax(least * least).array().log().cast<float>();
+    base.mean = mean;
+    base.log_variance = log_variance;
   }
   return GaussianBase<float>::Create(std::move(base));
 }
@@ -58,9 +74,9 @@ absl::StatusOr<std::unique_ptr<ExpertGroup<float>>> InitializeGroup(
     const BernoulliUnitsSettings& settings, const GroupSettings& group,
     const DataSpec& spec, const DataMoments&, const Observations<float>&,
     const Draws& draws) {
-  RowMatrix<float> weights(spec.dimension, group.num_experts);
+  RowMatrix<float> weights(spec.width(), group.num_experts);
   std::vector<double> normal(group.num_experts);
-  for (Index i = 0; i < spec.dimension; ++i) {
+  for (Index i = 0; i < spec.width(); ++i) {
     FillNormal(draws, static_cast<std::uint64_t>(i), absl::MakeSpan(normal));
     for (Index m = 0; m < group.num_experts; ++m)
       weights(i, m) =

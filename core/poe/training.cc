@@ -184,6 +184,11 @@ absl::Status Validate(const TrainingSettings& settings) {
     const ProductSettings& product = settings.products[p];
     if (product.groups.empty())
       return Refuse(absl::StrCat("products[", p, "] has no groups of experts"));
+    if (!(product.base_deviation_multiple > 0) ||
+        !std::isfinite(product.base_deviation_multiple))
+      return Refuse(absl::StrCat(
+          "products[", p, "].base.deviation_multiple is ",
+          product.base_deviation_multiple, "; it must be positive"));
     if (product.gaussian_factor &&
         settings.data_spec.family != Family::kGaussian)
       return Refuse(absl::StrCat("products[", p,

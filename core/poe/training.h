@@ -42,7 +42,10 @@ struct GroupSettings {
 struct ProductSettings {
   std::vector<GroupSettings> groups;
   bool gaussian_factor = false;  // kGaussian: a Gaussian beside the box
-  bool fixed_variance = false;   // of that Gaussian
+  bool fixed_variance = false;   // of that Gaussian; kStructuredGaussian: all
+  // kStructuredGaussian: standard deviation of the base at the start, in those
+  // of the data.
+  double base_deviation_multiple = 3;
 };
 
 struct SeparatorSettings {

@@ -9,7 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "poe/bases/bernoulli.h"
+#include "poe/bases/categorical.h"
 #include "poe/bases/gaussian.h"
+#include "poe/bases/structured_gaussian.h"
 #include "poe/experts/bernoulli_units.h"
 #include "poe/experts/unigauss.h"
 #include "poe/initialization.h"
@@ -109,11 +111,38 @@ StatusOrUnique<Base<float>> DecodeGaussianBase(const v1::GaussianBase& message,
   return *std::move(base);
 }
 
+StatusOrUnique<Base<float>> DecodeCategoricalBase(
+    const v1::CategoricalBase& message, const DataSpec& spec,
+    absl::string_view field) {
+  const auto logits =
+      DecodeParameters(message.logits(), absl::StrCat(field, ".logits"),
+                       {spec.dimension, spec.num_symbols});
+  if (!logits.ok()) return logits.status();
+  auto base = CategoricalBase<float>::Create(
+      ToMatrix(*logits, spec.dimension, spec.num_symbols));
+  if (!base.ok()) return AsFieldError(field, kInvalid, base.status());
+  return *std::move(base);
+}
+
+StatusOrUnique<Base<float>> DecodeStructuredBase(
+    const v1::StructuredGaussianBase& message, const DataSpec& spec,
+    absl::string_view field) {
+  const auto mean = DecodeParameters(
+      message.mean(), absl::StrCat(field, ".mean"), {spec.dimension});
+  if (!mean.ok()) return mean.status();
+  const auto log_precision =
+      DecodeParameters(message.log_precision(),
+                       absl::StrCat(field, ".log_precision"), {spec.dimension});
+  if (!log_precision.ok()) return log_precision.status();
+  auto base = StructuredGaussianBase<float>::Create(ToVector(*mean),
+                                                    -ToVector(*log_precision));
+  if (!base.ok()) return AsFieldError(field, kInvalid, base.status());
+  return *std::move(base);
+}
+
 StatusOrUnique<Base<float>> DecodeBase(const v1::Base& message,
                                        const DataSpec& spec,
                                        absl::string_view field) {
-  constexpr absl::string_view kAvailable =
-      "this version knows bernoulli and gaussian";
   switch (message.kind_case()) {
     case v1::Base::kBernoulli:
       if (spec.family == Family::kBernoulli)
@@ -126,28 +155,54 @@ StatusOrUnique<Base<float>> DecodeBase(const v1::Base& message,
                                   absl::StrCat(field, ".gaussian"));
       break;
     case v1::Base::kCategorical:
-      return NotBuiltYet(absl::StrCat(field, ".categorical"),
-                         absl::StrCat("is given; ", kAvailable));
+      if (spec.family == Family::kCategorical)
+        return DecodeCategoricalBase(message.categorical(), spec,
+                                     absl::StrCat(field, ".categorical"));
+      break;
     case v1::Base::kStructuredGaussian:
-      return NotBuiltYet(absl::StrCat(field, ".structured_gaussian"),
-                         absl::StrCat("is given; ", kAvailable));
+      if (spec.family == Family::kStructuredGaussian)
+        return DecodeStructuredBase(
+            message.structured_gaussian(), spec,
+            absl::StrCat(field, ".structured_gaussian"));
+      break;
     default:
-      return FieldError(field, "REQUIRED",
-                        absl::StrCat("names no kind; ", kAvailable));
+      return FieldError(field, "REQUIRED", "names no kind of base");
   }
   return FieldError(field, "CONFLICT",
                     "is not of the family of data_spec.family");
 }
 
 void EncodeBase(const Base<float>& base, v1::Base* message) {
-  if (base.family() == Family::kBernoulli) {
-    EncodeVector(base, 0, message->mutable_bernoulli()->mutable_bias());
-    return;
+  switch (base.family()) {
+    case Family::kBernoulli:
+      EncodeVector(base, 0, message->mutable_bernoulli()->mutable_bias());
+      return;
+    case Family::kCategorical: {
+      const Index symbols =
+          dynamic_cast<const CategoricalBase<float>&>(base).num_symbols();
+      const std::int64_t shape[] = {base.dimension() / symbols, symbols};
+      EncodeTensor(ConstRowMatrixRef<float>(base.block(0)),
+                   message->mutable_categorical()->mutable_logits(), shape);
+      return;
+    }
+    case Family::kGaussian: {
+      v1::GaussianBase& gaussian = *message->mutable_gaussian();
+      if (base.blocks().empty()) return;
+      EncodeVector(base, 0, gaussian.mutable_mean());
+      EncodeVector(base, 1, gaussian.mutable_log_variance());
+      return;
+    }
+    case Family::kStructuredGaussian: {
+      v1::StructuredGaussianBase& structured =
+          *message->mutable_structured_gaussian();
+      EncodeVector(base, 0, structured.mutable_mean());
+      const RowMatrix<float> log_precision = -base.block(1);
+      const std::int64_t shape[] = {log_precision.size()};
+      EncodeTensor(ConstRowMatrixRef<float>(log_precision),
+                   structured.mutable_log_precision(), shape);
+      return;
+    }
   }
-  v1::GaussianBase& gaussian = *message->mutable_gaussian();
-  if (base.blocks().empty()) return;
-  EncodeVector(base, 0, gaussian.mutable_mean());
-  EncodeVector(base, 1, gaussian.mutable_log_variance());
 }
 
 // --- Kinds of experts ---
@@ -159,13 +214,13 @@ StatusOrUnique<ExpertGroup<float>> DecodeUnits(
   const auto experts = NumExperts(message.weights(), 1, weights_field);
   if (!experts.ok()) return experts.status();
   const auto weights = DecodeParameters(message.weights(), weights_field,
-                                        {spec.dimension, *experts});
+                                        {spec.width(), *experts});
   if (!weights.ok()) return weights.status();
   const auto bias = DecodeParameters(message.bias(),
                                      absl::StrCat(field, ".bias"), {*experts});
   if (!bias.ok()) return bias.status();
   auto group = BernoulliUnits<float>::Create(
-      ToMatrix(*weights, spec.dimension, *experts), ToVector(*bias), power);
+      ToMatrix(*weights, spec.width(), *experts), ToVector(*bias), power);
   if (!group.ok()) return AsFieldError(field, kInvalid, group.status());
   return *std::move(group);
 }

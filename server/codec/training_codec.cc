@@ -151,6 +151,8 @@ absl::StatusOr<ProductSettings> DecodeProduct(
   ProductSettings settings;
   settings.gaussian_factor = message.base().gaussian_factor();
   settings.fixed_variance = message.base().fixed_variance();
+  if (message.base().has_deviation_multiple())
+    settings.base_deviation_multiple = message.base().deviation_multiple();
   for (int g = 0; g < message.groups_size(); ++g) {
     absl::StatusOr<GroupSettings> group =
         DecodeGroup(message.groups(g), absl::StrCat(field, ".groups[", g, "]"));
