@@ -87,9 +87,9 @@ absl::StatusOr<LabelledScores> ScoreRows(const Model& model,
         Score(model, block.View(), ScoreOptions{}, workers, check);
     if (!scores.ok()) return scores.status();
     for (Index n = 0; n < count; ++n) {
-      if (!scores->out_of_support.empty() && scores->out_of_support[n])
-        continue;
-      result.log_scores.row(kept++) = scores->log_scores.row(n);
+      const auto row = Comparable(model.data_spec, *scores).row(n);
+      if (!row.allFinite()) continue;
+      result.log_scores.row(kept++) = row;
       result.labels.push_back(
           rows.labels.empty() ? 0 : rows.labels[numbers[begin + n]]);
     }

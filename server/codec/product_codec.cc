@@ -348,9 +348,6 @@ v1::Product EncodeProduct(const Product<float>& product) {
 absl::StatusOr<Product<float>> DecodeProduct(const v1::Product& message,
                                              const DataSpec& spec,
                                              absl::string_view field) {
-  if (!message.log_partitions().empty())
-    return NotBuiltYet(absl::StrCat(field, ".log_partitions"),
-                       "is given; this version knows no log normalizers");
   auto base = DecodeBase(message.base(), spec, absl::StrCat(field, ".base"));
   if (!base.ok()) return base.status();
   std::vector<std::unique_ptr<ExpertGroup<float>>> groups;

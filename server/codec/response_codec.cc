@@ -1,5 +1,6 @@
 #include "server/codec/response_codec.h"
 
+#include "server/codec/model_codec.h"
 #include "server/codec/tensor_codec.h"
 
 namespace poe::server {
@@ -21,6 +22,18 @@ void EncodeScores(const Model& model, const Scores& scores,
                                 scores.log_scores.cols() / classes};
   EncodeTensor(ConstRowMatrixRef<double>(scores.log_scores),
                response->mutable_log_scores(), shape);
+  if (scores.log_probabilities.size() > 0)
+    EncodeTensor(ConstRowMatrixRef<double>(scores.log_probabilities),
+                 response->mutable_log_probabilities());
+  for (Index length : scores.lengths) {
+    for (Index c = 0; c < classes; ++c) {
+      const LogPartition* known = model.FindLogPartition(c, length);
+      if (known == nullptr) continue;
+      v1::LogPartition& message = *response->add_log_partitions();
+      message = EncodeLogPartition(*known);
+      message.set_class_name(model.classes[c].name);
+    }
+  }
   response->mutable_labels()->Assign(scores.labels.begin(),
                                      scores.labels.end());
   response->mutable_margins()->Assign(scores.margins.begin(),
