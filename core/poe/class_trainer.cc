@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "poe/exact_gradient.h"
 
 namespace poe {
 namespace {
@@ -56,8 +58,7 @@ class Ascent {
                     Optimizer<float>(settings, updates)) {}
 
   void Step(std::int64_t update, int epoch,
-            const ContrastiveDivergence<float>& estimate,
-            const Workers& workers) {
+            const GradientEstimate<float>& estimate, const Workers& workers) {
     optimizers_[0].Step(update, epoch, estimate.base_gradient(), workers,
                         product_.mutable_base());
     for (std::size_t i = 0; i < product_.num_groups(); ++i)
@@ -124,7 +125,18 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
   const auto epochs =
       static_cast<int>((updates + updates_per_epoch - 1) / updates_per_epoch);
 
-  ContrastiveDivergence<float> estimate(product);
+  ContrastiveDivergence<float> divergence(product);
+  std::optional<ExactGradient<float>> exact;
+  if (settings.exact) {
+    const DataSpec& spec = training.spec();
+    auto created = ExactGradient<float>::Create(product, spec.num_symbols,
+                                                training.Take(0, 1).clamped);
+    if (!created.ok()) return created.status();
+    exact.emplace(*std::move(created));
+  }
+  const GradientEstimate<float>& estimate =
+      exact.has_value() ? static_cast<const GradientEstimate<float>&>(*exact)
+                        : divergence;
   Ascent ascent(settings.optimizer, updates, product);
   const Clock::time_point start = Clock::now();
   Clock::time_point reported = start;
@@ -132,7 +144,7 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
 
   auto report = [&](int epoch, double error, bool end_of_epoch) {
     TrainingProgress now;
-    now.stage = "contrastive divergence";
+    now.stage = settings.exact ? "exact gradient" : "contrastive divergence";
     now.epoch = epoch + 1;
     now.epochs = epochs;
     now.update = update;
@@ -140,7 +152,7 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     now.fraction = static_cast<double>(update) / static_cast<double>(updates);
     now.seconds = Seconds(start);
     now.rows_per_second = static_cast<double>(rows_done) / now.seconds;
-    now.reconstruction_error = error;
+    if (!settings.exact) now.reconstruction_error = error;
     now.gradient_norm = estimate.gradient_norm();
     if (end_of_epoch && held_out.size() > 0)
       now.free_energy_gap = MeanLogScore(product, held_out, workers) -
@@ -165,13 +177,16 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
       const auto positions = absl::MakeConstSpan(order).subspan(begin, batch);
       const Observations<float> data = training.Take(positions);
       const std::vector<float> weights = training.Weights(positions);
-      estimate.ComputeGradient(data, weights, gibbs_steps,
-                               settings.reconstruction, seed,
-                               static_cast<std::uint32_t>(update), workers);
+      if (exact.has_value())
+        exact->ComputeGradient(data, weights, workers);
+      else
+        divergence.ComputeGradient(data, weights, gibbs_steps,
+                                   settings.reconstruction, seed,
+                                   static_cast<std::uint32_t>(update), workers);
       ascent.Step(update, epoch, estimate, workers);
       ++update;
       rows_done += data.size;
-      error += estimate.reconstruction_error();
+      error += divergence.reconstruction_error();
       ++batches;
       if ((update % kFiniteCheckEvery == 0 || update == updates) &&
           !IsFinite(product))

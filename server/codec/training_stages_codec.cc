@@ -91,6 +91,7 @@ absl::StatusOr<ContrastiveDivergenceSettings> DecodeContrastiveDivergence(
   settings.reconstruction =
       sample ? Reconstruction::kSample : Reconstruction::kMean;
   settings.grow_gibbs_steps_every = message.grow_gibbs_steps_every();
+  settings.exact = message.exact();
   absl::StatusOr<OptimizerSettings> optimizer =
       DecodeOptimizer(message.optimizer(), absl::StrCat(field, ".optimizer"));
   if (!optimizer.ok()) return optimizer.status();
