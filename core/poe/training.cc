@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/class_trainer.h"
+#include "poe/group_settings.h"
 #include "poe/initialization.h"
 #include "poe/scoring.h"
 #include "poe/training_rows.h"
@@ -24,42 +25,6 @@ constexpr Index kMostInitialRows = 10000;
 
 absl::Status Refuse(const std::string& text) {
   return absl::InvalidArgumentError(text);
-}
-
-absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec) {
-  if (group.num_experts < 1)
-    return Refuse(absl::StrCat("num_experts is ", group.num_experts,
-                               "; it must be at least 1"));
-  if (!(group.power > 0) || !std::isfinite(group.power))
-    return Refuse(
-        absl::StrCat("power is ", group.power, "; it must be positive"));
-  if (const auto* units = std::get_if<BernoulliUnitsSettings>(&group.kind)) {
-    if (!(units->initial_weight_scale >= 0) ||
-        !std::isfinite(units->initial_weight_scale))
-      return Refuse("initial_weight_scale must be at least 0");
-    if (!std::isfinite(units->initial_bias))
-      return Refuse("initial_bias must be finite");
-    return absl::OkStatus();
-  }
-  if (spec.family != Family::kGaussian)
-    return Refuse("unigauss experts need real-valued data (FAMILY_GAUSSIAN)");
-  const auto& unigauss = std::get<UnigaussSettings>(group.kind);
-  for (const std::optional<double>& deviation :
-       {unigauss.initial_standard_deviation, unigauss.least_standard_deviation,
-        unigauss.greatest_standard_deviation})
-    if (deviation.has_value() &&
-        (!(*deviation > 0) || !std::isfinite(*deviation)))
-      return Refuse(absl::StrCat("a standard deviation of unigauss experts is ",
-                                 *deviation, "; it must be positive"));
-  if (unigauss.least_standard_deviation.has_value() &&
-      unigauss.greatest_standard_deviation.has_value() &&
-      *unigauss.least_standard_deviation >=
-          *unigauss.greatest_standard_deviation)
-    return Refuse("the bounds on standard deviations are out of order");
-  if (unigauss.initial_log_volume_odds.has_value() &&
-      !std::isfinite(*unigauss.initial_log_volume_odds))
-    return Refuse("initial_log_volume_odds must be finite");
-  return absl::OkStatus();
 }
 
 // Scores of some rows under all classes, with the labels of those that are in
@@ -206,6 +171,9 @@ absl::Status Validate(const TrainingSettings& settings) {
                                "; it must be in [0, 1)"));
   if (settings.separator.has_value() && settings.class_names.size() < 2)
     return Refuse("a separator needs at least two classes");
+  if (settings.fit_apart.has_value())
+    if (absl::Status status = Validate(*settings.fit_apart); !status.ok())
+      return status;
   return Validate(settings.contrastive_divergence);
 }
 
