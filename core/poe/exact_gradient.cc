@@ -71,7 +71,7 @@ Observations<Scalar> ExactGradient<Scalar>::Combine(
 template <typename Scalar>
 std::vector<double> ExactGradient<Scalar>::LogSums(
     const Observations<Scalar>& combined, const Workers& workers,
-    std::vector<double>& scores) {
+    std::vector<double>& scores) const {
   scores = this->product().LogScores(combined, workers);
   std::vector<double> sums;
   for (Index n = 0; n < combined.size; n += combinations_)
@@ -114,7 +114,7 @@ void ExactGradient<Scalar>::ComputeGradient(const Observations<Scalar>& data,
 
 template <typename Scalar>
 std::vector<double> ExactGradient<Scalar>::LogProbabilities(
-    const Observations<Scalar>& data, const Workers& workers) {
+    const Observations<Scalar>& data, const Workers& workers) const {
   std::vector<double> result = this->product().LogScores(data, workers);
   const Index block = std::max<Index>(1, kBlockRows / combinations_);
   std::vector<double> scores;
@@ -125,6 +125,14 @@ std::vector<double> ExactGradient<Scalar>::LogProbabilities(
     for (Index n = begin; n < end; ++n) result[n] -= sums[n - begin];
   }
   return result;
+}
+
+template <typename Scalar>
+double ExactGradient<Scalar>::LogPartition(const Workers& workers) const {
+  const Observations<Scalar> any =
+      MakeDense<Scalar>(1, this->product().dimension());
+  std::vector<double> scores;
+  return LogSums(Combine(any, 0, 1), workers, scores)[0];
 }
 
 template class ExactGradient<float>;

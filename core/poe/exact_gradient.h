@@ -34,7 +34,12 @@ class ExactGradient final : public GradientEstimate<Scalar> {
 
   // N log probabilities log p(outputs | inputs).
   std::vector<double> LogProbabilities(const Observations<Scalar>& data,
-                                       const Workers& workers);
+                                       const Workers& workers) const;
+
+  // log Z of a product without inputs.
+  double LogPartition(const Workers& workers) const;
+
+  Index combinations() const { return combinations_; }
 
   // Mean over rows in the last call of ComputeGradient.
   double mean_log_probability() const { return mean_log_probability_; }
@@ -51,7 +56,7 @@ class ExactGradient final : public GradientEstimate<Scalar> {
   // combinations go to `scores`.
   std::vector<double> LogSums(const Observations<Scalar>& combined,
                               const Workers& workers,
-                              std::vector<double>& scores);
+                              std::vector<double>& scores) const;
 
   Index columns_ = 1;           // of a value in a row: S for symbols
   Index states_ = 2;            // of a value

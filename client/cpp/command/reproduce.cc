@@ -84,6 +84,25 @@ void AddClusters(CLI::App& reproduce, Context& context) {
       options, ReproduceClusters);
 }
 
+void AddEdges(CLI::App& reproduce, Context& context) {
+  const auto options = std::make_shared<ReproduceOptions>();
+  options->seeds = 3;
+  AddExperiment(
+      reproduce, context, "edges",
+      {.summary = "images of one edge each, figure 3 of the paper",
+       .synopsis = {"--out DIR [OPTION]..."},
+       .description =
+           "40 unigauss experts with a variance for each pixel learn 10,000 "
+           "images of 10 x 10 pixels that show one edge each. Reported of "
+           "3,000 further images: how often an expert chooses its Gaussian, "
+           "how many experts do so on 10% to 90% of the images, how much of "
+           "the variance around the mean image and around each image's own "
+           "mean the experts' choices explain, the latter beside k-means with "
+           "40 centres, and how many means look like an edge.",
+       .examples = {"poe reproduce edges --out figures"}},
+      options, ReproduceEdges);
+}
+
 void AddUsps(CLI::App& reproduce, Context& context) {
   const auto options = std::make_shared<ReproduceOptions>();
   options->seeds = 10;
@@ -153,6 +172,7 @@ void AddReproduceCommand(CLI::App& app, Context& context) {
   });
   reproduce->require_subcommand(0, 1);
   AddClusters(*reproduce, context);
+  AddEdges(*reproduce, context);
   AddUsps(*reproduce, context);
   AddDigits(*reproduce, context);
   AddFashion(*reproduce, context);

@@ -27,6 +27,9 @@ struct ReproduceOptions {
 absl::Status ReproduceClusters(const ReproduceOptions& options,
                                Context& context);
 
+// The paper's figure 3: images of one edge, explained by unigauss experts.
+absl::Status ReproduceEdges(const ReproduceOptions& options, Context& context);
+
 // The paper's twos against threes of USPS.
 absl::Status ReproduceUsps(const ReproduceOptions& options, Context& context);
 
