@@ -23,11 +23,6 @@ constexpr double kLeastMean = 0.01;
 // believed.
 constexpr double kLeastDeviationShare = 1e-3;
 
-double RootMeanSquareDeviation(const DataMoments& moments) {
-  const double deviation = std::sqrt(moments.variance.mean());
-  return deviation > 0 ? deviation : 1;
-}
-
 absl::StatusOr<std::unique_ptr<Base<float>>> InitializeBase(
     const ProductSettings& settings, const DataSpec& spec,
     const DataMoments& moments) {
@@ -102,6 +97,11 @@ PreprocessedBox BoxOf(const DataSpec& spec) {
     box.log_volume += std::log(box.upper(i) - box.lower(i));
   }
   return box;
+}
+
+double RootMeanSquareDeviation(const DataMoments& moments) {
+  const double deviation = std::sqrt(moments.variance.mean());
+  return deviation > 0 ? deviation : 1;
 }
 
 absl::StatusOr<Product<float>> InitializeProduct(

@@ -9,8 +9,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/class_trainer.h"
+#include "poe/fit_apart.h"
 #include "poe/group_settings.h"
 #include "poe/initialization.h"
+#include "poe/log_partition.h"
 #include "poe/scoring.h"
 #include "poe/training_rows.h"
 
@@ -61,6 +63,14 @@ absl::StatusOr<LabelledScores> ScoreRows(const Model& model,
   }
   result.log_scores.conservativeResize(kept, Eigen::NoChange);
   return result;
+}
+
+// Lengths of sequences, each once, ascending; {0} for dense rows.
+std::vector<Index> LengthsOf(const TrainingRows& rows) {
+  if (rows.starts.empty()) return {0};
+  std::set<Index> lengths;
+  for (Index n = 0; n < rows.size(); ++n) lengths.insert(rows.length(n));
+  return {lengths.begin(), lengths.end()};
 }
 
 std::vector<Index> Concatenate(
@@ -211,6 +221,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
   for (const std::vector<Index>& part : split->training)
     training_rows += static_cast<double>(part.size());
 
+  const std::vector<Index> lengths = LengthsOf(rows);
   for (Index c = 0; c < classes; ++c) {
     const RowSelection training(model.data_spec, rows, split->training[c]);
     const RowSelection held_out(model.data_spec, rows, split->held_out[c]);
@@ -223,21 +234,35 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
         training.Take(0, std::min(training.size(), kMostInitialRows)), seed);
     if (!product.ok()) return product.status();
     const double share = static_cast<double>(training.size()) / training_rows;
-    absl::Status trained = TrainProduct(
-        settings.contrastive_divergence, training, held_out, seed, workers,
-        [&](const TrainingProgress& of_class) {
-          TrainingProgress now = of_class;
-          now.class_index = c;
-          now.fraction = kTrainingShare * (rows_done / training_rows +
-                                           share * of_class.fraction);
-          now.seconds = seconds();
-          progress(now);
-        },
-        check, *product);
+    absl::Status trained;
+    if (settings.fit_apart.has_value()) {
+      TrainingProgress now;
+      now.stage = "initialize";
+      now.class_index = c;
+      now.fraction = kTrainingShare * rows_done / training_rows;
+      now.seconds = seconds();
+      progress(now);
+      trained = FitApart(
+          *settings.fit_apart, shape, model.data_spec,
+          training.Take(0, std::min(training.size(), kMostInitialRows)), seed,
+          workers, check, *product);
+    }
+    if (trained.ok() && settings.train_together)
+      trained = TrainProduct(
+          settings.contrastive_divergence, training, held_out, seed, workers,
+          [&](const TrainingProgress& of_class) {
+            TrainingProgress now = of_class;
+            now.class_index = c;
+            now.fraction = kTrainingShare * (rows_done / training_rows +
+                                             share * of_class.fraction);
+            now.seconds = seconds();
+            progress(now);
+          },
+          check, *product);
     if (!trained.ok()) {
       return absl::Status(
           trained.code(),
-          absl::IsInternal(trained)
+          absl::IsInternal(trained) || absl::IsFailedPrecondition(trained)
               ? absl::StrCat("class \"", settings.class_names[c],
                              "\": ", trained.message())
               : std::string(trained.message()));
@@ -245,6 +270,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
     rows_done += static_cast<double>(training.size());
     ClassModel one;
     one.name = settings.class_names[c];
+    one.log_partitions = KnownLogPartitions(*product, model.data_spec, lengths);
     one.layers.push_back(*std::move(product));
     model.classes.push_back(std::move(one));
   }
