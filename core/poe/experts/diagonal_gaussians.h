@@ -24,8 +24,9 @@ class DiagonalGaussians {
               const ConstRowMatrixRef<Scalar>& log_variance,
               const Vector<double>& log_weight);
 
-  Index size() const { return offset_.size(); }       // G
-  Index dimension() const { return centre_.size(); }  // D
+  Index size() const { return offset_.size(); }             // G
+  Index dimension() const { return centre_.size(); }        // D
+  const Vector<double>& centre() const { return centre_; }  // c, D
 
   // x: rows x D, features: rows x 2D.
   void ComputeFeatures(const ConstRowMatrixRef<Scalar>& x,

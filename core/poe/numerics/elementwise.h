@@ -15,7 +15,7 @@ void Logistic(absl::Span<Scalar> t);
 template <typename Scalar>
 void Softplus(absl::Span<Scalar> t);
 
-// t <- exp(t)
+// t <- exp(t), for t at most 80
 template <typename Scalar>
 void Exp(absl::Span<Scalar> t);
 
