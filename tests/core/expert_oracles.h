@@ -62,6 +62,8 @@ OracleKind BernoulliUnitsOnRealData();
 OracleKind UnigaussWithVariancePerCoordinate();
 OracleKind CircularUnigauss();
 OracleKind BernoulliUnitsOnSymbols();
+OracleKind GaussianMixturesOnABox();
+OracleKind GaussianMixturesOnUnboundedData();
 
 // What the kinds above are made of.
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
