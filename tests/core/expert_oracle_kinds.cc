@@ -257,9 +257,14 @@ OracleKind BernoulliUnitsOnSymbols() {
 }
 
 std::vector<OracleKind> AllOracleKinds() {
-  return {BernoulliUnitsOnBinaryData(), BernoulliUnitsOnRealData(),
-          UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
-          BernoulliUnitsOnSymbols()};
+  return {BernoulliUnitsOnBinaryData(),
+          BernoulliUnitsOnRealData(),
+          UnigaussWithVariancePerCoordinate(),
+          CircularUnigauss(),
+          BernoulliUnitsOnSymbols(),
+          GaussianTrees(),
+          GaussianTreeMixturesWithUniform(),
+          GaussianTreeMixturesInFourDimensions()};
 }
 
 }  // namespace poe

@@ -62,6 +62,9 @@ OracleKind BernoulliUnitsOnRealData();
 OracleKind UnigaussWithVariancePerCoordinate();
 OracleKind CircularUnigauss();
 OracleKind BernoulliUnitsOnSymbols();
+OracleKind GaussianTrees();
+OracleKind GaussianTreeMixturesWithUniform();
+OracleKind GaussianTreeMixturesInFourDimensions();
 
 // What the kinds above are made of.
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
