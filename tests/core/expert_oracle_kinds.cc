@@ -261,6 +261,14 @@ std::vector<OracleKind> AllOracleKinds() {
           UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
           BernoulliUnitsOnSymbols(),           GaussianMixturesOnABox(),
           GaussianMixturesOnUnboundedData()};
+  return {BernoulliUnitsOnBinaryData(),
+          BernoulliUnitsOnRealData(),
+          UnigaussWithVariancePerCoordinate(),
+          CircularUnigauss(),
+          BernoulliUnitsOnSymbols(),
+          GaussianTrees(),
+          GaussianTreeMixturesWithUniform(),
+          GaussianTreeMixturesInFourDimensions()};
 }
 
 }  // namespace poe

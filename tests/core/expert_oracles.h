@@ -64,6 +64,9 @@ OracleKind CircularUnigauss();
 OracleKind BernoulliUnitsOnSymbols();
 OracleKind GaussianMixturesOnABox();
 OracleKind GaussianMixturesOnUnboundedData();
+OracleKind GaussianTrees();
+OracleKind GaussianTreeMixturesWithUniform();
+OracleKind GaussianTreeMixturesInFourDimensions();
 
 // What the kinds above are made of.
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
