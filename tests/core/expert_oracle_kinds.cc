@@ -257,15 +257,13 @@ OracleKind BernoulliUnitsOnSymbols() {
 }
 
 std::vector<OracleKind> AllOracleKinds() {
-  return {BernoulliUnitsOnBinaryData(),        BernoulliUnitsOnRealData(),
-          UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
-          BernoulliUnitsOnSymbols(),           GaussianMixturesOnABox(),
-          GaussianMixturesOnUnboundedData()};
   return {BernoulliUnitsOnBinaryData(),
           BernoulliUnitsOnRealData(),
           UnigaussWithVariancePerCoordinate(),
           CircularUnigauss(),
           BernoulliUnitsOnSymbols(),
+          GaussianMixturesOnABox(),
+          GaussianMixturesOnUnboundedData(),
           GaussianTrees(),
           GaussianTreeMixturesWithUniform(),
           GaussianTreeMixturesInFourDimensions()};
