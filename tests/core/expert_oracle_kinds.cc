@@ -267,6 +267,10 @@ std::vector<OracleKind> AllOracleKinds() {
           GaussianTrees(),
           GaussianTreeMixturesWithUniform(),
           GaussianTreeMixturesInFourDimensions()};
+  return {BernoulliUnitsOnBinaryData(), BernoulliUnitsOnRealData(),
+          UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
+          BernoulliUnitsOnSymbols(), HiddenMarkovOnRealSequences(),
+          HiddenMarkovOnUnboundedSequences(), HiddenMarkovOnSymbols()};
 }
 
 }  // namespace poe

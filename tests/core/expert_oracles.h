@@ -67,6 +67,9 @@ OracleKind GaussianMixturesOnUnboundedData();
 OracleKind GaussianTrees();
 OracleKind GaussianTreeMixturesWithUniform();
 OracleKind GaussianTreeMixturesInFourDimensions();
+OracleKind HiddenMarkovOnRealSequences();
+OracleKind HiddenMarkovOnUnboundedSequences();
+OracleKind HiddenMarkovOnSymbols();
 
 // What the kinds above are made of.
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
