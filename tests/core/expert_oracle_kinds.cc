@@ -259,7 +259,8 @@ OracleKind BernoulliUnitsOnSymbols() {
 std::vector<OracleKind> AllOracleKinds() {
   return {BernoulliUnitsOnBinaryData(), BernoulliUnitsOnRealData(),
           UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
-          BernoulliUnitsOnSymbols()};
+          BernoulliUnitsOnSymbols(), HiddenMarkovOnRealSequences(),
+          HiddenMarkovOnUnboundedSequences(), HiddenMarkovOnSymbols()};
 }
 
 }  // namespace poe
