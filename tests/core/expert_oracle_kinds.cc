@@ -257,9 +257,10 @@ OracleKind BernoulliUnitsOnSymbols() {
 }
 
 std::vector<OracleKind> AllOracleKinds() {
-  return {BernoulliUnitsOnBinaryData(), BernoulliUnitsOnRealData(),
+  return {BernoulliUnitsOnBinaryData(),        BernoulliUnitsOnRealData(),
           UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
-          BernoulliUnitsOnSymbols()};
+          BernoulliUnitsOnSymbols(),           LinearDynamicalOnABox(),
+          LinearDynamicalWithoutABox(),        LinearDynamicalOfWideFrames()};
 }
 
 }  // namespace poe

@@ -62,6 +62,9 @@ OracleKind BernoulliUnitsOnRealData();
 OracleKind UnigaussWithVariancePerCoordinate();
 OracleKind CircularUnigauss();
 OracleKind BernoulliUnitsOnSymbols();
+OracleKind LinearDynamicalOnABox();
+OracleKind LinearDynamicalWithoutABox();
+OracleKind LinearDynamicalOfWideFrames();
 
 // What the kinds above are made of.
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
