@@ -257,10 +257,17 @@ OracleKind BernoulliUnitsOnSymbols() {
 }
 
 std::vector<OracleKind> AllOracleKinds() {
-  return {BernoulliUnitsOnBinaryData(), BernoulliUnitsOnRealData(),
-          UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
-          BernoulliUnitsOnSymbols(), HiddenMarkovOnRealSequences(),
-          HiddenMarkovOnUnboundedSequences(), HiddenMarkovOnSymbols()};
+  return {BernoulliUnitsOnBinaryData(),
+          BernoulliUnitsOnRealData(),
+          UnigaussWithVariancePerCoordinate(),
+          CircularUnigauss(),
+          BernoulliUnitsOnSymbols(),
+          HiddenMarkovOnRealSequences(),
+          HiddenMarkovOnUnboundedSequences(),
+          HiddenMarkovOnSymbols(),
+          LinearDynamicalOnABox(),
+          LinearDynamicalWithoutABox(),
+          LinearDynamicalOfWideFrames()};
 }
 
 }  // namespace poe

@@ -65,6 +65,9 @@ OracleKind BernoulliUnitsOnSymbols();
 OracleKind HiddenMarkovOnRealSequences();
 OracleKind HiddenMarkovOnUnboundedSequences();
 OracleKind HiddenMarkovOnSymbols();
+OracleKind LinearDynamicalOnABox();
+OracleKind LinearDynamicalWithoutABox();
+OracleKind LinearDynamicalOfWideFrames();
 
 // What the kinds above are made of.
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
