@@ -276,7 +276,7 @@ TEST_P(ExpertOracles, ExtremeRowsStayFinite) {
 }
 
 TEST_P(ExpertOracles, RowsHaveTheSameBitsAloneAndInAnyBatch) {
-  const auto group = kind().make_float(kind().experts, 1);
+  const auto group = kind().make_float(kind().experts, 0.7);
   const Observations<float> x =
       Cast<float>(kind().ragged ? kind().ragged(203, 9) : kind().rows(203, 9));
   const Workers three(3);

@@ -33,6 +33,16 @@ const ForwardMessages& Of(const Posterior& posterior) {
   return static_cast<const ForwardMessages&>(posterior);
 }
 
+// to.row(row) += scale * from.row(k), with the same bits wherever the row lies:
+// Eigen would treat its beginning differently by its address.
+template <typename Scalar>
+void AddScaled(Scalar scale, const RowMatrix<Scalar>& from, Index k,
+               RowMatrix<Scalar>& to, Index row) {
+  const Scalar* source = from.row(k).data();
+  Scalar* target = to.row(row).data();
+  for (Index i = 0; i < from.cols(); ++i) target[i] += scale * source[i];
+}
+
 std::string Shape(Index rows, Index cols) {
   return absl::StrCat(rows, " x ", cols);
 }
@@ -252,10 +262,10 @@ void HiddenMarkov<Scalar>::AddSampledMessages(
             absl::MakeSpan(path));
         for (Index t = 0; t < length; ++t) {
           const Index frame = starts[n] + t, k = m * states + path[t];
-          messages.linear.row(frame) += exponent * linear.row(k);
+          AddScaled(exponent, linear, k, messages.linear, frame);
           if (!has_symbols())
-            messages.precision.row(frame) +=
-                exponent * gaussians_.precision().row(k);
+            AddScaled(exponent, gaussians_.precision(), k, messages.precision,
+                      frame);
         }
       }
     }
