@@ -6,6 +6,7 @@
 #include "poe/annealed_importance.h"
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/hidden_markov.h"
+#include "poe/experts/hidden_markov_partition.h"
 #include "tests/golden/golden_file.h"
 #include "tests/golden/golden_gradients.h"
 
@@ -157,6 +158,18 @@ Product<double> GoldenProduct(const GoldenFile& golden) {
       *StructuredGaussianBase<double>::Create(
           golden.Column("base_mean"), golden.Column("base_log_variance")),
       std::move(groups));
+}
+
+TEST(HiddenMarkovGoldenTest, LogPartitionMatchesEnumeratedJointPaths) {
+  const GoldenFile golden("hidden_markov_product.txt");
+  const Product<double> product = GoldenProduct(golden);
+  const Vector<double> lengths = golden.Column("lengths");
+  for (Index i = 0; i < lengths.size(); ++i) {
+    const auto log_partition =
+        HiddenMarkovLogPartition(product, static_cast<Index>(lengths(i)));
+    ASSERT_TRUE(log_partition.ok()) << log_partition.status();
+    EXPECT_NEAR(*log_partition, golden.Column("log_normalizer")(i), 1e-11);
+  }
 }
 
 TEST(HiddenMarkovGoldenTest, AnnealedImportanceFindsTheProductsNormalizer) {
