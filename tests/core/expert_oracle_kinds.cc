@@ -271,6 +271,12 @@ std::vector<OracleKind> AllOracleKinds() {
           UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
           BernoulliUnitsOnSymbols(), HiddenMarkovOnRealSequences(),
           HiddenMarkovOnUnboundedSequences(), HiddenMarkovOnSymbols()};
+          HiddenMarkovOnRealSequences(),
+          HiddenMarkovOnUnboundedSequences(),
+          HiddenMarkovOnSymbols(),
+          LinearDynamicalOnABox(),
+          LinearDynamicalWithoutABox(),
+          LinearDynamicalOfWideFrames()};
 }
 
 }  // namespace poe

@@ -70,6 +70,9 @@ OracleKind GaussianTreeMixturesInFourDimensions();
 OracleKind HiddenMarkovOnRealSequences();
 OracleKind HiddenMarkovOnUnboundedSequences();
 OracleKind HiddenMarkovOnSymbols();
+OracleKind LinearDynamicalOnABox();
+OracleKind LinearDynamicalWithoutABox();
+OracleKind LinearDynamicalOfWideFrames();
 
 // What the kinds above are made of.
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,

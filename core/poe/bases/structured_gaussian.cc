@@ -8,6 +8,11 @@
 #include "poe/numerics/sparse_gaussian.h"
 
 namespace poe {
+namespace {
+
+constexpr double kLog2Pi = 1.8378770664093454836;
+
+}  // namespace
 
 template <typename Scalar>
 absl::StatusOr<std::unique_ptr<StructuredGaussianBase<Scalar>>>
@@ -69,6 +74,12 @@ void StructuredGaussianBase<Scalar>::AddLogScores(
       log_scores[n] -= sum / 2;
     }
   }
+}
+
+template <typename Scalar>
+std::optional<double> StructuredGaussianBase<Scalar>::LogNormalizer() const {
+  const Vector<double> precision = precision_.template cast<double>();
+  return (kLog2Pi - precision.array().log()).sum() / 2;
 }
 
 template <typename Scalar>
