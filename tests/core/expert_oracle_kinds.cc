@@ -264,19 +264,15 @@ std::vector<OracleKind> AllOracleKinds() {
           BernoulliUnitsOnSymbols(),
           GaussianMixturesOnABox(),
           GaussianMixturesOnUnboundedData(),
-          GaussianTrees(),
-          GaussianTreeMixturesWithUniform(),
-          GaussianTreeMixturesInFourDimensions()};
-  return {BernoulliUnitsOnBinaryData(), BernoulliUnitsOnRealData(),
-          UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
-          BernoulliUnitsOnSymbols(), HiddenMarkovOnRealSequences(),
-          HiddenMarkovOnUnboundedSequences(), HiddenMarkovOnSymbols()};
           HiddenMarkovOnRealSequences(),
           HiddenMarkovOnUnboundedSequences(),
           HiddenMarkovOnSymbols(),
           LinearDynamicalOnABox(),
           LinearDynamicalWithoutABox(),
-          LinearDynamicalOfWideFrames()};
+          LinearDynamicalOfWideFrames(),
+          GaussianTrees(),
+          GaussianTreeMixturesWithUniform(),
+          GaussianTreeMixturesInFourDimensions()};
 }
 
 }  // namespace poe
