@@ -84,7 +84,11 @@ bool Batcher::Add(Call call) {
   {
     absl::MutexLock lock(&mutex_);
     const auto batch = Place(std::move(call));
-    if (batch->work < full_) return !std::exchange(run_is_due_, true);
+    const bool at_once = at_once_ > 0;
+    if (at_once) --at_once_;
+    if (!at_once && batch->work < full_) {
+      return !std::exchange(run_is_due_, true);
+    }
     full = std::move(*batch);
     open_.erase(batch);
   }
@@ -98,6 +102,9 @@ void Batcher::Run() {
     absl::MutexLock lock(&mutex_);
     run_is_due_ = false;
     batches.swap(open_);
+    const bool alone = batches.size() == 1 && batches[0].calls.size() == 1;
+    alone_ = alone ? std::min(alone_ + 1, kAlone) : 0;
+    at_once_ = alone_ == kAlone ? kAtOnce : 0;
   }
   for (Batch& batch : batches) Score(std::move(batch));
 }

@@ -19,9 +19,14 @@ namespace poe::server {
 //
 // It has no threads: batches are scored in the threads of those who call Add
 // and Run. Nothing is refused and the memory is bounded, because whoever fills
-// a batch scores it at once. Thread-safe.
+// a batch scores it at once. When kAlone calls in a row have had a batch to
+// themselves, the next kAtOnce are scored at once too: where calls come one by
+// one, waiting gains nothing. Thread-safe.
 class Batcher {
  public:
+  static constexpr int kAlone = 8;
+  static constexpr int kAtOnce = 15;
+
   // Where the answer to a call stands among those of its batch: as many rows
   // as the call has, from `first` on. Valid while `done` runs.
   struct Answer {
@@ -74,6 +79,10 @@ class Batcher {
   std::vector<Batch> open_ ABSL_GUARDED_BY(mutex_);
   // Whether somebody has been told to call Run.
   bool run_is_due_ ABSL_GUARDED_BY(mutex_) = false;
+  // How many batches in a row were of one call, up to now.
+  int alone_ ABSL_GUARDED_BY(mutex_) = 0;
+  // How many calls to come are scored at once.
+  int at_once_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace poe::server

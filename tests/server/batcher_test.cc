@@ -130,6 +130,24 @@ TEST(BatcherTest, OneCallOfABatchIsAskedToRunIt) {
   EXPECT_EQ(third.told().times, 1);
 }
 
+TEST(BatcherTest, CallsThatComeOneByOneDoNotWait) {
+  const auto model = MakeModel(1);
+  Batcher batcher(kNeverFull);
+  for (unsigned i = 0; i < Batcher::kAlone; ++i) {
+    Question alone(model, 1, i);
+    EXPECT_TRUE(batcher.Add(alone.ToCall()));
+    batcher.Run();
+  }
+  for (unsigned i = 0; i < Batcher::kAtOnce; ++i) {
+    Question question(model, 1, i);
+    EXPECT_FALSE(batcher.Add(question.ToCall()));
+    question.ExpectToldAsAlone();
+  }
+  Question waiting(model, 1, 2);
+  EXPECT_TRUE(batcher.Add(waiting.ToCall()));
+  EXPECT_EQ(waiting.told().times, 0);
+}
+
 TEST(BatcherTest, WhoFillsABatchScoresIt) {
   const auto model = MakeModel(1);
   const auto parameters = static_cast<double>(model->num_parameters());
