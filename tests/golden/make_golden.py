@@ -91,15 +91,11 @@ def gaussian_log_emissions(frames, mean, log_variance):
                        np.exp(log_variance / 2)).sum(axis=-1)
 
 
-def hidden_markov_parameters(rng, experts, states):
-    return (rng.normal(0, 1, (experts, states)),
-            rng.normal(0, 1, (experts, states, states)))
-
-
 def hidden_markov_gaussian(folder):
     rng = np.random.default_rng(101)
     experts, states, dimension, lengths = 2, 3, 2, [1, 4, 7]
-    initial, transition = hidden_markov_parameters(rng, experts, states)
+    initial = rng.normal(0, 1, (experts, states))
+    transition = rng.normal(0, 1, (experts, states, states))
     mean = rng.normal(0, 1.5, (experts, states, dimension))
     log_variance = rng.normal(-0.3, 0.5, (experts, states, dimension))
     frames = rng.normal(0, 1.5, (sum(lengths), dimension))
@@ -124,7 +120,8 @@ def hidden_markov_gaussian(folder):
 def hidden_markov_categorical(folder):
     rng = np.random.default_rng(102)
     experts, states, symbols, lengths = 2, 3, 4, [1, 4, 7]
-    initial, transition = hidden_markov_parameters(rng, experts, states)
+    initial = rng.normal(0, 1, (experts, states))
+    transition = rng.normal(0, 1, (experts, states, states))
     emission = rng.normal(0, 1, (experts, states, symbols))
     frames = np.eye(symbols)[rng.integers(0, symbols, sum(lengths))]
     log_emissions = [frames @ log_softmax(emission[m]).T
@@ -186,8 +183,8 @@ def hidden_markov_product(folder, parameters, log_initial, log_transition,
     for m in range(experts):
         scores += logsumexp(log_initial[m] + gaussian_log_emissions(
             grid, mean[m], log_variance[m]), axis=1)
-    on_grid = logsumexp(scores) + 2 * np.log(axis[1] - axis[0])
-    assert abs(on_grid - log_normalizer(1)) < 1e-9
+    scores += 2 * np.log(axis[1] - axis[0])
+    assert abs(logsumexp(scores) - log_normalizer(1)) < 1e-9
 
     write(folder, "hidden_markov_product.txt",
           "The models of hidden_markov_gaussian.txt under a base "
@@ -265,8 +262,8 @@ def linear_dynamical(folder):
             scores[n, m] = multivariate_normal(mean_x, cov_x).logpdf(x)
             gain = np.linalg.solve(cov_x, cov_xy).T
             mean = mean_y + gain @ (x - mean_x)
-            covariance = cov_y - gain @ cov_xy
-            blocks = covariance.reshape(length, latent, length, latent)
+            blocks = (cov_y - gain @ cov_xy).reshape(
+                length, latent, length, latent)
             for t in range(length):
                 means[starts[n] + t, m] = mean[t * latent:(t + 1) * latent]
                 covariances[starts[n] + t, m] = blocks[t, :, t]
@@ -332,8 +329,9 @@ def gaussian_tree(folder):
         constant += density.logpdf(np.zeros(size))
     precision = sum(precisions) + np.diag(np.exp(-base_log_variance))
     information = sum(informations) + base_mean * np.exp(-base_log_variance)
-    log_normalizer = (constant - np.linalg.slogdet(precision)[1] / 2
-                      + information @ np.linalg.solve(precision, information) / 2
+    mean = np.linalg.solve(precision, information)
+    log_normalizer = (constant + information @ mean / 2
+                      - np.linalg.slogdet(precision)[1] / 2
                       + size * np.log(2 * np.pi) / 2)
     write(folder, "gaussian_tree.txt",
           "Two trees of six coordinates, and log Z of their product under a "
