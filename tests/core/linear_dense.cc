@@ -4,6 +4,7 @@
 
 #include "Eigen/Cholesky"
 #include "Eigen/LU"
+#include "tests/core/expert_oracles.h"
 
 namespace poe {
 namespace {
@@ -26,6 +27,32 @@ Eigen::VectorXd Flat(const RowMatrix<double>& x) {
 }
 
 }  // namespace
+
+template <typename Scalar>
+typename LinearDynamical<Scalar>::Settings RandomSystems(Index experts,
+                                                         Index latents,
+                                                         Index dimension) {
+  const Index triangle = latents * (latents + 1) / 2;
+  typename LinearDynamical<Scalar>::Settings settings;
+  const auto random = [](Index rows, Index cols, double scale,
+                         std::uint32_t stream) {
+    return RowMatrix<Scalar>(
+        RandomMatrix(rows, cols, scale, stream).template cast<Scalar>());
+  };
+  settings.initial_mean = random(experts, latents, 0.7, 60);
+  settings.initial_log_cholesky = random(experts, triangle, 0.4, 61);
+  settings.transition = random(experts * latents, latents, 0.6, 62);
+  settings.transition_log_cholesky = random(experts, triangle, 0.4, 63);
+  settings.emission = random(experts * dimension, latents, 0.8, 64);
+  settings.emission_offset = random(experts, dimension, 0.5, 65);
+  settings.emission_log_variance = random(experts, dimension, 0.4, 66);
+  return settings;
+}
+
+template LinearDynamical<float>::Settings RandomSystems<float>(Index, Index,
+                                                               Index);
+template LinearDynamical<double>::Settings RandomSystems<double>(Index, Index,
+                                                                 Index);
 
 DenseSystem::DenseSystem(const ExpertGroup<double>& group, Index m) {
   const Index latents = group.blocks()[0].cols;

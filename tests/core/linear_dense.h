@@ -3,9 +3,15 @@
 #ifndef POE_TESTS_CORE_LINEAR_DENSE_H_
 #define POE_TESTS_CORE_LINEAR_DENSE_H_
 
-#include "poe/expert_group.h"
+#include "poe/experts/linear_dynamical.h"
 
 namespace poe {
+
+// Settings of random systems with the same parameters in both precisions.
+template <typename Scalar>
+typename LinearDynamical<Scalar>::Settings RandomSystems(Index experts,
+                                                         Index latents,
+                                                         Index dimension);
 
 // The parameters of expert m read from the group's blocks.
 struct DenseSystem {

@@ -10,20 +10,7 @@ namespace {
 template <typename Scalar>
 std::unique_ptr<ExpertGroup<Scalar>> MakeSystems(Index dimension, Index latents,
                                                  Index experts, double power) {
-  const Index triangle = latents * (latents + 1) / 2;
-  typename LinearDynamical<Scalar>::Settings settings;
-  const auto random = [](Index rows, Index cols, double scale,
-                         std::uint32_t stream) {
-    return RowMatrix<Scalar>(
-        RandomMatrix(rows, cols, scale, stream).template cast<Scalar>());
-  };
-  settings.initial_mean = random(experts, latents, 0.7, 60);
-  settings.initial_log_cholesky = random(experts, triangle, 0.4, 61);
-  settings.transition = random(experts * latents, latents, 0.6, 62);
-  settings.transition_log_cholesky = random(experts, triangle, 0.4, 63);
-  settings.emission = random(experts * dimension, latents, 0.8, 64);
-  settings.emission_offset = random(experts, dimension, 0.5, 65);
-  settings.emission_log_variance = random(experts, dimension, 0.4, 66);
+  auto settings = RandomSystems<Scalar>(experts, latents, dimension);
   settings.power = static_cast<Scalar>(power);
   return *LinearDynamical<Scalar>::Create(std::move(settings));
 }

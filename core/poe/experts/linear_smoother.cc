@@ -44,7 +44,7 @@ void AddCovariances(const LinearSystem& system, const FilterGains& gains,
         step.noise_gain * later * step.noise_gain_transposed +
         going * Square(step.noise_factor);
     moments.noise_source +=
-        step.noise_gain * later * step.gain_transposed -
+        step.noise_gain * later * step.gain_transposed +
         going * (step.noise_factor * step.factor_transposed);
     if (t == 0) {
       const auto whiten = [&](const RowMatrix<double>& factor) {
@@ -142,32 +142,40 @@ void AddMeans(const LinearSystem& system, const BackwardGains& backward,
 BackwardGains::BackwardGains(const LinearSystem& system,
                              const FilterGains& gains) {
   const Index latents = system.latents();
-  const auto noise = system.transition_factor.triangularView<Eigen::Lower>();
+  const auto bounded = [](const RowMatrix<double>& values) {
+    return RowMatrix<double>(
+        values.unaryExpr([](double value) { return Bounded(value); }));
+  };
   for (Index t = 0; t < gains.stored_steps(); ++t) {
     const RowMatrix<double>& filtered = gains.at(t).filtered;
-    const auto later = gains.at(t + 1).predicted.triangularView<Eigen::Lower>();
-    // I + B'B = R'R with B = F^-1 A sqrt(P); then E = sqrt(P) R^-1.
-    const RowMatrix<double> ratio = noise.solve(system.transition * filtered);
-    RowMatrix<double> stacked(2 * latents, latents);
-    stacked.topRows(latents) = ratio;
-    stacked.bottomRows(latents).setIdentity();
-    ReduceToTriangle(stacked);
-    const auto triangle = stacked.triangularView<Eigen::Upper>();
+    // y_{t+1} - A m, y_t - m and the noise are linear in two standard normals,
+    // one row of blocks for each. Turned into a triangle, in two others: the
+    // first is y_{t+1} - A m in deviations of its own.
+    RowMatrix<double> joint = RowMatrix<double>::Zero(2 * latents, 3 * latents);
+    joint.topLeftCorner(latents, latents) =
+        (system.transition * filtered).transpose();
+    joint.block(0, latents, latents, latents) = filtered.transpose();
+    joint.bottomLeftCorner(latents, latents) =
+        system.transition_factor.transpose();
+    joint.bottomRightCorner(latents, latents).setIdentity();
+    ReduceToTriangle(joint);
+    for (Index l = 0; l < latents; ++l)
+      joint(l, l) = std::max(joint(l, l), system.transition_factor(l, l));
+    const auto later =
+        joint.topLeftCorner(latents, latents).triangularView<Eigen::Upper>();
     Step step;
-    step.factor = triangle.solve<Eigen::OnTheRight>(filtered);
-    step.noise_factor = triangle.solve<Eigen::OnTheRight>(ratio);
-    step.gain_transposed = noise.transpose().solve(
-        RowMatrix<double>(step.noise_factor * step.factor.transpose()));
-    step.noise_gain_transposed = later.transpose().solve(
-        RowMatrix<double>(later.solve(system.transition_factor)));
-    for (RowMatrix<double>* matrix :
-         {&step.factor, &step.noise_factor, &step.gain_transposed,
-          &step.noise_gain_transposed})
-      *matrix = matrix->unaryExpr([](double v) { return Bounded(v); });
+    step.gain_transposed = bounded(later.solve(
+        RowMatrix<double>(joint.block(0, latents, latents, latents))));
+    step.noise_gain_transposed = bounded(
+        later.solve(RowMatrix<double>(joint.topRightCorner(latents, latents))));
+    step.factor_transposed =
+        bounded(joint.block(latents, latents, latents, latents));
+    step.noise_factor =
+        bounded(joint.bottomRightCorner(latents, latents).transpose());
     step.filtered_transposed = filtered.transpose();
-    step.factor_transposed = step.factor.transpose();
     step.gain = step.gain_transposed.transpose();
     step.noise_gain = step.noise_gain_transposed.transpose();
+    step.factor = step.factor_transposed.transpose();
     steps_.push_back(std::move(step));
   }
 }

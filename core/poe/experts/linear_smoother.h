@@ -21,10 +21,11 @@ class BackwardGains {
     RowMatrix<double> gain, gain_transposed;      // J, L x L
     RowMatrix<double> factor, factor_transposed;  // E, L x L
     RowMatrix<double> filtered_transposed;
-    // The noise of the transition in its own deviations, given y_{t+1}: with
-    // Q = F F', F^-1 (y_{t+1} - A y_t) = H (y_{t+1} - A m) - G N(0, I).
+    // The noise of the transition in its own deviations, Q = F F':
+    // F^-1 (y_{t+1} - A y_t) = H (y_{t+1} - A m) + G N(0, I), with the normal
+    // draw of y_t.
     RowMatrix<double> noise_gain, noise_gain_transposed;  // H
-    RowMatrix<double> noise_factor;                       // G = F^-1 A E
+    RowMatrix<double> noise_factor;                       // G
   };
   BackwardGains(const LinearSystem& system, const FilterGains& gains);
 

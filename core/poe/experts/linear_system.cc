@@ -1,5 +1,6 @@
 #include "poe/experts/linear_system.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace poe {
@@ -26,8 +27,9 @@ Vector<double> LogCholeskyOf(const RowMatrix<double>& factor) {
 
 void ReduceToTriangle(RowMatrix<double>& a) {
   const Index rows = a.rows(), cols = a.cols();
+  const Index rank = std::min(rows, cols);
   Vector<double> products(cols);
-  for (Index j = 0; j < cols; ++j) {
+  for (Index j = 0; j < rank; ++j) {
     double square = 0;
     for (Index i = j; i < rows; ++i) square += a(i, j) * a(i, j);
     const double norm = std::sqrt(square);
@@ -46,8 +48,8 @@ void ReduceToTriangle(RowMatrix<double>& a) {
     a(j, j) = diagonal;
     for (Index i = j + 1; i < rows; ++i) a(i, j) = 0;
   }
-  a.conservativeResize(cols, cols);
-  for (Index j = 0; j < cols; ++j)
+  a.conservativeResize(rank, cols);
+  for (Index j = 0; j < rank; ++j)
     if (a(j, j) < 0) a.row(j) *= -1;
 }
 

@@ -30,8 +30,9 @@ constexpr Index TriangleSize(Index rows) { return rows * (rows + 1) / 2; }
 RowMatrix<double> FactorOf(const Vector<double>& log_cholesky, Index rows);
 Vector<double> LogCholeskyOf(const RowMatrix<double>& factor);
 
-// Replaces `a` (n x k, n >= k) by the upper triangular R with R'R = a'a and no
-// negative diagonal, k x k, by Householder reflections: a'a is never formed.
+// Replaces `a` (n x k) by the upper triangular or trapezoidal R with R'R = a'a
+// and no negative diagonal, min(n, k) x k, by Householder reflections: a'a is
+// never formed.
 void ReduceToTriangle(RowMatrix<double>& a);
 
 // Values beyond `most`, and what overflow has made of them, brought back to it.
