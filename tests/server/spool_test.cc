@@ -20,7 +20,8 @@ class SpoolTest : public ::testing::Test {
  protected:
   std::unique_ptr<Spool> Create(Index dimension, bool labelled,
                                 SpoolLimits limits = {}) {
-    auto spool = Spool::Create(path(), dimension, labelled, limits);
+    auto spool = Spool::Create(
+        path(), {.dimension = dimension, .labelled = labelled}, limits);
     EXPECT_TRUE(spool.ok()) << spool.status();
     return *std::move(spool);
   }
@@ -64,7 +65,9 @@ TEST_F(SpoolTest, RowsWithoutAWeightWeighOne) {
 TEST_F(SpoolTest, TheFolderGoesWithTheObject) {
   auto spool = Create(1, true);
   EXPECT_TRUE(std::filesystem::exists(path()));
-  EXPECT_EQ(Spool::Create(path(), 1, true, {}).status().code(),
+  EXPECT_EQ(Spool::Create(path(), {.dimension = 1, .labelled = true}, {})
+                .status()
+                .code(),
             absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(spool->Append({1}, {0}, {}).ok());
   spool.reset();

@@ -96,7 +96,7 @@ TEST(ResponseCodecTest, SampledChainsCarryStepAndTemperature) {
   chains.step = 17;
   chains.inverse_temperature = 0.25;
   v1::SampleResponse response;
-  EncodeSampledChains(chains, 5, &response);
+  EncodeSampledChains(MakeBernoulliModel(1, 3, {"a"}, 1), chains, 5, &response);
   EXPECT_THAT(response.observations().dense().shape(), ElementsAre(2, 1));
   EXPECT_THAT(ValuesOf(response.observations().dense()), ElementsAre(3, 4));
   EXPECT_EQ(response.step(), 17);
