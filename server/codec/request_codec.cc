@@ -62,7 +62,7 @@ absl::Status CheckMissing(const v1::ScoreRequest& request,
 
 // Whether the request starts from rows it brings, and whether they stay.
 absl::StatusOr<std::pair<bool, bool>> DecodeStart(
-    const v1::SampleRequest& request) {
+    const v1::SampleRequest& request, const Model& model) {
   const bool given = request.has_start_from();
   switch (request.start()) {
     case v1::SampleRequest::START_UNSPECIFIED:
@@ -70,6 +70,10 @@ absl::StatusOr<std::pair<bool, bool>> DecodeStart(
       if (given)
         return FieldError("start_from", "CONFLICT",
                           "is given; it is for START_DATA and START_GIVEN");
+      if (!model.data_spec.input_coordinates.empty())
+        return FieldError("start_from", "REQUIRED",
+                          "is missing; this model is conditional, its chains "
+                          "need inputs");
       return std::pair(false, false);
     case v1::SampleRequest::START_DATA:
     case v1::SampleRequest::START_GIVEN:
@@ -232,7 +236,8 @@ absl::StatusOr<DecodedSample> DecodeSample(const v1::SampleRequest& request,
   options.mean = request.mean();
   options.seed = request.has_seed() ? request.seed() : fresh_seed;
 
-  const absl::StatusOr<std::pair<bool, bool>> start = DecodeStart(request);
+  const absl::StatusOr<std::pair<bool, bool>> start =
+      DecodeStart(request, model);
   if (!start.ok()) return start.status();
   decoded.clamp = start->second;
   if (start->first) {
