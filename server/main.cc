@@ -40,7 +40,7 @@ ABSL_FLAG(int, threads, poe::server::ServerOptions().threads,
 ABSL_FLAG(int, training_threads, poe::server::ServerOptions().training_threads,
           "Threads that train. 0: one for each processor.");
 ABSL_FLAG(std::int64_t, max_rows, poe::server::RequestLimits().rows,
-          "Most rows in one message.");
+          "Most rows in one message; of sequences, the rows of all together.");
 ABSL_FLAG(std::int64_t, max_steps, poe::server::RequestLimits().steps,
           "Most Gibbs steps in one request.");
 ABSL_FLAG(std::int64_t, max_message_bytes,

@@ -12,6 +12,12 @@
 #include "server/errors.h"
 
 namespace poe::server {
+namespace {
+
+// Of a value, a label or a weight.
+constexpr std::int64_t kElementBytes = 4;
+
+}  // namespace
 
 absl::StatusOr<MappedFile> MappedFile::Map(const FileDescriptor& file,
                                            std::int64_t bytes,
@@ -40,30 +46,31 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
-Spool::Spool(std::string folder, Index dimension, bool labelled,
-             SpoolLimits limits)
-    : folder_(std::move(folder)),
-      dimension_(dimension),
-      labelled_(labelled),
-      limits_(limits) {
+Spool::Spool(std::string folder, SpoolLayout layout, SpoolLimits limits)
+    : folder_(std::move(folder)), layout_(layout), limits_(limits) {
   values_.path = absl::StrCat(folder_, "/values");
   labels_.path = absl::StrCat(folder_, "/labels");
   weights_.path = absl::StrCat(folder_, "/weights");
+  starts_.path = absl::StrCat(folder_, "/starts");
 }
 
 Spool::~Spool() { RemoveTree(folder_); }
 
 absl::StatusOr<std::unique_ptr<Spool>> Spool::Create(std::string folder,
-                                                     Index dimension,
-                                                     bool labelled,
+                                                     SpoolLayout layout,
                                                      SpoolLimits limits) {
   absl::Status made = MakeFolder(folder);
   if (!made.ok()) return made;
-  std::unique_ptr<Spool> spool(
-      new Spool(std::move(folder), dimension, labelled, limits));
+  std::unique_ptr<Spool> spool(new Spool(std::move(folder), layout, limits));
   if (absl::Status s = spool->Open(spool->values_); !s.ok()) return s;
-  if (labelled) {
+  if (layout.labelled) {
     if (absl::Status s = spool->Open(spool->labels_); !s.ok()) return s;
+  }
+  if (layout.sequential) {
+    if (absl::Status s = spool->Open(spool->starts_); !s.ok()) return s;
+    if (absl::Status s = spool->Write<Index>({0}, spool->starts_); !s.ok()) {
+      return s;
+    }
   }
   return spool;
 }
@@ -75,13 +82,22 @@ absl::Status Spool::Open(File& file) {
   return absl::OkStatus();
 }
 
+template <typename Element>
+absl::Status Spool::Write(absl::Span<const Element> elements,
+                          const File& file) {
+  return WriteAll(file.descriptor, elements.data(),
+                  elements.size() * sizeof(Element), file.path);
+}
+
 absl::Status Spool::CheckSize(std::int64_t rows) const {
-  // Values, and at most a label and a weight.
-  const std::int64_t row_bytes = (dimension_ + 2) * std::int64_t{4};
+  // Values, and at most a label, a weight and a start.
+  const std::int64_t row_bytes =
+      (layout_.dimension + 2) * kElementBytes +
+      (layout_.sequential ? std::int64_t{sizeof(Index)} : 0);
   const std::int64_t most = std::min(limits_.rows, limits_.bytes / row_bytes);
   if (rows <= most) return absl::OkStatus();
   return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_ROWS",
-               absl::StrCat(rows, " rows of ", dimension_,
+               absl::StrCat(rows, " rows of ", layout_.dimension,
                             " values are more than this server takes for one "
                             "job; at most ",
                             most, " are allowed"));
@@ -89,37 +105,38 @@ absl::Status Spool::CheckSize(std::int64_t rows) const {
 
 absl::Status Spool::Append(absl::Span<const float> values,
                            absl::Span<const std::int32_t> labels,
-                           absl::Span<const float> weights) {
-  const auto rows = static_cast<std::int64_t>(values.size()) / dimension_;
-  if (absl::Status s = CheckSize(rows_ + rows); !s.ok()) return s;
-  if (absl::Status s = WriteAll(values_.descriptor, values.data(),
-                                values.size() * sizeof(float), values_.path);
-      !s.ok()) {
-    return s;
+                           absl::Span<const float> weights,
+                           absl::Span<const Index> starts) {
+  const std::int64_t frames =
+      static_cast<std::int64_t>(values.size()) / layout_.dimension;
+  const std::int64_t rows = layout_.sequential
+                                ? static_cast<std::int64_t>(starts.size()) - 1
+                                : frames;
+  if (absl::Status s = CheckSize(frames_ + frames); !s.ok()) return s;
+  if (absl::Status s = Write(values, values_); !s.ok()) return s;
+  if (layout_.labelled) {
+    if (absl::Status s = Write(labels, labels_); !s.ok()) return s;
   }
-  if (labelled_) {
-    if (absl::Status s =
-            WriteAll(labels_.descriptor, labels.data(),
-                     labels.size() * sizeof(std::int32_t), labels_.path);
-        !s.ok()) {
-      return s;
-    }
+  if (layout_.sequential) {
+    if (absl::Status s = WriteEnds(starts); !s.ok()) return s;
   }
   if (!weights.empty()) {
     if (!weights_.descriptor.is_open()) {
       if (absl::Status s = StartWeights(); !s.ok()) return s;
     }
-    if (absl::Status s =
-            WriteAll(weights_.descriptor, weights.data(),
-                     weights.size() * sizeof(float), weights_.path);
-        !s.ok()) {
-      return s;
-    }
+    if (absl::Status s = Write(weights, weights_); !s.ok()) return s;
   } else if (weights_.descriptor.is_open()) {
     if (absl::Status s = AppendOnes(rows); !s.ok()) return s;
   }
   rows_ += rows;
+  frames_ += frames;
   return absl::OkStatus();
+}
+
+absl::Status Spool::WriteEnds(absl::Span<const Index> starts) {
+  std::vector<Index> ends(starts.begin() + 1, starts.end());
+  for (Index& end : ends) end += frames_;
+  return Write<Index>(ends, starts_);
 }
 
 absl::Status Spool::StartWeights() {
@@ -132,8 +149,8 @@ absl::Status Spool::AppendOnes(std::int64_t count) {
   const std::vector<float> ones(std::min(count, kBlock), 1.0f);
   for (std::int64_t done = 0; done < count; done += kBlock) {
     const auto block = static_cast<std::size_t>(std::min(kBlock, count - done));
-    if (absl::Status s = WriteAll(weights_.descriptor, ones.data(),
-                                  block * sizeof(float), weights_.path);
+    if (absl::Status s =
+            Write(absl::MakeConstSpan(ones).subspan(0, block), weights_);
         !s.ok()) {
       return s;
     }
@@ -142,27 +159,26 @@ absl::Status Spool::AppendOnes(std::int64_t count) {
 }
 
 absl::StatusOr<TrainingRows> Spool::Map() {
-  for (File* file : {&values_, &labels_, &weights_}) {
+  const std::pair<File*, std::int64_t> sizes[] = {
+      {&values_, frames_ * layout_.dimension * kElementBytes},
+      {&labels_, rows_ * kElementBytes},
+      {&weights_, rows_ * kElementBytes},
+      {&starts_, (rows_ + 1) * std::int64_t{sizeof(Index)}}};
+  for (const auto& [file, bytes] : sizes) {
     if (!file->descriptor.is_open()) continue;
-    const std::int64_t row_values = file == &values_ ? dimension_ : 1;
-    absl::StatusOr<MappedFile> mapped = MappedFile::Map(
-        file->descriptor, rows_ * row_values * std::int64_t{4}, file->path);
+    absl::StatusOr<MappedFile> mapped =
+        MappedFile::Map(file->descriptor, bytes, file->path);
     if (!mapped.ok()) return mapped.status();
     file->mapped = *std::move(mapped);
   }
   TrainingRows rows;
   using Values = Eigen::Map<const RowMatrix<float>>;
   new (&rows.values) Values(static_cast<const float*>(values_.mapped.data()),
-                            rows_, dimension_);
+                            frames_, layout_.dimension);
   const auto size = static_cast<std::size_t>(rows_);
-  if (labels_.mapped.data() != nullptr) {
-    rows.labels = absl::MakeConstSpan(
-        static_cast<const std::int32_t*>(labels_.mapped.data()), size);
-  }
-  if (weights_.mapped.data() != nullptr) {
-    rows.weights = absl::MakeConstSpan(
-        static_cast<const float*>(weights_.mapped.data()), size);
-  }
+  rows.labels = labels_.Elements<std::int32_t>(size);
+  rows.weights = weights_.Elements<float>(size);
+  rows.starts = starts_.Elements<Index>(size + 1);
   return rows;
 }
 

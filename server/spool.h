@@ -3,6 +3,7 @@
 #ifndef POE_SERVER_SPOOL_H_
 #define POE_SERVER_SPOOL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@
 namespace poe::server {
 
 struct SpoolLimits {
+  // Rows of observations; those of sequences all together.
   std::int64_t rows = 100'000'000;
   std::int64_t bytes = std::int64_t{64} << 30;
 };
@@ -40,35 +42,44 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// The rows of one job in a folder of its own, which goes with the object.
-// Native byte order: nothing but the process that wrote it reads it. Not
-// thread-safe.
+// What the observations of a spool are.
+struct SpoolLayout {
+  Index dimension;
+  bool labelled;            // each observation has a label
+  bool sequential = false;  // each is a sequence of rows
+};
+
+// The observations of one job in a folder of its own, which goes with the
+// object. Native byte order: nothing but the process that wrote it reads it.
+// Not thread-safe.
 class Spool {
  public:
-  // Rows of `dimension` values; `labelled`: each has a label. The folder must
-  // not exist, its parent must.
+  // The folder must not exist, its parent must.
   static absl::StatusOr<std::unique_ptr<Spool>> Create(std::string folder,
-                                                       Index dimension,
-                                                       bool labelled,
+                                                       SpoolLayout layout,
                                                        SpoolLimits limits);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  // Adds N rows: N x D values, N labels or none as created, N weights or none
-  // (all 1). ResourceExhausted over the limits (nothing is added) or when the
-  // disk is full; after a failed write the spool can only be destroyed.
+  // Adds N observations: their rows' values, N labels or none as created, N
+  // weights or none (all 1) and, of sequences, N + 1 starts as in RawRows.
+  // ResourceExhausted over the limits (nothing is added) or when the disk is
+  // full; after a failed write the spool can only be destroyed.
   absl::Status Append(absl::Span<const float> values,
                       absl::Span<const std::int32_t> labels,
-                      absl::Span<const float> weights);
+                      absl::Span<const float> weights,
+                      absl::Span<const Index> starts = {});
 
+  // Number of observations.
   std::int64_t rows() const { return rows_; }
 
-  // ResourceExhausted if so many rows in all would be too many.
+  // ResourceExhausted if so many rows in all, or as many sequences, would be
+  // too many.
   absl::Status CheckSize(std::int64_t rows) const;
 
-  // All rows, as long as the spool lives; call it once, after the last Append,
-  // with at least one row.
+  // All observations, as long as the spool lives; call it once, after the last
+  // Append, with at least one observation.
   absl::StatusOr<TrainingRows> Map();
 
  private:
@@ -76,21 +87,32 @@ class Spool {
     std::string path;
     FileDescriptor descriptor;
     MappedFile mapped;
+
+    // What is mapped; empty if nothing is.
+    template <typename Element>
+    absl::Span<const Element> Elements(std::size_t size) const {
+      if (mapped.data() == nullptr) return {};
+      return {static_cast<const Element*>(mapped.data()), size};
+    }
   };
 
-  Spool(std::string folder, Index dimension, bool labelled, SpoolLimits limits);
+  Spool(std::string folder, SpoolLayout layout, SpoolLimits limits);
 
   absl::Status Open(File& file);
-  // Weights of 1 for the rows before the first row with a weight.
+  template <typename Element>
+  absl::Status Write(absl::Span<const Element> elements, const File& file);
+  // The ends of sequences, counted from the first row of all.
+  absl::Status WriteEnds(absl::Span<const Index> starts);
+  // Weights of 1 for the observations before the first with a weight.
   absl::Status StartWeights();
   absl::Status AppendOnes(std::int64_t count);
 
   const std::string folder_;
-  const Index dimension_;
-  const bool labelled_;
+  const SpoolLayout layout_;
   const SpoolLimits limits_;
-  std::int64_t rows_ = 0;
-  File values_, labels_, weights_;
+  std::int64_t rows_ = 0;    // observations
+  std::int64_t frames_ = 0;  // their rows
+  File values_, labels_, weights_, starts_;
 };
 
 }  // namespace poe::server

@@ -113,7 +113,7 @@ absl::StatusOr<std::int64_t> TrainingJob::Append(const v1::TrainChunk& chunk) {
       absl::MakeConstSpan(chunk.labels().data(), chunk.labels_size());
   absl::Status added = spool->Append(
       decoded->values, labelled ? labels : absl::Span<const std::int32_t>(),
-      decoded->weights);
+      decoded->weights, decoded->starts);
   if (!added.ok()) return added;
   for (std::int64_t n = 0; n < decoded->rows; ++n) {
     ++class_rows_[labelled ? labels[n] : 0];

@@ -97,9 +97,12 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
     if (*earlier != nullptr) return Started{*std::move(earlier), false};
   }
   const std::string id = MakeJobId();
-  absl::StatusOr<std::unique_ptr<Spool>> spool = Spool::Create(
-      absl::StrCat(folder_, "/", id), settings->data_spec.dimension,
-      settings->class_names.size() > 1, options_.spool);
+  absl::StatusOr<std::unique_ptr<Spool>> spool =
+      Spool::Create(absl::StrCat(folder_, "/", id),
+                    {.dimension = settings->data_spec.dimension,
+                     .labelled = settings->class_names.size() > 1,
+                     .sequential = settings->data_spec.sequential},
+                    options_.spool);
   if (!spool.ok()) return spool.status();
   if (absl::Status s = (*spool)->CheckSize(start.expected_rows()); !s.ok()) {
     return s;

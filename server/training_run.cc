@@ -24,7 +24,7 @@ v1::TrainingRecord MakeRecord(const TrainingJob& job, const TrainingRows& rows,
   record.set_job(job.name());
   *record.mutable_finished() = ToTimestamp(now);
   record.set_seed(job.settings().seed);
-  record.set_rows(rows.values.rows());
+  record.set_rows(rows.size());
   record.set_seconds(absl::ToDoubleSeconds(now - begin));
   record.set_program(program);
   google::protobuf::TextFormat::PrintToString(job.start(),

@@ -90,25 +90,19 @@ absl::StatusOr<ObservationChunks> ObservationChunks::Create(
   return chunks;
 }
 
-const v1::Tensor& ObservationChunks::values() const {
-  return observations_->has_sequences() ? observations_->sequences().values()
-                                        : observations_->dense();
-}
-
 int64_t ObservationChunks::ValueRow(int64_t row) const {
   return starts_.empty() ? row : starts_[row];
 }
 
 int64_t ObservationChunks::End(int64_t begin, const ChunkLimits& limits) const {
-  const int64_t last =
-      std::min(rows_, begin + std::max<int64_t>(limits.rows, 1));
-  const int64_t value_rows = limits.bytes / std::max<int64_t>(row_bytes_, 1);
+  const int64_t value_rows =
+      std::min(limits.rows, limits.bytes / std::max<int64_t>(row_bytes_, 1));
   if (starts_.empty()) {
-    return std::min(last, begin + std::max<int64_t>(value_rows, 1));
+    return std::min(rows_, begin + std::max<int64_t>(value_rows, 1));
   }
   const auto past = std::upper_bound(starts_.begin() + begin, starts_.end(),
                                      starts_[begin] + value_rows);
-  return std::clamp<int64_t>(past - starts_.begin() - 1, begin + 1, last);
+  return std::max<int64_t>(past - starts_.begin() - 1, begin + 1);
 }
 
 v1::Observations ObservationChunks::Slice(int64_t begin, int64_t end) const {

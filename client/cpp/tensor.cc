@@ -38,6 +38,19 @@ v1::Observations Encode(absl::Span<const Element> values, int64_t dimension,
   return observations;
 }
 
+template <typename Element>
+v1::Observations Encode(absl::Span<const Element> values, int64_t dimension,
+                        absl::Span<const int64_t> lengths,
+                        absl::Span<const uint8_t> mask) {
+  v1::Observations observations;
+  v1::Sequences& sequences = *observations.mutable_sequences();
+  *sequences.mutable_values() = MakeTensor(
+      {static_cast<int64_t>(values.size()) / dimension, dimension}, values);
+  sequences.mutable_lengths()->Add(lengths.begin(), lengths.end());
+  observations.set_mask(mask.data(), mask.size());
+  return observations;
+}
+
 template <typename Element, typename Value>
 std::vector<Value> Decode(const std::string& data) {
   if (data.size() % sizeof(Element) != 0) return {};
@@ -122,6 +135,31 @@ v1::Observations MakeObservations(absl::Span<const uint8_t> values,
                                   int64_t dimension,
                                   absl::Span<const uint8_t> mask) {
   return Encode(values, dimension, mask);
+}
+
+v1::Observations MakeObservations(absl::Span<const int32_t> values,
+                                  int64_t dimension,
+                                  absl::Span<const uint8_t> mask) {
+  return Encode(values, dimension, mask);
+}
+
+v1::Observations MakeSequences(absl::Span<const float> values,
+                               int64_t dimension,
+                               absl::Span<const int64_t> lengths,
+                               absl::Span<const uint8_t> mask) {
+  return Encode(values, dimension, lengths, mask);
+}
+
+v1::Observations MakeSequences(absl::Span<const int32_t> values,
+                               int64_t dimension,
+                               absl::Span<const int64_t> lengths,
+                               absl::Span<const uint8_t> mask) {
+  return Encode(values, dimension, lengths, mask);
+}
+
+const v1::Tensor& ValuesOf(const v1::Observations& observations) {
+  return observations.has_sequences() ? observations.sequences().values()
+                                      : observations.dense();
 }
 
 absl::StatusOr<std::vector<float>> TensorFloats(const v1::Tensor& tensor) {

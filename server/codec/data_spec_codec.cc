@@ -1,7 +1,11 @@
 #include "server/codec/data_spec_codec.h"
 
+#include <cstdint>
+#include <limits>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/errors.h"
@@ -9,41 +13,92 @@
 namespace poe::server {
 namespace {
 
+// Columns that experts see of one frame: more of them would not fit in memory.
+constexpr std::int64_t kMostColumns = std::numeric_limits<std::int32_t>::max();
+
 absl::StatusOr<Family> DecodeFamily(const v1::DataSpec& spec,
                                     absl::string_view field) {
   const std::string path = absl::StrCat(field, ".family");
-  constexpr absl::string_view kAvailable =
-      "; this version knows FAMILY_BERNOULLI and FAMILY_GAUSSIAN";
+  constexpr absl::string_view kFamilies =
+      "; must be FAMILY_BERNOULLI, FAMILY_GAUSSIAN, FAMILY_CATEGORICAL or "
+      "FAMILY_STRUCTURED_GAUSSIAN";
   switch (spec.family()) {
     case v1::FAMILY_BERNOULLI:
       return Family::kBernoulli;
     case v1::FAMILY_GAUSSIAN:
       return Family::kGaussian;
     case v1::FAMILY_CATEGORICAL:
+      return Family::kCategorical;
     case v1::FAMILY_STRUCTURED_GAUSSIAN:
-      return NotBuiltYet(
-          path,
-          absl::StrCat("is ", v1::Family_Name(spec.family()), kAvailable));
+      return Family::kStructuredGaussian;
     case v1::FAMILY_UNSPECIFIED:
       return FieldError(path, "REQUIRED",
-                        absl::StrCat("is missing", kAvailable));
+                        absl::StrCat("is missing", kFamilies));
     default:
       return FieldError(
           path, "INVALID_VALUE",
-          absl::StrCat("is ", static_cast<int>(spec.family()), kAvailable));
+          absl::StrCat("is ", static_cast<int>(spec.family()), kFamilies));
   }
 }
 
-absl::Status CheckBuilt(const v1::DataSpec& spec, absl::string_view field) {
-  if (spec.sequential())
-    return NotBuiltYet(absl::StrCat(field, ".sequential"),
-                       "is true; this version knows dense rows only");
-  if (!spec.input_coordinates().empty())
-    return NotBuiltYet(absl::StrCat(field, ".input_coordinates"),
-                       "is given; this version knows no conditional models");
-  if (spec.num_symbols() != 0)
-    return FieldError(absl::StrCat(field, ".num_symbols"), "NOT_ALLOWED",
+absl::Status CheckSymbols(const v1::DataSpec& spec, Family family,
+                          absl::string_view field) {
+  const std::string path = absl::StrCat(field, ".num_symbols");
+  if (family != Family::kCategorical) {
+    if (spec.num_symbols() == 0) return absl::OkStatus();
+    return FieldError(path, "NOT_ALLOWED",
                       "is given; it is for FAMILY_CATEGORICAL only");
+  }
+  if (spec.num_symbols() == 0)
+    return FieldError(path, "REQUIRED",
+                      "is missing; FAMILY_CATEGORICAL needs the size of the "
+                      "alphabet");
+  if (spec.num_symbols() > 0 &&
+      spec.dimension() > kMostColumns / spec.num_symbols())
+    return FieldError(path, "OUT_OF_RANGE",
+                      absl::StrCat("is ", spec.num_symbols(), " for each of ",
+                                   spec.dimension(), " coordinates; at most ",
+                                   kMostColumns, " in all can be"));
+  return absl::OkStatus();
+}
+
+// Ascending, in whatever order they came.
+absl::StatusOr<std::vector<Index>> DecodeInputs(const v1::DataSpec& spec,
+                                                absl::string_view field) {
+  std::set<Index> seen;
+  for (int k = 0; k < spec.input_coordinates_size(); ++k) {
+    const Index input = spec.input_coordinates(k);
+    const std::string path = absl::StrCat(field, ".input_coordinates[", k, "]");
+    if (input < 0 || input >= spec.dimension())
+      return FieldError(path, "OUT_OF_RANGE",
+                        absl::StrCat("is ", input, "; the ", spec.dimension(),
+                                     " coordinates are counted from 0"));
+    if (!seen.insert(input).second)
+      return FieldError(
+          path, "REPEATED",
+          absl::StrCat("is ", input, ", as one before; name each input once"));
+  }
+  if (!seen.empty() && static_cast<Index>(seen.size()) == spec.dimension())
+    return FieldError(absl::StrCat(field, ".input_coordinates"),
+                      "INVALID_VALUE",
+                      absl::StrCat("names all ", spec.dimension(),
+                                   " coordinates; at least one must be left "
+                                   "for the model to explain"));
+  return std::vector<Index>(seen.begin(), seen.end());
+}
+
+// What the core does not look at, or says in its own words.
+absl::Status CheckUses(const v1::DataSpec& spec, Family family,
+                       absl::string_view field) {
+  if (spec.sequential() &&
+      (spec.image_height() != 0 || spec.image_width() != 0))
+    return FieldError(
+        absl::StrCat(
+            field, spec.image_height() != 0 ? ".image_height" : ".image_width"),
+        "CONFLICT", "is given; sequences are of rows, not of images");
+  if (spec.has_box() && family != Family::kGaussian)
+    return FieldError(absl::StrCat(field, ".box"), "NOT_ALLOWED",
+                      "is given; it is for FAMILY_GAUSSIAN only");
   return absl::OkStatus();
 }
 
@@ -119,6 +174,10 @@ v1::DataSpec EncodeDataSpec(const DataSpec& spec) {
   v1::DataSpec message;
   message.set_family(EncodeFamily(spec.family));
   message.set_dimension(spec.dimension);
+  message.set_sequential(spec.sequential);
+  message.set_num_symbols(spec.num_symbols);
+  message.mutable_input_coordinates()->Assign(spec.input_coordinates.begin(),
+                                              spec.input_coordinates.end());
   message.mutable_coordinate_names()->Assign(spec.coordinate_names.begin(),
                                              spec.coordinate_names.end());
   message.set_image_height(spec.image_height);
@@ -143,8 +202,11 @@ absl::StatusOr<DataSpec> DecodeDataSpec(const v1::DataSpec& message,
                                         absl::string_view field) {
   absl::StatusOr<Family> family = DecodeFamily(message, field);
   if (!family.ok()) return family.status();
-  absl::Status status = CheckBuilt(message, field);
+  absl::Status status = CheckSymbols(message, *family, field);
+  if (status.ok()) status = CheckUses(message, *family, field);
   if (!status.ok()) return status;
+  absl::StatusOr<std::vector<Index>> inputs = DecodeInputs(message, field);
+  if (!inputs.ok()) return inputs.status();
   absl::StatusOr<Preprocessing> preprocessing =
       DecodePreprocessing(message.preprocessing(), message.dimension(), origin,
                           absl::StrCat(field, ".preprocessing"));
@@ -153,6 +215,9 @@ absl::StatusOr<DataSpec> DecodeDataSpec(const v1::DataSpec& message,
   DataSpec spec;
   spec.family = *family;
   spec.dimension = message.dimension();
+  spec.sequential = message.sequential();
+  spec.num_symbols = message.num_symbols();
+  spec.input_coordinates = *std::move(inputs);
   spec.coordinate_names.assign(message.coordinate_names().begin(),
                                message.coordinate_names().end());
   spec.image_height = message.image_height();
@@ -171,7 +236,7 @@ absl::StatusOr<DataSpec> DecodeDataSpec(const v1::DataSpec& message,
   if (origin == SpecOrigin::kStoredModel && spec.family == Family::kGaussian &&
       !spec.box.has_value())
     return FieldError(absl::StrCat(field, ".box"), "REQUIRED",
-                      "is missing; a model of real-valued data has a box");
+                      "is missing; a model of FAMILY_GAUSSIAN has a box");
   return spec;
 }
 

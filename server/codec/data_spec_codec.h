@@ -13,11 +13,10 @@ v1::DataSpec EncodeDataSpec(const DataSpec& spec);
 
 // Where a spec comes from: in a request to train, preprocessing is yet to be
 // fitted and only its kind may be given; in a stored model it is there, and so
-// is the box of real data.
+// is the box of Family::kGaussian.
 enum class SpecOrigin { kTrainStart, kStoredModel };
 
-// InvalidArgument naming the field below `field`; Unimplemented for families
-// and options that are not built yet. What is returned has passed
+// InvalidArgument naming the field below `field`. What is returned has passed
 // poe::Validate.
 absl::StatusOr<DataSpec> DecodeDataSpec(
     const v1::DataSpec& spec, SpecOrigin origin = SpecOrigin::kStoredModel,

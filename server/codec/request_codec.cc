@@ -62,7 +62,7 @@ absl::Status CheckMissing(const v1::ScoreRequest& request,
 
 // Whether the request starts from rows it brings, and whether they stay.
 absl::StatusOr<std::pair<bool, bool>> DecodeStart(
-    const v1::SampleRequest& request) {
+    const v1::SampleRequest& request, const Model& model) {
   const bool given = request.has_start_from();
   switch (request.start()) {
     case v1::SampleRequest::START_UNSPECIFIED:
@@ -70,6 +70,10 @@ absl::StatusOr<std::pair<bool, bool>> DecodeStart(
       if (given)
         return FieldError("start_from", "CONFLICT",
                           "is given; it is for START_DATA and START_GIVEN");
+      if (!model.data_spec.input_coordinates.empty())
+        return FieldError("start_from", "REQUIRED",
+                          "is missing; this model is conditional, its chains "
+                          "need inputs");
       return std::pair(false, false);
     case v1::SampleRequest::START_DATA:
     case v1::SampleRequest::START_GIVEN:
@@ -78,7 +82,7 @@ absl::StatusOr<std::pair<bool, bool>> DecodeStart(
             "start_from", "REQUIRED",
             absl::StrCat("is missing; ",
                          v1::SampleRequest::Start_Name(request.start()),
-                         " needs a row for each chain"));
+                         " needs an observation for each chain"));
       return std::pair(true, request.start() == v1::SampleRequest::START_GIVEN);
     default:
       return FieldError("start", "INVALID_VALUE",
@@ -97,10 +101,34 @@ absl::Status CheckSteps(const v1::SampleRequest& request, int steps) {
     return FieldError(
         "thinning", "OUT_OF_RANGE",
         absl::StrCat("is ", request.thinning(), "; must be at least 0"));
-  if (request.length() != 0)
-    return FieldError("length", "NOT_ALLOWED",
-                      "is given; it is for models of sequences");
   return absl::OkStatus();
+}
+
+// Of each chain, for sequences that start at random; 1 for all else.
+absl::StatusOr<Index> DecodeLength(const v1::SampleRequest& request,
+                                   const Model& model, bool given, int chains,
+                                   const RequestLimits& limits) {
+  const std::int64_t length = request.length();
+  if (!model.data_spec.sequential || given) {
+    if (length == 0) return Index{1};
+    return FieldError("length", "NOT_ALLOWED",
+                      given ? "is given; chains have the lengths of start_from"
+                            : "is given; it is for models of sequences");
+  }
+  if (length == 0)
+    return FieldError("length", "REQUIRED",
+                      "is missing; this model draws sequences, say of how many "
+                      "rows");
+  const std::int64_t most = limits.rows / chains;
+  if (length < 1 || length > most)
+    return FieldError(
+        "length", "OUT_OF_RANGE",
+        absl::StrCat("is ", length, "; must be 1 to ", most, " for ", chains,
+                     " chains, whose rows are "
+                     "at most ",
+                     limits.rows, " together"),
+        {{"limit", absl::StrCat(most)}});
+  return length;
 }
 
 }  // namespace
@@ -208,14 +236,17 @@ absl::StatusOr<DecodedSample> DecodeSample(const v1::SampleRequest& request,
   options.mean = request.mean();
   options.seed = request.has_seed() ? request.seed() : fresh_seed;
 
-  const absl::StatusOr<std::pair<bool, bool>> start = DecodeStart(request);
+  const absl::StatusOr<std::pair<bool, bool>> start =
+      DecodeStart(request, model);
   if (!start.ok()) return start.status();
   decoded.clamp = start->second;
   if (start->first) {
-    absl::StatusOr<DecodedRows> rows =
-        DecodeObservations(request.start_from(), model.data_spec,
-                           {std::min(limits.rows, limits.chains)},
-                           /*weights_allowed=*/false, "start_from");
+    absl::StatusOr<DecodedRows> rows = DecodeObservations(
+        request.start_from(), model.data_spec,
+        model.data_spec.sequential
+            ? RowLimits{limits.rows, limits.chains}
+            : RowLimits{std::min(limits.rows, limits.chains)},
+        /*weights_allowed=*/false, "start_from");
     if (!rows.ok()) return rows.status();
     decoded.start = *std::move(rows);
   }
@@ -228,8 +259,12 @@ absl::StatusOr<DecodedSample> DecodeSample(const v1::SampleRequest& request,
   if (decoded.start && decoded.start->rows != options.chains)
     return FieldError("start_from", "WRONG_SIZE",
                       absl::StrCat("has ", decoded.start->rows,
-                                   " rows; must have one for each of ",
+                                   " observations; must have one for each of ",
                                    options.chains, " chains"));
+  const absl::StatusOr<Index> length =
+      DecodeLength(request, model, start->first, options.chains, limits);
+  if (!length.ok()) return length.status();
+  options.length = *length;
   return decoded;
 }
 

@@ -18,6 +18,7 @@ namespace poe::server {
 
 // The most that one request may ask for.
 struct RequestLimits {
+  // Rows of observations; those of sequences all together.
   std::int64_t rows = 100'000;
   std::int64_t steps = 100'000;  // Gibbs steps
   std::int64_t chains = 10'000;

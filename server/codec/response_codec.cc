@@ -24,6 +24,16 @@ void AssignRows(const std::vector<T>& values, Index first, Index rows,
   field->Assign(values.begin() + first, values.begin() + first + rows);
 }
 
+// Frames x D raw values, symbols as such. `shape` as EncodeTensor takes it.
+void EncodeValues(const DataSpec& spec, const RowMatrix<float>& values,
+                  absl::Span<const std::int64_t> shape, v1::Tensor* tensor) {
+  const ConstRowMatrixRef<float> matrix(values);
+  if (spec.family == Family::kCategorical)
+    EncodeSymbols(matrix, tensor, shape);
+  else
+    EncodeTensor(matrix, tensor, shape);
+}
+
 }  // namespace
 
 void EncodeScores(const Model& model, const Scores& scores,
@@ -74,19 +84,36 @@ void EncodeReconstructions(const Model& model,
                            const v1::Observations& asked, std::uint64_t seed,
                            v1::ReconstructResponse* response) {
   AddClassNames(model, response);
-  const auto& shape = asked.dense().shape();
-  EncodeTensor(ConstRowMatrixRef<float>(reconstructions.values),
-               response->mutable_observations()->mutable_dense(),
-               absl::MakeConstSpan(shape.data(), shape.size()));
+  v1::Observations& observations = *response->mutable_observations();
+  if (asked.has_sequences()) {
+    *observations.mutable_sequences()->mutable_lengths() =
+        asked.sequences().lengths();
+    EncodeValues(model.data_spec, reconstructions.values, {},
+                 observations.mutable_sequences()->mutable_values());
+  } else {
+    const auto& shape = asked.dense().shape();
+    EncodeValues(model.data_spec, reconstructions.values,
+                 absl::MakeConstSpan(shape.data(), shape.size()),
+                 observations.mutable_dense());
+  }
   response->mutable_classes()->Assign(reconstructions.classes.begin(),
                                       reconstructions.classes.end());
   response->set_seed(seed);
 }
 
-void EncodeSampledChains(const SampledChains& chains, std::uint64_t seed,
-                         v1::SampleResponse* response) {
-  EncodeTensor(ConstRowMatrixRef<float>(chains.values),
-               response->mutable_observations()->mutable_dense());
+void EncodeSampledChains(const Model& model, const SampledChains& chains,
+                         std::uint64_t seed, v1::SampleResponse* response) {
+  v1::Observations& observations = *response->mutable_observations();
+  if (model.data_spec.sequential) {
+    v1::Sequences& sequences = *observations.mutable_sequences();
+    sequences.mutable_lengths()->Assign(chains.lengths.begin(),
+                                        chains.lengths.end());
+    EncodeValues(model.data_spec, chains.values, {},
+                 sequences.mutable_values());
+  } else {
+    EncodeValues(model.data_spec, chains.values, {},
+                 observations.mutable_dense());
+  }
   response->set_step(chains.step);
   response->set_inverse_temperature(chains.inverse_temperature);
   response->set_seed(seed);

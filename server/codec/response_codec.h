@@ -23,14 +23,15 @@ void EncodeScores(const Model& model, const Scores& scores,
 void EncodeScores(const Model& model, const Scores& scores, Index first,
                   Index rows, v1::ScoreResponse* response);
 
-// `asked` gives the shape: N x H x W if that is how the rows came.
+// `asked` gives the shape: N x H x W if that is how the rows came, or the
+// lengths of its sequences.
 void EncodeReconstructions(const Model& model,
                            const Reconstructions& reconstructions,
                            const v1::Observations& asked, std::uint64_t seed,
                            v1::ReconstructResponse* response);
 
-void EncodeSampledChains(const SampledChains& chains, std::uint64_t seed,
-                         v1::SampleResponse* response);
+void EncodeSampledChains(const Model& model, const SampledChains& chains,
+                         std::uint64_t seed, v1::SampleResponse* response);
 
 // `class_names` are those of the job's settings.
 void EncodeProgress(const TrainingProgress& progress,

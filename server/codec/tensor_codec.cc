@@ -186,7 +186,7 @@ absl::StatusOr<std::int64_t> CheckTensor(const v1::Tensor& tensor,
 
 absl::Status DecodeElements(const v1::Tensor& tensor, absl::string_view field,
                             absl::Span<const std::uint8_t> observed,
-                            std::vector<float>& values) {
+                            std::vector<float>& values, Elements kind) {
   if (tensor.data().empty()) {
     values.assign(tensor.values().begin(), tensor.values().end());
     return absl::OkStatus();
@@ -194,6 +194,12 @@ absl::Status DecodeElements(const v1::Tensor& tensor, absl::string_view field,
   const std::string& data = tensor.data();
   switch (tensor.element_type()) {
     case v1::ELEMENT_TYPE_UINT8:
+      if (kind == Elements::kSymbols)
+        return FieldError(absl::StrCat(field, ".element_type"),
+                          "INVALID_ELEMENT_TYPE",
+                          "is ELEMENT_TYPE_UINT8, whose bytes b are grey "
+                          "levels b / 255; send symbols as "
+                          "ELEMENT_TYPE_INT32");
       values.resize(data.size());
       for (std::size_t i = 0; i < data.size(); ++i)
         values[i] =
@@ -215,9 +221,9 @@ absl::Status DecodeElements(const v1::Tensor& tensor, absl::string_view field,
     case v1::ELEMENT_TYPE_INT32: {
       const std::int64_t bad = ConvertElements<std::int32_t>(
           data, observed,
-          [](std::int32_t from, float& to) {
+          [kind](std::int32_t from, float& to) {
             to = static_cast<float>(from);
-            return from == 0 || from == 1;
+            return kind == Elements::kSymbols || from == 0 || from == 1;
           },
           values);
       if (bad < 0) return absl::OkStatus();
@@ -264,6 +270,12 @@ void EncodeTensor(ConstRowMatrixRef<float> matrix, v1::Tensor* tensor,
 void EncodeTensor(ConstRowMatrixRef<double> matrix, v1::Tensor* tensor,
                   absl::Span<const std::int64_t> shape) {
   Encode<double>(matrix, v1::ELEMENT_TYPE_FLOAT64, shape, tensor);
+}
+
+void EncodeSymbols(ConstRowMatrixRef<float> matrix, v1::Tensor* tensor,
+                   absl::Span<const std::int64_t> shape) {
+  const RowMatrix<std::int32_t> symbols = matrix.cast<std::int32_t>();
+  Encode<std::int32_t>(symbols, v1::ELEMENT_TYPE_INT32, shape, tensor);
 }
 
 }  // namespace poe::server

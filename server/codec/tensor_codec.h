@@ -26,13 +26,18 @@ std::string PlaceText(absl::Span<const std::int64_t> shape, std::int64_t flat);
 absl::StatusOr<std::int64_t> CheckTensor(const v1::Tensor& tensor,
                                          absl::string_view field);
 
+// What a tensor holds, which says what its element types mean.
+enum class Elements { kNumbers, kSymbols };
+
 // Replaces `values` by the elements of a tensor that has passed CheckTensor:
 // b / 255 for UINT8, rounded to float for FLOAT64. A FieldError for a FLOAT64
-// beyond the range of float and an INT32 other than 0 and 1. `observed` is one
-// byte for each element, or empty; elements under a 0 are not checked.
+// beyond the range of float, for numbers as INT32 other than 0 and 1, and for
+// symbols as UINT8. `observed` is one byte for each element, or empty; elements
+// under a 0 are not checked.
 absl::Status DecodeElements(const v1::Tensor& tensor, absl::string_view field,
                             absl::Span<const std::uint8_t> observed,
-                            std::vector<float>& values);
+                            std::vector<float>& values,
+                            Elements kind = Elements::kNumbers);
 
 // Model parameters: FLOAT32 only, of exactly the shape `expected`.
 absl::StatusOr<std::vector<float>> DecodeParameters(
@@ -45,6 +50,9 @@ void EncodeTensor(ConstRowMatrixRef<float> matrix, v1::Tensor* tensor,
                   absl::Span<const std::int64_t> shape = {});
 void EncodeTensor(ConstRowMatrixRef<double> matrix, v1::Tensor* tensor,
                   absl::Span<const std::int64_t> shape = {});
+// The same of whole numbers, as INT32.
+void EncodeSymbols(ConstRowMatrixRef<float> matrix, v1::Tensor* tensor,
+                   absl::Span<const std::int64_t> shape = {});
 
 }  // namespace poe::server
 

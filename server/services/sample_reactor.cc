@@ -54,7 +54,8 @@ absl::Status SampleReactor::Run() {
       sample->start.has_value() ? &start : nullptr, sample->clamp, workers_,
       [&](const SampledChains& chains) {
         response_.Clear();
-        EncodeSampledChains(chains, sample->options.seed, &response_);
+        EncodeSampledChains(*served->model, chains, sample->options.seed,
+                            &response_);
         response_.mutable_model()->set_name(served->name);
         response_.mutable_model()->set_version(served->version);
         return Send();

@@ -80,6 +80,8 @@ TEST(ChunksTest, PiecesKeepBothLimits) {
   EXPECT_EQ(of_sequences->End(0, {.rows = 9, .bytes = 12}), 2);
   EXPECT_EQ(of_sequences->End(0, {.rows = 9, .bytes = 20}), 2);
   EXPECT_EQ(of_sequences->End(0, {.rows = 1, .bytes = 100}), 1);
+  EXPECT_EQ(of_sequences->End(0, {.rows = 3, .bytes = 100}), 2);
+  EXPECT_EQ(of_sequences->End(1, {.rows = 4, .bytes = 100}), 3);
 }
 
 TEST(ChunksTest, APieceHasAtLeastOneRow) {

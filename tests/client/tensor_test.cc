@@ -57,5 +57,25 @@ TEST(TensorTest, ObservationsHaveRowsOfTheDimension) {
   EXPECT_EQ(RowCount(v1::Observations()), 0);
 }
 
+TEST(TensorTest, SequencesAreLaidEndToEnd) {
+  const v1::Observations observations =
+      MakeSequences(std::vector<float>{1, 2, 3, 4, 5, 6}, 2, {1, 2},
+                    std::vector<uint8_t>{1, 1, 1, 0, 1, 1});
+  EXPECT_THAT(observations.sequences().lengths(), ElementsAre(1, 2));
+  EXPECT_THAT(ValuesOf(observations).shape(), ElementsAre(3, 2));
+  EXPECT_EQ(observations.mask(), std::string("\1\1\1\0\1\1", 6));
+  EXPECT_EQ(RowCount(observations), 2);
+}
+
+TEST(TensorTest, SymbolsTravelAsIntegers) {
+  const std::vector<int32_t> symbols = {0, 7, 3, 1};
+  EXPECT_EQ(ValuesOf(MakeObservations(absl::MakeConstSpan(symbols), 2))
+                .element_type(),
+            v1::ELEMENT_TYPE_INT32);
+  EXPECT_EQ(ValuesOf(MakeSequences(absl::MakeConstSpan(symbols), 1, {3, 1}))
+                .element_type(),
+            v1::ELEMENT_TYPE_INT32);
+}
+
 }  // namespace
 }  // namespace poe::client

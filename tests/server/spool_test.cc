@@ -20,7 +20,8 @@ class SpoolTest : public ::testing::Test {
  protected:
   std::unique_ptr<Spool> Create(Index dimension, bool labelled,
                                 SpoolLimits limits = {}) {
-    auto spool = Spool::Create(path(), dimension, labelled, limits);
+    auto spool = Spool::Create(
+        path(), {.dimension = dimension, .labelled = labelled}, limits);
     EXPECT_TRUE(spool.ok()) << spool.status();
     return *std::move(spool);
   }
@@ -61,10 +62,39 @@ TEST_F(SpoolTest, RowsWithoutAWeightWeighOne) {
   EXPECT_THAT(rows->weights, ElementsAre(1, 1, 0.5f, 1, 1));
 }
 
+TEST_F(SpoolTest, SequencesOfSeveralAppendsFollowEachOther) {
+  const auto spool = *Spool::Create(
+      path(), {.dimension = 2, .labelled = true, .sequential = true}, {});
+  ASSERT_TRUE(spool->Append({1, 2, 3, 4, 5, 6}, {1, 0}, {}, {0, 1, 3}).ok());
+  ASSERT_TRUE(spool->Append({7, 8, 9, 10}, {1}, {2.5f}, {0, 2}).ok());
+  EXPECT_EQ(spool->rows(), 3);
+  const auto rows = spool->Map();
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  EXPECT_EQ(rows->size(), 3);
+  EXPECT_THAT(rows->starts, ElementsAre(0, 1, 3, 5));
+  EXPECT_EQ(rows->values.rows(), 5);
+  EXPECT_EQ(rows->values(4, 1), 10);
+  EXPECT_THAT(rows->labels, ElementsAre(1, 0, 1));
+  EXPECT_THAT(rows->weights, ElementsAre(1, 1, 2.5f));
+}
+
+TEST_F(SpoolTest, LimitsCountTheRowsOfSequences) {
+  const auto spool = *Spool::Create(
+      path(), {.dimension = 1, .labelled = false, .sequential = true},
+      {.rows = 4});
+  ASSERT_TRUE(spool->Append({1, 2, 3}, {}, {}, {0, 3}).ok());
+  EXPECT_EQ(spool->Append({4, 5}, {}, {}, {0, 2}).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(spool->Append({4}, {}, {}, {0, 1}).ok());
+  EXPECT_THAT(spool->Map()->starts, ElementsAre(0, 3, 4));
+}
+
 TEST_F(SpoolTest, TheFolderGoesWithTheObject) {
   auto spool = Create(1, true);
   EXPECT_TRUE(std::filesystem::exists(path()));
-  EXPECT_EQ(Spool::Create(path(), 1, true, {}).status().code(),
+  EXPECT_EQ(Spool::Create(path(), {.dimension = 1, .labelled = true}, {})
+                .status()
+                .code(),
             absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(spool->Append({1}, {0}, {}).ok());
   spool.reset();

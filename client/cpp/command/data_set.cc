@@ -1,6 +1,5 @@
 #include "client/cpp/command/data_set.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -14,140 +13,113 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "client/cpp/command/context.h"
+#include "client/cpp/command/label_column.h"
+#include "client/cpp/command/sequences.h"
 #include "client/cpp/io/data_file.h"
 #include "client/cpp/tensor.h"
 
 namespace poe::client {
 namespace {
 
-// The column of a table that an option names, by its heading or its number
-// from 1 on.
-absl::StatusOr<int64_t> FindColumn(const DataFile& file,
-                                   const std::string& column,
-                                   const std::string& path) {
-  const auto& names = file.column_names;
-  const auto found = std::find(names.begin(), names.end(), column);
-  if (found != names.end()) return found - names.begin();
-  int64_t number = 0;
-  if (absl::SimpleAtoi(column, &number) && number >= 1 &&
-      number <= file.columns()) {
-    return number - 1;
-  }
-  return UsageError(absl::StrCat(
-      path, " has no column \"", column, "\"; it has ",
-      names.empty() ? absl::StrCat("the numbers 1 to ", file.columns())
-                    : absl::StrJoin(names, ", ")));
-}
-
-absl::StatusOr<std::vector<int64_t>> ColumnLabels(const DataFile& file,
-                                                  int64_t column,
-                                                  const std::string& path) {
+// A file as a table of rows, and the observations in it.
+struct Table {
+  DataFile file;
+  // The first row of each observation and, last, the number of rows.
+  std::vector<int64_t> starts;
+  // One for each observation; or empty.
   std::vector<int64_t> labels;
-  labels.reserve(file.rows());
-  absl::Status status;
-  std::visit(
-      [&](const auto& values) {
-        for (int64_t row = 0; row < file.rows(); ++row) {
-          const auto value = values[row * file.columns() + column];
-          // Beyond 2^53 not every whole number is a double.
-          const bool whole = std::abs(static_cast<double>(value)) <= 0x1p53 &&
-                             value == std::trunc(value);
-          if (!whole) {
-            status = absl::InvalidArgumentError(
-                absl::StrCat(path, ": the label of row ", row, " is ", value,
-                             ", expected a whole number"));
-            return;
-          }
-          labels.push_back(static_cast<int64_t>(value));
-        }
-      },
-      file.values);
-  if (!status.ok()) return status;
-  return labels;
-}
+};
 
-// Takes a column out of a table.
-void RemoveColumn(int64_t column, DataFile& file) {
-  const int64_t columns = file.columns();
-  std::visit(
-      [&](auto& values) {
-        int64_t index = 0;
-        std::erase_if(values,
-                      [&](const auto&) { return index++ % columns == column; });
-      },
-      file.values);
-  file.shape = {file.rows(), columns - 1};
-  if (!file.column_names.empty()) {
-    file.column_names.erase(file.column_names.begin() + column);
-  }
-}
-
-// The labels, from their own file or a column of `data` that is taken out.
-absl::StatusOr<std::vector<int64_t>> ReadLabels(const DataOptions& options,
-                                                DataFile& data) {
-  if (options.labels.empty()) {
-    if (options.label_column.empty()) return std::vector<int64_t>();
-    const absl::StatusOr<int64_t> column =
-        FindColumn(data, options.label_column, options.data);
-    if (!column.ok()) return column.status();
-    absl::StatusOr<std::vector<int64_t>> labels =
-        ColumnLabels(data, *column, options.data);
-    RemoveColumn(*column, data);
-    return labels;
-  }
-  const absl::StatusOr<DataFile> file = ReadDataFile(options.labels);
+absl::StatusOr<Table> ReadTable(const DataOptions& options,
+                                const DataForm& form) {
+  absl::StatusOr<DataFile> file = ReadDataFile(options.data);
   if (!file.ok()) return file.status();
-  if (file->rows() != data.rows()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(options.labels, " has ", file->rows(), " labels, ",
-                     options.data, " ", data.rows(), " rows"));
-  }
-  absl::StatusOr<int64_t> column = 0;
-  if (!options.label_column.empty()) {
-    column = FindColumn(*file, options.label_column, options.labels);
-    if (!column.ok()) return column.status();
-  } else if (file->columns() != 1) {
-    return UsageError(absl::StrCat(options.labels, " has ", file->columns(),
-                                   " columns; choose one by --label-column"));
-  }
-  return ColumnLabels(*file, *column, options.labels);
-}
-
-// One byte for each value, 0 where it is NaN; empty if none is.
-template <typename Value>
-std::string MaskOf(absl::Span<const Value> values) {
-  std::string mask;
-  if constexpr (std::is_floating_point_v<Value>) {
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (!std::isnan(values[i])) continue;
-      if (mask.empty()) mask.assign(values.size(), 1);
-      mask[i] = 0;
+  absl::StatusOr<std::vector<int64_t>> labels = TakeLabelColumn(options, *file);
+  if (!labels.ok()) return labels.status();
+  Table table;
+  table.starts.push_back(0);
+  if (form.sequential) {
+    const absl::StatusOr<std::vector<int64_t>> lengths =
+        TakeSequences(options.data, *file);
+    if (!lengths.ok()) return lengths.status();
+    for (const int64_t length : *lengths) {
+      table.starts.push_back(table.starts.back() + length);
+    }
+    if (!labels->empty()) {
+      labels = LabelsOfSequences(options.data, *labels, *lengths);
+      if (!labels.ok()) return labels.status();
+    }
+  } else {
+    for (int64_t row = 0; row < file->rows(); ++row) {
+      table.starts.push_back(row + 1);
     }
   }
+  if (!options.labels.empty()) {
+    labels = ReadLabelFile(options, table.starts.size() - 1,
+                           form.sequential ? "sequences" : "rows");
+    if (!labels.ok()) return labels.status();
+  }
+  if (file->rows() == 0 || file->columns() == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.data, " has no values"));
+  }
+  table.labels = *std::move(labels);
+  table.file = *std::move(file);
+  return table;
+}
+
+// One byte for each value of rows `begin` to `end` - 1, 0 where it is NaN;
+// empty if none is.
+std::string MaskOf(const DataFile& file, int64_t begin, int64_t end) {
+  std::string mask;
+  const auto fill = [&](const auto& values) {
+    using Value = typename std::decay_t<decltype(values)>::value_type;
+    if constexpr (std::is_floating_point_v<Value>) {
+      const int64_t first = begin * file.columns();
+      const int64_t size = (end - begin) * file.columns();
+      for (int64_t i = 0; i < size; ++i) {
+        if (!std::isnan(values[first + i])) continue;
+        if (mask.empty()) mask.assign(size, 1);
+        mask[i] = 0;
+      }
+    }
+  };
+  std::visit(fill, file.values);
   return mask;
 }
 
-v1::Observations MakeRows(const DataFile& file, const RowRange& range) {
-  v1::Observations observations;
-  const std::vector<int64_t> shape = {range.end - range.begin, file.columns()};
-  const auto fill = [&](const auto& values) {
+template <typename Value>
+absl::StatusOr<v1::Tensor> MakeSymbols(absl::Span<const int64_t> shape,
+                                       absl::Span<const Value> values) {
+  for (const Value value : values) {
+    if (static_cast<int64_t>(static_cast<int32_t>(value)) == value) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("the value ", value, " is too large for a symbol"));
+  }
+  return MakeTensor(shape, std::vector<int32_t>(values.begin(), values.end()));
+}
+
+// Rows `begin` to `end` - 1 of a table.
+absl::StatusOr<v1::Tensor> MakeRows(const DataFile& file, int64_t begin,
+                                    int64_t end, const DataForm& form) {
+  const std::vector<int64_t> shape = {end - begin, file.columns()};
+  const auto make = [&](const auto& values) -> absl::StatusOr<v1::Tensor> {
     using Value = typename std::decay_t<decltype(values)>::value_type;
     const auto part = absl::MakeConstSpan(values).subspan(
-        range.begin * file.columns(), shape[0] * shape[1]);
-    if constexpr (std::is_same_v<Value, int64_t>) {
-      *observations.mutable_dense() =
-          MakeTensor(shape, std::vector<double>(part.begin(), part.end()));
-    } else {
-      *observations.mutable_dense() = MakeTensor(shape, part);
+        begin * file.columns(), shape[0] * shape[1]);
+    if constexpr (std::is_integral_v<Value>) {
+      if (form.symbols) return MakeSymbols(shape, part);
     }
-    observations.set_mask(MaskOf(part));
+    if constexpr (std::is_same_v<Value, int64_t>) {
+      return MakeTensor(shape, std::vector<double>(part.begin(), part.end()));
+    } else {
+      return MakeTensor(shape, part);
+    }
   };
-  std::visit(fill, file.values);
-  return observations;
+  return std::visit(make, file.values);
 }
 
 }  // namespace
@@ -157,22 +129,25 @@ void AddDataOptions(CLI::App& command, DataOptions& options, bool with_labels) {
   command
       .add_option("--data", options.data,
                   "The rows: an IDX, NPY or CSV file, plain or gzipped. Bytes "
-                  "b are grey levels b / 255. An empty cell of a CSV file, "
-                  "like NaN, is a missing value.")
+                  "b are grey levels b / 255, or symbols. An empty cell of a "
+                  "CSV file, like NaN, is a missing value. Sequences come as "
+                  "an array of sequences x rows x columns, or as a CSV file "
+                  "with a column named sequence: rows that follow each other "
+                  "with the same value there are one.")
       ->type_name("FILE")
       ->required()
       ->group(kGroup);
   command
       .add_option("--rows", options.rows,
-                  "Only rows FIRST to END - 1, counted from 0. Either may be "
-                  "left out.")
+                  "Only rows FIRST to END - 1, counted from 0, or only those "
+                  "sequences. Either may be left out.")
       ->type_name("FIRST:END")
       ->group(kGroup);
   if (!with_labels) return;
   command
       .add_option("--labels", options.labels,
-                  "The label of each row, a whole number: an IDX, NPY or CSV "
-                  "file.")
+                  "The label of each row or sequence, a whole number: an IDX, "
+                  "NPY or CSV file.")
       ->type_name("FILE")
       ->group(kGroup);
   command
@@ -184,32 +159,53 @@ void AddDataOptions(CLI::App& command, DataOptions& options, bool with_labels) {
       ->group(kGroup);
 }
 
-absl::StatusOr<DataSet> ReadDataSet(const DataOptions& options) {
-  absl::StatusOr<DataFile> file = ReadDataFile(options.data);
-  if (!file.ok()) return file.status();
-  absl::StatusOr<std::vector<int64_t>> labels = ReadLabels(options, *file);
-  if (!labels.ok()) return labels.status();
-  if (file->rows() == 0 || file->columns() == 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(options.data, " has no values"));
-  }
-  const absl::StatusOr<RowRange> range = ParseRows(options.rows, file->rows());
+DataForm FormOf(const v1::DataSpec& spec) {
+  return {.sequential = spec.sequential(),
+          .symbols = spec.family() == v1::FAMILY_CATEGORICAL};
+}
+
+absl::StatusOr<DataSet> ReadDataSet(const DataOptions& options,
+                                    const DataForm& form) {
+  absl::StatusOr<Table> table = ReadTable(options, form);
+  if (!table.ok()) return table.status();
+  DataFile& file = table->file;
+  const absl::StatusOr<RowRange> range =
+      ParseRows(options.rows, table->starts.size() - 1);
   if (!range.ok()) return range.status();
-  DataSet set;
-  set.observations = MakeRows(*file, *range);
-  set.rows = range->end - range->begin;
-  set.dimension = file->columns();
-  set.first_row = range->begin;
-  set.grey_levels = std::holds_alternative<std::vector<uint8_t>>(file->values);
-  const int64_t most = std::numeric_limits<int32_t>::max();
-  if (file->shape.size() == 3 && file->columns() <= most) {
-    set.image_height = static_cast<int>(file->shape[1]);
-    set.image_width = static_cast<int>(file->shape[2]);
+  const int64_t begin = table->starts[range->begin];
+  const int64_t end = table->starts[range->end];
+  absl::StatusOr<v1::Tensor> values = MakeRows(file, begin, end, form);
+  if (!values.ok()) {
+    return absl::Status(
+        values.status().code(),
+        absl::StrCat(options.data, ": ", values.status().message()));
   }
-  set.column_names = std::move(file->column_names);
-  if (!labels->empty()) {
-    set.labels.assign(labels->begin() + range->begin,
-                      labels->begin() + range->end);
+  DataSet set;
+  if (form.sequential) {
+    v1::Sequences& sequences = *set.observations.mutable_sequences();
+    *sequences.mutable_values() = *std::move(values);
+    for (int64_t n = range->begin; n < range->end; ++n) {
+      sequences.add_lengths(table->starts[n + 1] - table->starts[n]);
+    }
+  } else {
+    *set.observations.mutable_dense() = *std::move(values);
+  }
+  set.observations.set_mask(MaskOf(file, begin, end));
+  set.rows = range->end - range->begin;
+  set.frames = end - begin;
+  set.dimension = file.columns();
+  set.first_row = range->begin;
+  set.grey_levels = !form.symbols &&
+                    std::holds_alternative<std::vector<uint8_t>>(file.values);
+  const int64_t most = std::numeric_limits<int32_t>::max();
+  if (file.shape.size() == 3 && file.columns() <= most) {
+    set.image_height = static_cast<int>(file.shape[1]);
+    set.image_width = static_cast<int>(file.shape[2]);
+  }
+  set.column_names = std::move(file.column_names);
+  if (!table->labels.empty()) {
+    set.labels.assign(table->labels.begin() + range->begin,
+                      table->labels.begin() + range->end);
   }
   return set;
 }

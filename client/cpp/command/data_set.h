@@ -22,13 +22,23 @@ struct DataOptions {
 // Adds --data (required) and --rows, and the options for labels if asked for.
 void AddDataOptions(CLI::App& command, DataOptions& options, bool with_labels);
 
-// Rows as they are sent to the server.
+// How a model reads a file.
+struct DataForm {
+  bool sequential = false;
+  // Whole numbers are symbols, bytes included.
+  bool symbols = false;
+};
+DataForm FormOf(const v1::DataSpec& spec);
+
+// Observations as they are sent to the server: rows, or sequences of rows.
 struct DataSet {
-  // N x D; bytes stay bytes, NaN becomes a missing value.
+  // Bytes stay bytes (symbols become integers), NaN becomes a missing value.
   v1::Observations observations;
+  // Number of observations, and of the rows of all sequences together.
   int64_t rows = 0;
+  int64_t frames = 0;
   int64_t dimension = 0;
-  // Number in the file of the first row.
+  // Number in the file of the first observation.
   int64_t first_row = 0;
   // True if the values are grey levels, one byte each.
   bool grey_levels = false;
@@ -37,13 +47,14 @@ struct DataSet {
   int image_width = 0;
   // Of the D columns; or empty.
   std::vector<std::string> column_names;
-  // One for each row; or empty.
+  // One for each observation; or empty.
   std::vector<int64_t> labels;
 };
 
-// Reads files. Errors name the file; a column or rows that do not exist are
-// usage errors.
-absl::StatusOr<DataSet> ReadDataSet(const DataOptions& options);
+// Reads files; see TakeSequences for those of sequences. Errors name the file;
+// a column or rows that do not exist are usage errors.
+absl::StatusOr<DataSet> ReadDataSet(const DataOptions& options,
+                                    const DataForm& form = {});
 
 // Rows "FIRST:END" (FIRST to END - 1, either may be left out) or "ROW" of
 // `rows`, as [begin, end). A usage error for anything else, no row included.

@@ -40,10 +40,10 @@ absl::StatusOr<std::string> FileMask(const std::string& path,
       },
       file->values);
   const auto size = static_cast<int64_t>(mask.size());
-  if (size != data.dimension && size != data.rows * data.dimension) {
+  if (size != data.dimension && size != data.frames * data.dimension) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, " has ", size, " values, expected ", data.dimension,
-        " for each row or ", data.rows * data.dimension, " for all rows"));
+        " for each row or ", data.frames * data.dimension, " for all rows"));
   }
   return mask;
 }
@@ -58,7 +58,7 @@ absl::Status AddMask(const std::string& mask, int height, int width,
            : FileMask(mask, data);
   if (!added.ok()) return added.status();
   std::string& all = *data.observations.mutable_mask();
-  if (all.empty()) all.assign(data.rows * data.dimension, 1);
+  if (all.empty()) all.assign(data.frames * data.dimension, 1);
   for (size_t i = 0; i < all.size(); ++i) {
     if ((*added)[i % added->size()] == 0) all[i] = 0;
   }

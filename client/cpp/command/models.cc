@@ -45,8 +45,17 @@ std::string DataText(const v1::DataSpec& spec) {
       spec.image_height() > 0
           ? absl::StrCat(spec.image_height(), "x", spec.image_width())
           : absl::StrCat(spec.dimension());
-  return absl::StrCat(EnumText(v1::Family_Name(spec.family()), "FAMILY_"), " ",
-                      size);
+  std::string text = absl::StrCat(
+      EnumText(v1::Family_Name(spec.family()), "FAMILY_"), " ", size);
+  if (spec.num_symbols() > 0) {
+    absl::StrAppend(&text, " of ", spec.num_symbols());
+  }
+  if (!spec.input_coordinates().empty()) {
+    absl::StrAppend(&text, ", ",
+                    FormatCount(spec.input_coordinates_size(), "input"));
+  }
+  if (spec.sequential()) absl::StrAppend(&text, ", sequences");
+  return text;
 }
 
 // Labels that point at a version, in alphabetical order.

@@ -8,10 +8,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "client/cpp/command/context.h"
 #include "client/cpp/command/format.h"
+#include "client/cpp/command/sequences.h"
 #include "client/cpp/command/table.h"
+#include "client/cpp/io/csv_writer.h"
 #include "client/cpp/io/image_grid.h"
 #include "client/cpp/io/npy.h"
 #include "client/cpp/io/picture.h"
@@ -43,6 +47,36 @@ GreyScale ScaleOf(const v1::DataSpec& spec,
   }
   if (scale.black >= scale.white) scale.white = scale.black + 1;
   return scale;
+}
+
+bool IsTable(const std::string& path) {
+  return absl::EndsWithIgnoreCase(path, ".csv");
+}
+
+bool AllEqual(absl::Span<const int64_t> lengths) {
+  return std::all_of(lengths.begin(), lengths.end(),
+                     [&](int64_t length) { return length == lengths[0]; });
+}
+
+std::string ColumnName(const v1::DataSpec& spec, int64_t i) {
+  return spec.coordinate_names_size() == spec.dimension()
+             ? spec.coordinate_names(static_cast<int>(i))
+             : absl::StrCat("[", i, "]");
+}
+
+absl::Status WriteTable(const std::string& path, const v1::DataSpec& spec,
+                        absl::Span<const int64_t> lengths,
+                        const std::vector<float>& values) {
+  std::vector<std::string> names;
+  if (!lengths.empty()) names.push_back(kSequenceColumn);
+  for (int64_t i = 0; i < spec.dimension(); ++i) {
+    names.push_back(ColumnName(spec, i));
+  }
+  std::vector<int64_t> sequences;
+  for (size_t n = 0; n < lengths.size(); ++n) {
+    sequences.insert(sequences.end(), lengths[n], static_cast<int64_t>(n));
+  }
+  return WriteCsv(path, names, sequences, values);
 }
 
 absl::StatusOr<Picture> Line(const v1::DataSpec& spec, const GreyScale& scale,
@@ -107,15 +141,31 @@ absl::Status WriteImageStrips(const std::string& path, const v1::DataSpec& spec,
       .WritePng(path);
 }
 
+absl::Status CheckOutput(const std::string& path,
+                         absl::Span<const int64_t> lengths) {
+  if (path.empty() || IsTable(path) || AllEqual(lengths)) {
+    return absl::OkStatus();
+  }
+  return UsageError(absl::StrCat(
+      "--out ", path,
+      ": an array cannot hold sequences of different lengths; name a file that "
+      "ends in .csv"));
+}
+
 absl::Status WriteRows(const std::string& path, const v1::DataSpec& spec,
-                       int64_t samples, const std::vector<float>& values) {
+                       int64_t samples, absl::Span<const int64_t> lengths,
+                       const std::vector<float>& values) {
+  if (IsTable(path)) return WriteTable(path, spec, lengths, values);
+  if (absl::Status s = CheckOutput(path, lengths); !s.ok()) return s;
   const int64_t rows = static_cast<int64_t>(values.size()) / spec.dimension();
   std::vector<int64_t> shape = {rows, spec.dimension()};
-  if (spec.image_height() > 0) {
+  if (!lengths.empty()) {
+    shape = {rows / lengths[0], lengths[0], spec.dimension()};
+  } else if (spec.image_height() > 0) {
     shape = {rows, spec.image_height(), spec.image_width()};
   }
   if (samples > 0) {
-    shape[0] = rows / samples;
+    shape[0] /= samples;
     shape.insert(shape.begin(), samples);
   }
   return WriteNpy(path, shape, values);
@@ -129,10 +179,7 @@ std::string RowTable(const v1::DataSpec& spec,
   const int64_t shown = std::min(dimension, kTableColumns);
   std::vector<Table::Column> columns = leading;
   for (int64_t i = 0; i < shown; ++i) {
-    const bool named = spec.coordinate_names_size() == dimension;
-    columns.push_back({named ? spec.coordinate_names(static_cast<int>(i))
-                             : absl::StrCat("[", i, "]"),
-                       Table::Align::kRight});
+    columns.push_back({ColumnName(spec, i), Table::Align::kRight});
   }
   if (shown < dimension) columns.push_back({"..."});
   Table table(columns);
@@ -152,7 +199,17 @@ std::string RowTable(const v1::DataSpec& spec,
   return text;
 }
 
-Json RowsJson(const v1::DataSpec& spec, const std::vector<float>& values) {
+Json RowsJson(const v1::DataSpec& spec, absl::Span<const int64_t> lengths,
+              absl::Span<const float> values) {
+  if (!lengths.empty()) {
+    Json sequences = Json::array();
+    for (const int64_t length : lengths) {
+      const int64_t size = length * spec.dimension();
+      sequences.push_back(RowsJson(spec, {}, values.subspan(0, size)));
+      values.remove_prefix(size);
+    }
+    return sequences;
+  }
   Json rows = Json::array();
   const auto size = static_cast<int64_t>(values.size());
   for (int64_t begin = 0; begin < size; begin += spec.dimension()) {

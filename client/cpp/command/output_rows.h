@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "client/cpp/client.h"
 #include "client/cpp/command/json.h"
 #include "client/cpp/command/table.h"
@@ -31,10 +32,18 @@ inline constexpr int64_t kMostImages = 400;
 absl::Status WriteImageStrips(const std::string& path, const v1::DataSpec& spec,
                               const std::vector<std::vector<float>>& sets);
 
-// N x D values, as N x height x width of images, to an NPY file. `samples` > 0
-// puts another dimension before them.
+// Whether WriteRows can write sequences of these lengths: of different ones
+// only as a table. Otherwise a usage error.
+absl::Status CheckOutput(const std::string& path,
+                         absl::Span<const int64_t> lengths);
+
+// N x D values to a file. An NPY array: N x D, of images N x height x width, of
+// sequences (`lengths` has one for each, else none) N x T x D; `samples` > 0
+// puts another dimension before them. A table if the name ends in .csv, with a
+// column of the sequences' numbers before the others.
 absl::Status WriteRows(const std::string& path, const v1::DataSpec& spec,
-                       int64_t samples, const std::vector<float>& values);
+                       int64_t samples, absl::Span<const int64_t> lengths,
+                       const std::vector<float>& values);
 
 // Some values of the first rows as text, after columns of what else there is to
 // say: `leading` has their headings, `cells` a list of their cells for each
@@ -44,8 +53,9 @@ std::string RowTable(const v1::DataSpec& spec,
                      const std::vector<std::vector<std::string>>& cells,
                      const std::vector<float>& values);
 
-// N x D values as a list of lists.
-Json RowsJson(const v1::DataSpec& spec, const std::vector<float>& values);
+// N x D values as a list of lists; of sequences, a list of such lists.
+Json RowsJson(const v1::DataSpec& spec, absl::Span<const int64_t> lengths,
+              absl::Span<const float> values);
 
 }  // namespace poe::client
 

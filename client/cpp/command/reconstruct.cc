@@ -40,11 +40,11 @@ struct ReconstructOptions {
   std::string out;
 };
 
-// The reconstructions of all rows.
+// The reconstructions of all observations.
 struct Reconstructions {
   v1::ModelVersion model;
   uint64_t seed = 0;
-  // N x D.
+  // N x D, of sequences all rows.
   std::vector<float> values;
   // N names, "out of support" where there is none.
   std::vector<std::string> classes;
@@ -87,13 +87,15 @@ v1::ReconstructRequest MakeRequest(const ReconstructOptions& options,
   return request;
 }
 
-absl::Status Append(const v1::ReconstructResponse& response, int64_t rows,
-                    int64_t dimension, Reconstructions& all) {
+absl::Status Append(const v1::ReconstructResponse& response,
+                    const v1::Observations& asked, int64_t dimension,
+                    Reconstructions& all) {
   const absl::StatusOr<std::vector<float>> values =
-      TensorFloats(response.observations().dense());
+      TensorFloats(ValuesOf(response.observations()));
   if (!values.ok() ||
-      static_cast<int64_t>(values->size()) != rows * dimension ||
-      response.classes_size() != rows) {
+      static_cast<int64_t>(values->size()) !=
+          ValuesOf(asked).shape(0) * dimension ||
+      response.classes_size() != RowCount(asked)) {
     return absl::InternalError(
         "the server's response does not have the request's size");
   }
@@ -129,7 +131,7 @@ absl::StatusOr<Reconstructions> Reconstruct(v1::ReconstructRequest request,
         client.Reconstruct(request, options);
     if (!response.ok()) return response.status();
     const absl::Status status =
-        Append(*response, end - begin, data.dimension, all);
+        Append(*response, request.observations(), data.dimension, all);
     if (!status.ok()) return status;
     request.set_seed(all.seed);
   }
@@ -141,7 +143,7 @@ absl::Status WritePicture(const std::string& path, const v1::DataSpec& spec,
                           const DataSet& data,
                           const std::vector<float>& reconstructed) {
   const absl::StatusOr<std::vector<float>> given =
-      TensorFloats(data.observations.dense());
+      TensorFloats(ValuesOf(data.observations));
   if (!given.ok()) return given.status();
   std::vector<std::vector<float>> sets = {*given};
   const std::string& mask = data.observations.mask();
@@ -157,13 +159,24 @@ absl::Status WritePicture(const std::string& path, const v1::DataSpec& spec,
 
 void Print(const Reconstructions& all, const v1::DataSpec& spec,
            const DataSet& data, bool json) {
+  const auto& lengths = data.observations.sequences().lengths();
   if (!json) {
+    constexpr auto kRight = Table::Align::kRight;
+    std::vector<Table::Column> leading = {{"row", kRight}, {"class"}};
+    if (spec.sequential())
+      leading.insert(leading.begin(), Table::Column{"sequence", kRight});
     std::vector<std::vector<std::string>> cells;
-    for (size_t row = 0; row < all.classes.size(); ++row) {
-      cells.push_back({absl::StrCat(data.first_row + row), all.classes[row]});
+    for (size_t n = 0; n < all.classes.size(); ++n) {
+      const std::string number = absl::StrCat(data.first_row + n);
+      if (!spec.sequential()) {
+        cells.push_back({number, all.classes[n]});
+        continue;
+      }
+      for (int64_t row = 0; row < lengths[static_cast<int>(n)]; ++row) {
+        cells.push_back({number, absl::StrCat(row), all.classes[n]});
+      }
     }
-    std::cout << RowTable(spec, {{"row", Table::Align::kRight}, {"class"}},
-                          cells, all.values);
+    std::cout << RowTable(spec, leading, cells, all.values);
     return;
   }
   Json document;
@@ -172,34 +185,36 @@ void Print(const Reconstructions& all, const v1::DataSpec& spec,
   document["seed"] = all.seed;
   document["first_row"] = data.first_row;
   document["classes"] = all.classes;
-  document["rows"] = RowsJson(spec, all.values);
+  document["rows"] = RowsJson(spec, lengths, all.values);
   PrintJson(document);
 }
 
 absl::Status Run(const ReconstructOptions& options, Context& context) {
   const absl::StatusOr<v1::ModelSelector> model = ParseSelector(options.model);
   if (!model.ok()) return model.status();
-  absl::StatusOr<DataSet> data = ReadDataSet(options.data);
-  if (!data.ok()) return data.status();
   const absl::StatusOr<Client*> client = context.Connect();
   if (!client.ok()) return client.status();
   absl::StatusOr<v1::DataSpec> spec =
       FetchDataSpec(*model, context.call_options(), **client);
   if (!spec.ok()) return spec.status();
+  absl::StatusOr<DataSet> data = ReadDataSet(options.data, FormOf(*spec));
+  if (!data.ok()) return data.status();
+  const auto& lengths = data->observations.sequences().lengths();
+  absl::Status status = CheckOutput(options.out, lengths);
+  if (!status.ok()) return status;
   if (!options.mask.empty()) {
-    const absl::Status status =
+    status =
         AddMask(options.mask, spec->image_height(), spec->image_width(), *data);
     if (!status.ok()) return status;
   }
   const absl::StatusOr<Reconstructions> all = Reconstruct(
       MakeRequest(options, *model), *data, context.call_options(), **client);
   if (!all.ok()) return all.status();
-  absl::Status status;
   if (!options.png.empty()) {
     status.Update(WritePicture(options.png, *spec, *data, all->values));
   }
   if (!options.out.empty()) {
-    status.Update(WriteRows(options.out, *spec, 0, all->values));
+    status.Update(WriteRows(options.out, *spec, 0, lengths, all->values));
   }
   if (!status.ok()) return status;
   if (context.json || (options.png.empty() && options.out.empty())) {
@@ -270,9 +285,11 @@ void AddReconstructCommand(CLI::App& app, Context& context) {
       ->group(kOutput);
   command
       ->add_option("--out", options->out,
-                   "Write the reconstructions to an NPY file, float32, in the "
-                   "units of the data.")
-      ->type_name("FILE.npy")
+                   "Write the reconstructions, in the units of the data, to an "
+                   "NPY file, float32, or to a CSV file if its name ends in "
+                   ".csv. Sequences of different lengths need the latter, "
+                   "which has a column that numbers them from 0 on.")
+      ->type_name("FILE")
       ->group(kOutput);
 }
 

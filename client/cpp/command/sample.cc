@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "client/cpp/client.h"
 #include "client/cpp/command/commands.h"
 #include "client/cpp/command/context.h"
@@ -25,6 +26,7 @@ struct SampleOptions {
   std::string model;
   std::string class_name;
   int chains = 64;
+  int64_t length = 0;
   int steps = 500;
   int annealing_steps = 0;
   int thinning = 0;
@@ -40,7 +42,7 @@ struct Samples {
   v1::ModelVersion model;
   uint64_t seed = 0;
   std::vector<int32_t> steps;
-  // One for each entry of `steps`: chains x D.
+  // One for each entry of `steps`: chains x D, of sequences all rows.
   std::vector<float> values;
 };
 
@@ -53,7 +55,8 @@ ManPage Page() {
           "after the last one: what the experts, together, believe in. "
           "Annealing begins with experts that hardly care and lets them "
           "become strict, which helps chains to find all that the model "
-          "believes in.\n\n"
+          "believes in. A model of sequences draws one of --length rows with "
+          "each chain.\n\n"
           "Prints the first values of the first chains unless an output file "
           "is asked for.",
       .examples = {"poe sample fashion --class 9 --chains 64 --png boots.png",
@@ -68,6 +71,7 @@ v1::SampleRequest MakeRequest(const SampleOptions& options,
   *request.mutable_model() = model;
   request.set_class_name(options.class_name);
   request.set_chains(options.chains);
+  request.set_length(options.length);
   request.set_steps(options.steps);
   request.set_annealing_steps(options.annealing_steps);
   request.set_thinning(options.thinning);
@@ -83,25 +87,46 @@ absl::Status Append(const v1::SampleResponse& response, Samples& samples) {
   // Only at this temperature do the chains follow the model.
   if (response.inverse_temperature() < 1) return absl::OkStatus();
   const absl::StatusOr<std::vector<float>> values =
-      TensorFloats(response.observations().dense());
+      TensorFloats(ValuesOf(response.observations()));
   if (!values.ok()) return values.status();
   samples.steps.push_back(response.step());
   samples.values.insert(samples.values.end(), values->begin(), values->end());
   return absl::OkStatus();
 }
 
+// Of so many sequences; none of single rows.
+std::vector<int64_t> Lengths(const SampleOptions& options,
+                             const v1::DataSpec& spec, size_t sequences) {
+  return std::vector<int64_t>(spec.sequential() ? sequences : 0,
+                              options.length);
+}
+
+// Rows of one chain.
+int64_t RowsOf(const SampleOptions& options, const v1::DataSpec& spec) {
+  return spec.sequential() ? options.length : 1;
+}
+
+void PrintTable(const Samples& samples, const SampleOptions& options,
+                const v1::DataSpec& spec) {
+  constexpr auto kRight = Table::Align::kRight;
+  std::vector<Table::Column> leading = {{"step", kRight}, {"chain", kRight}};
+  if (spec.sequential()) leading.push_back({"row", kRight});
+  std::vector<std::vector<std::string>> cells;
+  for (const int32_t step : samples.steps) {
+    for (int chain = 0; chain < options.chains; ++chain) {
+      for (int64_t row = 0; row < RowsOf(options, spec); ++row) {
+        cells.push_back({absl::StrCat(step), absl::StrCat(chain)});
+        if (spec.sequential()) cells.back().push_back(absl::StrCat(row));
+      }
+    }
+  }
+  std::cout << RowTable(spec, leading, cells, samples.values);
+}
+
 void Print(const Samples& samples, const SampleOptions& options,
            const v1::DataSpec& spec, bool json) {
   if (!json) {
-    constexpr auto kRight = Table::Align::kRight;
-    std::vector<std::vector<std::string>> cells;
-    for (const int32_t step : samples.steps) {
-      for (int chain = 0; chain < options.chains; ++chain) {
-        cells.push_back({absl::StrCat(step), absl::StrCat(chain)});
-      }
-    }
-    std::cout << RowTable(spec, {{"step", kRight}, {"chain", kRight}}, cells,
-                          samples.values);
+    PrintTable(samples, options, spec);
     return;
   }
   Json document;
@@ -109,11 +134,14 @@ void Print(const Samples& samples, const SampleOptions& options,
                        {"version", samples.model.version()}};
   document["seed"] = samples.seed;
   Json& list = document["samples"] = Json::array();
-  const int64_t size = options.chains * spec.dimension();
+  const int64_t size =
+      options.chains * RowsOf(options, spec) * spec.dimension();
+  const std::vector<int64_t> lengths = Lengths(options, spec, options.chains);
   for (size_t i = 0; i < samples.steps.size(); ++i) {
-    const auto begin = samples.values.begin() + i * size;
-    list.push_back({{"step", samples.steps[i]},
-                    {"rows", RowsJson(spec, {begin, begin + size})}});
+    const auto part =
+        absl::MakeConstSpan(samples.values).subspan(i * size, size);
+    list.push_back(
+        {{"step", samples.steps[i]}, {"rows", RowsJson(spec, lengths, part)}});
   }
   PrintJson(document);
 }
@@ -127,6 +155,7 @@ absl::Status Write(const Samples& samples, const SampleOptions& options,
   if (!options.out.empty()) {
     const int64_t steps = static_cast<int64_t>(samples.steps.size());
     status.Update(WriteRows(options.out, spec, options.thinning > 0 ? steps : 0,
+                            Lengths(options, spec, steps * options.chains),
                             samples.values));
   }
   return status;
@@ -144,6 +173,12 @@ absl::Status Run(const SampleOptions& options, Context& context) {
   const absl::StatusOr<v1::DataSpec> spec =
       FetchDataSpec(*model, context.call_options(), **client);
   if (!spec.ok()) return spec.status();
+  if (spec->sequential() != (options.length > 0)) {
+    return UsageError(
+        spec->sequential()
+            ? "the model draws sequences; say of how many rows by --length"
+            : "--length is for models of sequences, which this one is not");
+  }
   Samples samples;
   absl::Status status = (*client)->Sample(
       MakeRequest(options, *model),
@@ -152,8 +187,9 @@ absl::Status Run(const SampleOptions& options, Context& context) {
       },
       context.call_options());
   if (!status.ok()) return status;
-  const auto expected = static_cast<size_t>(samples.steps.size() *
-                                            options.chains * spec->dimension());
+  const auto expected =
+      static_cast<size_t>(samples.steps.size() * options.chains *
+                          RowsOf(options, *spec) * spec->dimension());
   if (samples.steps.empty() || samples.values.size() != expected) {
     return absl::InternalError(
         "the server's samples do not have the request's size");
@@ -185,6 +221,12 @@ void AddSampleCommand(CLI::App& app, Context& context) {
       ->type_name("N")
       ->check(Positive())
       ->capture_default_str()
+      ->group(kChains);
+  command
+      ->add_option("--length", options->length,
+                   "Rows of each sequence. Needed for models of sequences.")
+      ->type_name("T")
+      ->check(Positive())
       ->group(kChains);
   command->add_option("--steps", options->steps, "Gibbs steps in all.")
       ->type_name("N")
@@ -232,9 +274,11 @@ void AddSampleCommand(CLI::App& app, Context& context) {
   command
       ->add_option("--out", options->out,
                    "Write the rows to an NPY file: chains x columns, with "
-                   "--thin times x chains x columns; float32, in the units of "
-                   "the data.")
-      ->type_name("FILE.npy")
+                   "--thin times x chains x columns; of sequences, chains x "
+                   "rows x columns; float32, in the units of the data. Or to a "
+                   "CSV file if its name ends in .csv, with a column that "
+                   "numbers sequences.")
+      ->type_name("FILE")
       ->group(kOutput);
 }
 

@@ -19,6 +19,7 @@
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/data_set.h"
 #include "client/cpp/command/format.h"
+#include "client/cpp/command/output_rows.h"
 #include "client/cpp/command/progress.h"
 #include "client/cpp/command/score_output.h"
 #include "client/cpp/command/scores.h"
@@ -46,7 +47,9 @@ ManPage Page() {
       .summary = "say how plausible rows are, and which class they belong to",
       .synopsis = {"MODEL --data FILE [--labels FILE] [OPTION]..."},
       .description =
-          "Prints for each row, as far as the model knows it: the label and "
+          "Prints for each row, or each sequence of rows if the model is one "
+          "of "
+          "sequences, as far as the model knows it: the label and "
           "its margin, the difference of its decision value to that of the "
           "runner-up; the probability of the label; the percentile, from 0 to "
           "100, that says where the row stands among rows of its class that "
@@ -67,18 +70,16 @@ ManPage Page() {
                    "scores.npy"}};
 }
 
-absl::StatusOr<Scores> FetchScores(const ScoreOptions& options, DataSet& data,
-                                   Context& context) {
+absl::StatusOr<Scores> FetchScores(const ScoreOptions& options,
+                                   const v1::ModelSelector& model,
+                                   DataSet& data, const CallOptions& call,
+                                   Client& client) {
   v1::ScoreRequest request;
-  absl::StatusOr<v1::ModelSelector> model = ParseSelector(options.model);
-  if (!model.ok()) return model.status();
-  *request.mutable_model() = *std::move(model);
+  *request.mutable_model() = model;
   *request.mutable_observations() = std::move(data.observations);
   request.set_per_expert(options.per_expert);
   if (!request.observations().mask().empty()) request.mutable_missing();
   if (options.seed) request.mutable_missing()->set_seed(*options.seed);
-  const absl::StatusOr<Client*> client = context.Connect();
-  if (!client.ok()) return client.status();
 
   ProgressDisplay display;
   const absl::Time start = absl::Now();
@@ -95,15 +96,16 @@ absl::StatusOr<Scores> FetchScores(const ScoreOptions& options, DataSet& data,
     display.Show(view);
   };
   ScoreAllOptions score_options;
-  score_options.call = context.call_options();
+  score_options.call = call;
   const absl::StatusOr<v1::ScoreResponse> response =
-      (*client)->ScoreAll(request, score_options, progress);
+      client.ScoreAll(request, score_options, progress);
   if (!response.ok()) return response.status();
   return ReadScores(*response);
 }
 
 void Print(const Scores& scores, const std::vector<int32_t>& truth,
-           const ScoreOptions& options, int64_t first_row, bool json) {
+           const ScoreOptions& options, int64_t first_row,
+           const std::string& noun, bool json) {
   const int64_t all = std::numeric_limits<int64_t>::max();
   int64_t limit = options.limit.value_or(json ? all : kTableRows);
   if (limit < 0) limit = all;
@@ -115,15 +117,23 @@ void Print(const Scores& scores, const std::vector<int32_t>& truth,
     PrintJson(document);
     return;
   }
-  if (limit > 0) std::cout << ScoreTable(scores, truth, first_row, limit);
+  if (limit > 0) std::cout << ScoreTable(scores, truth, first_row, limit, noun);
   if (limit > 0 && errors) std::cout << "\n";
   if (errors) std::cout << ErrorTable(*errors, scores.class_names);
 }
 
 absl::Status Score(const ScoreOptions& options, Context& context) {
-  absl::StatusOr<DataSet> data = ReadDataSet(options.data);
+  const absl::StatusOr<v1::ModelSelector> model = ParseSelector(options.model);
+  if (!model.ok()) return model.status();
+  const absl::StatusOr<Client*> client = context.Connect();
+  if (!client.ok()) return client.status();
+  const absl::StatusOr<v1::DataSpec> spec =
+      FetchDataSpec(*model, context.call_options(), **client);
+  if (!spec.ok()) return spec.status();
+  absl::StatusOr<DataSet> data = ReadDataSet(options.data, FormOf(*spec));
   if (!data.ok()) return data.status();
-  const absl::StatusOr<Scores> scores = FetchScores(options, *data, context);
+  const absl::StatusOr<Scores> scores =
+      FetchScores(options, *model, *data, context.call_options(), **client);
   if (!scores.ok()) return scores.status();
   std::vector<int32_t> truth;
   if (!data->labels.empty()) {
@@ -143,7 +153,8 @@ absl::Status Score(const ScoreOptions& options, Context& context) {
                  scores->log_scores);
     if (!status.ok()) return status;
   }
-  Print(*scores, truth, options, data->first_row, context.json);
+  Print(*scores, truth, options, data->first_row,
+        spec->sequential() ? "sequence" : "row", context.json);
   return absl::OkStatus();
 }
 

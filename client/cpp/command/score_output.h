@@ -12,9 +12,11 @@
 namespace poe::client {
 
 // One line for each of the first `limit` rows, which are numbered from
-// `first_row` on. `truth` is empty or has the true class of each row.
+// `first_row` on under the heading `noun`. `truth` is empty or has the true
+// class of each row.
 std::string ScoreTable(const Scores& scores, absl::Span<const int32_t> truth,
-                       int64_t first_row, int64_t limit);
+                       int64_t first_row, int64_t limit,
+                       const std::string& noun = "row");
 
 // The error rate, and a table of the errors by class.
 std::string ErrorTable(const ErrorCounts& errors,

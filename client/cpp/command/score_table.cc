@@ -76,10 +76,10 @@ std::function<std::string(int64_t, int64_t)> CellOf(
 
 std::vector<ScoreColumn> Columns(const Scores& scores,
                                  absl::Span<const int32_t> truth,
-                                 int64_t first_row) {
+                                 int64_t first_row, const std::string& noun) {
   constexpr auto kRight = Table::Align::kRight;
   std::vector<ScoreColumn> columns;
-  columns.push_back({{"row", kRight}, [first_row](int64_t row) {
+  columns.push_back({{noun, kRight}, [first_row](int64_t row) {
                        return absl::StrCat(first_row + row);
                      }});
   if (!truth.empty()) {
@@ -135,8 +135,10 @@ std::vector<ScoreColumn> Columns(const Scores& scores,
 }  // namespace
 
 std::string ScoreTable(const Scores& scores, absl::Span<const int32_t> truth,
-                       int64_t first_row, int64_t limit) {
-  const std::vector<ScoreColumn> columns = Columns(scores, truth, first_row);
+                       int64_t first_row, int64_t limit,
+                       const std::string& noun) {
+  const std::vector<ScoreColumn> columns =
+      Columns(scores, truth, first_row, noun);
   std::vector<Table::Column> headings;
   headings.reserve(columns.size());
   for (const ScoreColumn& column : columns) headings.push_back(column.column);

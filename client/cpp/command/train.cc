@@ -32,7 +32,8 @@ ManPage Page() {
           "model has a single class, \"data\".\n\n"
           "Grey levels (files of bytes) are trained on by Bernoulli units. "
           "Other numbers are standardized and trained on by unigauss experts. "
-          "The options change either.\n\n"
+          "The options change either, and say whether the data are symbols or "
+          "sequences, and which columns are only given, not explained.\n\n"
           "Progress is shown on standard error. Interrupting the command "
           "cancels the training, unless --detach was given.",
       .examples = {"# Ten classes of images",
@@ -42,7 +43,10 @@ ManPage Page() {
                    "poe train pumps --data measurements.csv --experts 20", "",
                    "# Real numbers, with Bernoulli units beside a Gaussian",
                    "poe train iris --data iris.csv --label-column species \\",
-                   "    --kind bernoulli-units --experts 10 --epochs 200"}};
+                   "    --kind bernoulli-units --experts 10 --epochs 200", "",
+                   "# The last of five answers from the four before it",
+                   "poe train survey --data answers.csv --symbols 4 \\",
+                   "    --inputs 0-3 --kind bernoulli-units"}};
 }
 
 // The class of each row, and the names of the classes.
@@ -71,7 +75,8 @@ absl::Status Print(const v1::Job& job, bool json) {
 }
 
 absl::Status Train(const TrainOptions& options, Context& context) {
-  const absl::StatusOr<DataSet> data = ReadDataSet(options.data);
+  const absl::StatusOr<DataSet> data =
+      ReadDataSet(options.data, FormOf(options));
   if (!data.ok()) return data.status();
   const absl::StatusOr<ClassLabels> classes = Classes(options, *data);
   if (!classes.ok()) return classes.status();

@@ -32,9 +32,30 @@ void AddClassOptions(CLI::App& command, TrainOptions& options) {
 
 void AddSpecOptions(CLI::App& command, TrainOptions& options) {
   constexpr char kGroup[] = "What a row is";
-  AddChoice(command, "--family", options.family, {"bernoulli", "gaussian"},
-            "Grey levels from 0 to 1, or real numbers. Default: as the file, "
-            "bytes or others.")
+  AddChoice(command, "--family", options.family,
+            {"bernoulli", "gaussian", "categorical", "structured-gaussian"},
+            "Grey levels from 0 to 1, real numbers, symbols, or real numbers "
+            "that experts couple with each other. Default: as the file, grey "
+            "levels for bytes and real numbers for others.")
+      ->group(kGroup);
+  command
+      .add_option("--symbols", options.symbols,
+                  "The size of the alphabet of symbols, which are numbered "
+                  "from 0 on. Makes the family categorical.")
+      ->type_name("S")
+      ->check(Positive())
+      ->group(kGroup);
+  command
+      .add_flag("--sequences", options.sequences,
+                "The data are sequences of rows.")
+      ->group(kGroup);
+  command
+      .add_option("--inputs", options.inputs,
+                  "Columns that are only given, not explained: the model is "
+                  "one of the others under the condition of these. Counted "
+                  "from 0, such as 0-3,7, without the columns of labels and "
+                  "sequences.")
+      ->type_name("LIST")
       ->group(kGroup);
   command
       .add_option("--width", options.image_width,

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/command/context.h"
+#include "client/cpp/command/coordinates.h"
 
 namespace poe::client {
 namespace {
@@ -33,10 +34,36 @@ absl::Status SetImageSize(const TrainOptions& options, const DataSet& data,
   return absl::OkStatus();
 }
 
+absl::StatusOr<v1::Family> FamilyOf(const TrainOptions& options,
+                                    const DataSet& data) {
+  const bool categorical = options.family.empty()
+                               ? options.symbols > 0
+                               : options.family == "categorical";
+  if (categorical != (options.symbols > 0)) {
+    return UsageError(
+        categorical
+            ? "--family categorical needs --symbols, the size of the alphabet"
+            : absl::StrCat("--symbols is for --family categorical, not ",
+                           options.family));
+  }
+  if (categorical) return v1::FAMILY_CATEGORICAL;
+  if (options.family == "structured-gaussian") {
+    return v1::FAMILY_STRUCTURED_GAUSSIAN;
+  }
+  const bool bernoulli =
+      options.family.empty() ? data.grey_levels : options.family == "bernoulli";
+  return bernoulli ? v1::FAMILY_BERNOULLI : v1::FAMILY_GAUSSIAN;
+}
+
+bool IsReal(v1::Family family) {
+  return family == v1::FAMILY_GAUSSIAN ||
+         family == v1::FAMILY_STRUCTURED_GAUSSIAN;
+}
+
 v1::Preprocessing::Kind PreprocessingKind(const TrainOptions& options,
                                           v1::Family family) {
   if (options.unit_interval) return v1::Preprocessing::KIND_UNIT_INTERVAL;
-  return options.standardize.value_or(family == v1::FAMILY_GAUSSIAN)
+  return options.standardize.value_or(IsReal(family))
              ? v1::Preprocessing::KIND_STANDARDIZE
              : v1::Preprocessing::KIND_NONE;
 }
@@ -103,6 +130,11 @@ void SetSeparator(const TrainOptions& options, v1::SeparatorStage& stage) {
 
 }  // namespace
 
+DataForm FormOf(const TrainOptions& options) {
+  return {.sequential = options.sequences,
+          .symbols = options.symbols > 0 || options.family == "categorical"};
+}
+
 absl::StatusOr<v1::TrainStart> MakeTrainStart(
     const TrainOptions& options, const DataSet& data,
     const std::vector<std::string>& class_names) {
@@ -110,10 +142,18 @@ absl::StatusOr<v1::TrainStart> MakeTrainStart(
   start.set_model_name(options.model);
   start.mutable_class_names()->Add(class_names.begin(), class_names.end());
   v1::DataSpec& spec = *start.mutable_data_spec();
-  const bool bernoulli =
-      options.family.empty() ? data.grey_levels : options.family == "bernoulli";
-  spec.set_family(bernoulli ? v1::FAMILY_BERNOULLI : v1::FAMILY_GAUSSIAN);
+  const absl::StatusOr<v1::Family> family = FamilyOf(options, data);
+  if (!family.ok()) return family.status();
+  spec.set_family(*family);
   spec.set_dimension(data.dimension);
+  spec.set_sequential(options.sequences);
+  spec.set_num_symbols(options.symbols);
+  if (!options.inputs.empty()) {
+    const absl::StatusOr<std::vector<int32_t>> inputs =
+        ParseCoordinates("--inputs", options.inputs, data.dimension);
+    if (!inputs.ok()) return inputs.status();
+    spec.mutable_input_coordinates()->Add(inputs->begin(), inputs->end());
+  }
   spec.mutable_coordinate_names()->Add(data.column_names.begin(),
                                        data.column_names.end());
   const absl::Status status = SetImageSize(options, data, spec);

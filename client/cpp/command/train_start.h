@@ -22,6 +22,9 @@ struct TrainOptions {
 
   // What a row is.
   std::string family;
+  bool sequences = false;
+  int symbols = 0;
+  std::string inputs;
   int image_width = 0;
   int image_height = 0;
   std::optional<bool> standardize;
@@ -56,10 +59,14 @@ struct TrainOptions {
   bool detach = false;
 };
 
+// How the options say that the data are to be read.
+DataForm FormOf(const TrainOptions& options);
+
 // The request that the options mean for these data: grey levels are taken as
 // Bernoulli data with Bernoulli units, everything else as Gaussian data,
 // standardized, with unigauss experts, unless the options say otherwise. A
-// usage error if width and height do not give the dimension.
+// usage error if width and height do not give the dimension, for inputs that
+// there are not, or where symbols and family do not fit.
 absl::StatusOr<v1::TrainStart> MakeTrainStart(
     const TrainOptions& options, const DataSet& data,
     const std::vector<std::string>& class_names);

@@ -54,6 +54,8 @@ TEST(ScoresTest, TheTableStopsAtTheLimit) {
   const std::string table = ScoreTable(*scores, {0, 0, 0}, 0, 1);
   EXPECT_THAT(table, HasSubstr("row  true  label"));
   EXPECT_THAT(table, HasSubstr("... 2 more"));
+  EXPECT_THAT(ScoreTable(*scores, {}, 0, 1, "sequence"),
+              testing::StartsWith("sequence  label"));
 }
 
 TEST(ScoresTest, TheLeastExpertIsNamed) {

@@ -125,6 +125,50 @@ TEST(TrainStartTest, OptionsArriveInTheirFields) {
   EXPECT_TRUE(start->detach());
 }
 
+TEST(TrainStartTest, SymbolsSequencesAndInputsAreInTheSpec) {
+  TrainOptions options;
+  options.symbols = 4;
+  options.sequences = true;
+  options.inputs = "0-1,5";
+  EXPECT_TRUE(FormOf(options).symbols);
+  EXPECT_TRUE(FormOf(options).sequential);
+  const auto start = MakeTrainStart(options, Measurements(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  const v1::DataSpec& spec = start->data_spec();
+  EXPECT_EQ(spec.family(), v1::FAMILY_CATEGORICAL);
+  EXPECT_EQ(spec.num_symbols(), 4);
+  EXPECT_TRUE(spec.sequential());
+  EXPECT_THAT(spec.input_coordinates(), ElementsAre(0, 1, 5));
+  EXPECT_EQ(spec.preprocessing().kind(), v1::Preprocessing::KIND_NONE);
+  EXPECT_TRUE(start->products(0).groups(0).has_bernoulli_units());
+}
+
+TEST(TrainStartTest, StructuredRealsAreStandardized) {
+  TrainOptions options;
+  options.family = "structured-gaussian";
+  const auto start = MakeTrainStart(options, Measurements(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->data_spec().family(), v1::FAMILY_STRUCTURED_GAUSSIAN);
+  EXPECT_EQ(start->data_spec().preprocessing().kind(),
+            v1::Preprocessing::KIND_STANDARDIZE);
+  EXPECT_FALSE(FormOf(options).symbols);
+}
+
+TEST(TrainStartTest, FamilyAndSymbolsMustFit) {
+  TrainOptions options;
+  options.family = "categorical";
+  EXPECT_TRUE(
+      IsUsageError(MakeTrainStart(options, Measurements(), {}).status()));
+  options.family = "gaussian";
+  options.symbols = 3;
+  EXPECT_TRUE(
+      IsUsageError(MakeTrainStart(options, Measurements(), {}).status()));
+  options.family.clear();
+  options.inputs = "6";
+  EXPECT_TRUE(
+      IsUsageError(MakeTrainStart(options, Measurements(), {}).status()));
+}
+
 TEST(TrainStartTest, OneSideOfAnImageGivesTheOther) {
   TrainOptions options;
   options.image_width = 3;

@@ -1,5 +1,7 @@
 #include "server/codec/data_spec_codec.h"
 
+#include <cstdint>
+
 #include "google/protobuf/util/message_differencer.h"
 #include "tests/server/codec/refusal.h"
 
@@ -48,6 +50,94 @@ TEST(DataSpecCodecTest, AskedSpecRoundTrips) {
   EXPECT_TRUE(MessageDifferencer::Equals(EncodeDataSpec(*spec), asked));
 }
 
+constexpr char kSymbols[] = R"pb(
+  family: FAMILY_CATEGORICAL
+  dimension: 4
+  sequential: true
+  num_symbols: 5
+  input_coordinates: [ 0, 2 ]
+  preprocessing { kind: KIND_NONE }
+)pb";
+
+TEST(DataSpecCodecTest, SequencesOfSymbolsWithInputsRoundTrip) {
+  const auto stored = FromText<v1::DataSpec>(kSymbols);
+  const absl::StatusOr<DataSpec> spec = DecodeDataSpec(stored);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->family, Family::kCategorical);
+  EXPECT_TRUE(spec->sequential);
+  EXPECT_EQ(spec->width(), 20);
+  EXPECT_TRUE(MessageDifferencer::Equals(EncodeDataSpec(*spec), stored))
+      << EncodeDataSpec(*spec).DebugString();
+}
+
+TEST(DataSpecCodecTest, StructuredRealsNeedNoBox) {
+  auto stored = FromText<v1::DataSpec>(kStored);
+  stored.set_family(v1::FAMILY_STRUCTURED_GAUSSIAN);
+  stored.clear_box();
+  stored.clear_box_margin();
+  const absl::StatusOr<DataSpec> spec = DecodeDataSpec(stored);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->family, Family::kStructuredGaussian);
+  EXPECT_TRUE(MessageDifferencer::Equals(EncodeDataSpec(*spec), stored));
+}
+
+TEST(DataSpecCodecTest, InputsMayComeInAnyOrder) {
+  auto stored = FromText<v1::DataSpec>(kSymbols);
+  stored.set_input_coordinates(0, 3);
+  EXPECT_THAT(DecodeDataSpec(stored)->input_coordinates,
+              testing::ElementsAre(2, 3));
+}
+
+TEST(DataSpecCodecTest, BadSequencesSymbolsAndInputsAreRefused) {
+  using R = Refusal<v1::DataSpec>;
+  ExpectRefused<v1::DataSpec>(
+      FromText<v1::DataSpec>(kSymbols),
+      {R{[](auto& s) { s.clear_num_symbols(); }, kInvalid, "REQUIRED",
+         "data_spec.num_symbols is missing"},
+       R{[](auto& s) { s.set_num_symbols(1); }, kInvalid, "INVALID_DATA_SPEC",
+         "data_spec.num_symbols is 1; it must be 2 to 65536"},
+       R{[](auto& s) { s.set_num_symbols(-3); }, kInvalid, "INVALID_DATA_SPEC",
+         "data_spec.num_symbols is -3"},
+       R{[](auto& s) { s.set_num_symbols(65537); }, kInvalid,
+         "INVALID_DATA_SPEC", "data_spec.num_symbols is 65537"},
+       R{[](auto& s) {
+           s.set_num_symbols(65536);
+           s.set_dimension(std::int64_t{1} << 50);
+         },
+         kInvalid, "OUT_OF_RANGE",
+         "data_spec.num_symbols is 65536 for each of 1125899906842624"},
+       R{[](auto& s) { s.set_input_coordinates(1, 4); }, kInvalid,
+         "OUT_OF_RANGE",
+         "data_spec.input_coordinates[1] is 4; the 4 coordinates are counted"},
+       R{[](auto& s) { s.set_input_coordinates(0, -1); }, kInvalid,
+         "OUT_OF_RANGE", "data_spec.input_coordinates[0] is -1"},
+       R{[](auto& s) { s.set_input_coordinates(1, 0); }, kInvalid, "REPEATED",
+         "data_spec.input_coordinates[1] is 0, as one before"},
+       R{[](auto& s) {
+           s.add_input_coordinates(1);
+           s.add_input_coordinates(3);
+         },
+         kInvalid, "INVALID_VALUE",
+         "data_spec.input_coordinates names all 4 coordinates"},
+       R{[](auto& s) {
+           s.set_image_height(2);
+           s.set_image_width(2);
+         },
+         kInvalid, "CONFLICT", "data_spec.image_height is given; sequences"},
+       R{[](auto& s) { s.set_image_width(4); }, kInvalid, "CONFLICT",
+         "data_spec.image_width is given"},
+       R{[](auto& s) { s.mutable_box(); }, kInvalid, "NOT_ALLOWED",
+         "data_spec.box is given; it is for FAMILY_GAUSSIAN only"},
+       R{[](auto& s) {
+           s.mutable_preprocessing()->set_kind(
+               v1::Preprocessing::KIND_UNIT_INTERVAL);
+           s.mutable_preprocessing()->mutable_shift()->Resize(4, 0);
+           s.mutable_preprocessing()->mutable_scale()->Resize(4, 1);
+         },
+         kInvalid, "INVALID_DATA_SPEC", "symbols are left as they are"}},
+      [](const v1::DataSpec& s) { return DecodeDataSpec(s).status(); });
+}
+
 TEST(DataSpecCodecTest, MarginOfTheBoxIsATenthUnlessGiven) {
   auto asked = FromText<v1::DataSpec>("family: FAMILY_GAUSSIAN dimension: 1");
   EXPECT_EQ(DecodeDataSpec(asked, SpecOrigin::kTrainStart)->box_margin, 0.1);
@@ -63,15 +153,8 @@ TEST(DataSpecCodecTest, BadStoredSpecsAreRefused) {
          "data_spec.family is missing"},
        R{[](auto& s) { s.set_family(static_cast<v1::Family>(9)); }, kInvalid,
          "INVALID_VALUE", "data_spec.family is 9"},
-       R{[](auto& s) { s.set_family(v1::FAMILY_CATEGORICAL); }, kUnbuilt,
-         "NOT_BUILT_YET",
-         "data_spec.family is FAMILY_CATEGORICAL; this version knows"},
        R{[](auto& s) { s.set_family(v1::FAMILY_STRUCTURED_GAUSSIAN); },
-         kUnbuilt, "NOT_BUILT_YET", "is FAMILY_STRUCTURED_GAUSSIAN"},
-       R{[](auto& s) { s.set_sequential(true); }, kUnbuilt, "NOT_BUILT_YET",
-         "data_spec.sequential is true"},
-       R{[](auto& s) { s.add_input_coordinates(0); }, kUnbuilt, "NOT_BUILT_YET",
-         "data_spec.input_coordinates is given"},
+         kInvalid, "NOT_ALLOWED", "data_spec.box is given"},
        R{[](auto& s) { s.set_num_symbols(3); }, kInvalid, "NOT_ALLOWED",
          "data_spec.num_symbols is given"},
        R{[](auto& s) { s.set_dimension(3); }, kInvalid, "WRONG_SIZE",
@@ -116,13 +199,14 @@ TEST(DataSpecCodecTest, BadStoredSpecsAreRefused) {
          "data_spec.box_margin is -1"},
        R{[](auto& s) { s.clear_box(); }, kInvalid, "REQUIRED",
          "data_spec.box is missing"},
-       R{[](auto& s) { s.set_family(v1::FAMILY_BERNOULLI); }, kInvalid,
-         "INVALID_DATA_SPEC", "Bernoulli data are scaled to the unit interval"},
        R{[](auto& s) {
            s.set_family(v1::FAMILY_BERNOULLI);
-           s.clear_preprocessing();
+           s.clear_box();
          },
-         kInvalid, "INVALID_DATA_SPEC", "a box is for real-valued data only"}},
+         kInvalid, "INVALID_DATA_SPEC",
+         "Bernoulli data are scaled to the unit interval"},
+       R{[](auto& s) { s.set_family(v1::FAMILY_BERNOULLI); }, kInvalid,
+         "NOT_ALLOWED", "data_spec.box is given"}},
       [](const v1::DataSpec& s) { return DecodeDataSpec(s).status(); });
 }
 

@@ -103,8 +103,10 @@ TEST(ObservationsTest, BadObservationsAreRefused) {
       TwoImages(),
       {R{[](auto& o) { o.clear_kind(); }, kInvalid, "REQUIRED",
          "observations.dense is missing"},
-       R{[](auto& o) { o.mutable_sequences()->add_lengths(2); }, kUnbuilt,
-         "NOT_BUILT_YET", "observations.sequences is given"},
+       R{[](auto& o) { o.mutable_sequences()->add_lengths(2); }, kInvalid,
+         "WRONG_KIND",
+         "observations.sequences is given; this model's observations are "
+         "single rows, send observations.dense"},
        R{[](auto& o) { o.mutable_dense()->clear_shape(); }, kInvalid,
          "INVALID_SHAPE",
          "observations.dense.shape is []; this model takes N x 6 or N x 2 x 3"},

@@ -246,7 +246,7 @@ TEST(SampleRequestTest, BadRequestsAreRefused) {
            r.set_chains(3);
          },
          kInvalid, "WRONG_SIZE",
-         "start_from has 2 rows; must have one for each of 3 chains"},
+         "start_from has 2 observations; must have one for each of 3 chains"},
        R{[](auto& r) {
            r.set_start(v1::SampleRequest::START_GIVEN);
            *r.mutable_start_from() = Rows(5);
@@ -259,6 +259,85 @@ TEST(SampleRequestTest, BadRequestsAreRefused) {
          },
          kInvalid, "INVALID_VALUE", "start_from.mask[0][0] is 2"}},
       [](const v1::SampleRequest& r) { return Decode(r).status(); });
+}
+
+Model OfSequences() {
+  Model model = MakeBernoulliModel(2, 3, {"data"}, 1);
+  model.data_spec.sequential = true;
+  return model;
+}
+
+v1::Observations Sequences(const std::vector<std::int64_t>& lengths) {
+  v1::Observations observations;
+  std::int64_t rows = 0;
+  for (const std::int64_t length : lengths) {
+    observations.mutable_sequences()->add_lengths(length);
+    rows += length;
+  }
+  *observations.mutable_sequences()->mutable_values() =
+      MakeFloats({rows, 2}, std::vector<float>(2 * rows, 1));
+  return observations;
+}
+
+TEST(SampleRequestTest, SequencesHaveTheLengthAskedOrThatOfTheirStart) {
+  const Model model = OfSequences();
+  auto request = FromText<v1::SampleRequest>("chains: 2 length: 2");
+  absl::StatusOr<DecodedSample> decoded = Decode(request, model);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->options.length, 2);
+  request = FromText<v1::SampleRequest>("start: START_DATA");
+  *request.mutable_start_from() = Sequences({1, 3});
+  decoded = Decode(request, model);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->options.chains, 2);
+  EXPECT_THAT(decoded->start->starts, testing::ElementsAre(0, 1, 4));
+}
+
+TEST(SampleRequestTest, ChainsOfAConditionalModelNeedTheirInputs) {
+  Model model = MakeBernoulliModel(2, 3, {"data"}, 1);
+  model.data_spec.input_coordinates = {0};
+  const absl::Status status = Decode({}, model).status();
+  EXPECT_EQ(ReasonOf(status), "REQUIRED");
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("start_from is missing; this model is conditional"));
+  auto request = FromText<v1::SampleRequest>("start: START_DATA");
+  *request.mutable_start_from() = Rows(1);
+  EXPECT_TRUE(Decode(request, model).ok());
+}
+
+TEST(SampleRequestTest, BadLengthsAreRefused) {
+  const Model model = OfSequences();
+  using R = Refusal<v1::SampleRequest>;
+  ExpectRefused<v1::SampleRequest>(
+      FromText<v1::SampleRequest>("chains: 2 length: 1"),
+      {R{[](auto& r) { r.clear_length(); }, kInvalid, "REQUIRED",
+         "length is missing; this model draws sequences"},
+       R{[](auto& r) { r.set_length(-1); }, kInvalid, "OUT_OF_RANGE",
+         "length is -1; must be 1 to 2 for 2 chains"},
+       R{[](auto& r) { r.set_length(3); }, kInvalid, "OUT_OF_RANGE",
+         "length is 3; must be 1 to 2 for 2 chains, whose rows are at most 5 "
+         "together"},
+       R{[](auto& r) {
+           r.set_start(v1::SampleRequest::START_DATA);
+           *r.mutable_start_from() = Sequences({1, 1});
+         },
+         kInvalid, "NOT_ALLOWED",
+         "length is given; chains have the lengths of start_from"},
+       R{[](auto& r) {
+           r.clear_length();
+           r.set_start(v1::SampleRequest::START_DATA);
+           *r.mutable_start_from() = Sequences({3, 3});
+         },
+         kInvalid, "TOO_MANY_ROWS",
+         "start_from.sequences.values has 6 rows; at most 5"},
+       R{[](auto& r) {
+           r.clear_length();
+           r.set_start(v1::SampleRequest::START_DATA);
+           *r.mutable_start_from() = Sequences({1, 1, 1, 1, 1});
+         },
+         kInvalid, "TOO_MANY_ROWS",
+         "start_from.sequences has 5 sequences; at most 4"}},
+      [&](const v1::SampleRequest& r) { return Decode(r, model).status(); });
 }
 
 TEST(FindClassTest, ManyClassesAreListedInPart) {

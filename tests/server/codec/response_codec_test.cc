@@ -118,12 +118,67 @@ TEST(ResponseCodecTest, SampledChainsCarryStepAndTemperature) {
   chains.step = 17;
   chains.inverse_temperature = 0.25;
   v1::SampleResponse response;
-  EncodeSampledChains(chains, 5, &response);
+  EncodeSampledChains(MakeBernoulliModel(1, 3, {"a"}, 1), chains, 5, &response);
   EXPECT_THAT(response.observations().dense().shape(), ElementsAre(2, 1));
   EXPECT_THAT(ValuesOf(response.observations().dense()), ElementsAre(3, 4));
   EXPECT_EQ(response.step(), 17);
   EXPECT_EQ(response.inverse_temperature(), 0.25);
   EXPECT_EQ(response.seed(), 5u);
+}
+
+std::vector<float> SymbolsOf(const v1::Tensor& tensor) {
+  EXPECT_EQ(tensor.element_type(), v1::ELEMENT_TYPE_INT32);
+  std::vector<float> values;
+  EXPECT_EQ(DecodeElements(tensor, "tensor", {}, values, Elements::kSymbols),
+            absl::OkStatus());
+  return values;
+}
+
+TEST(ResponseCodecTest, SequencesComeBackAsSequences) {
+  Model model = MakeBernoulliModel(1, 3, {"a"}, 1);
+  model.data_spec.sequential = true;
+  Reconstructions reconstructions;
+  reconstructions.values.resize(3, 1);
+  reconstructions.values << 1, 2, 3;
+  reconstructions.classes = {0, -1};
+  v1::Observations asked;
+  asked.mutable_sequences()->add_lengths(2);
+  asked.mutable_sequences()->add_lengths(1);
+  v1::ReconstructResponse response;
+  EncodeReconstructions(model, reconstructions, asked, 1, &response);
+  const v1::Sequences& sequences = response.observations().sequences();
+  EXPECT_THAT(sequences.lengths(), ElementsAre(2, 1));
+  EXPECT_THAT(sequences.values().shape(), ElementsAre(3, 1));
+  EXPECT_THAT(ValuesOf(sequences.values()), ElementsAre(1, 2, 3));
+
+  SampledChains chains;
+  chains.values = reconstructions.values;
+  chains.lengths = {1, 2};
+  v1::SampleResponse sampled;
+  EncodeSampledChains(model, chains, 1, &sampled);
+  EXPECT_THAT(sampled.observations().sequences().lengths(), ElementsAre(1, 2));
+  EXPECT_THAT(ValuesOf(sampled.observations().sequences().values()),
+              ElementsAre(1, 2, 3));
+}
+
+TEST(ResponseCodecTest, SymbolsComeBackAsIntegers) {
+  Model model = MakeBernoulliModel(1, 3, {"a"}, 1);
+  model.data_spec.family = Family::kCategorical;
+  model.data_spec.num_symbols = 4;
+  SampledChains chains;
+  chains.values.resize(2, 1);
+  chains.values << 3, 0;
+  v1::SampleResponse sampled;
+  EncodeSampledChains(model, chains, 1, &sampled);
+  EXPECT_THAT(SymbolsOf(sampled.observations().dense()), ElementsAre(3, 0));
+
+  Reconstructions reconstructions;
+  reconstructions.values = chains.values;
+  v1::Observations asked;
+  *asked.mutable_dense() = MakeFloats({2, 1}, {1, 1});
+  v1::ReconstructResponse response;
+  EncodeReconstructions(model, reconstructions, asked, 1, &response);
+  EXPECT_THAT(SymbolsOf(response.observations().dense()), ElementsAre(3, 0));
 }
 
 TEST(ResponseCodecTest, ProgressNamesItsClassAndTellsTheTimeLeft) {

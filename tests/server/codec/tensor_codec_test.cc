@@ -108,6 +108,33 @@ TEST(TensorCodecTest, IntegersOtherThanZeroAndOneAreNamedByTheirPlace) {
   EXPECT_TRUE(Decode(tensor, std::vector<std::uint8_t>{1, 1, 0, 1}).ok());
 }
 
+TEST(TensorCodecTest, SymbolsAreAnyIntegersButNoGreyLevels) {
+  std::vector<float> values;
+  EXPECT_TRUE(DecodeElements(MakeTensor<std::int32_t>(
+                                 {3}, v1::ELEMENT_TYPE_INT32, {7, -1, 65535}),
+                             "t", {}, values, Elements::kSymbols)
+                  .ok());
+  EXPECT_THAT(values, ElementsAre(7, -1, 65535));
+  const absl::Status status =
+      DecodeElements(MakeTensor<std::uint8_t>({1}, v1::ELEMENT_TYPE_UINT8, {7}),
+                     "t", {}, values, Elements::kSymbols);
+  EXPECT_EQ(ReasonOf(status), "INVALID_ELEMENT_TYPE");
+  EXPECT_THAT(std::string(status.message()),
+              testing::EndsWith("grey levels b / 255; send symbols as "
+                                "ELEMENT_TYPE_INT32"));
+}
+
+TEST(TensorCodecTest, SymbolsEncodeAsIntegers) {
+  RowMatrix<float> matrix(2, 2);
+  matrix << 0, 3, 65535, 1;
+  v1::Tensor tensor;
+  EncodeSymbols(ConstRowMatrixRef<float>(matrix), &tensor);
+  EXPECT_EQ(tensor.element_type(), v1::ELEMENT_TYPE_INT32);
+  std::vector<float> values;
+  EXPECT_TRUE(DecodeElements(tensor, "t", {}, values, Elements::kSymbols).ok());
+  EXPECT_THAT(values, ElementsAre(0, 3, 65535, 1));
+}
+
 TEST(TensorCodecTest, InfinityAndNanAreLeftToTheRowsValidation) {
   const double infinity = std::numeric_limits<double>::infinity();
   EXPECT_TRUE(

@@ -1,0 +1,40 @@
+#include "client/cpp/command/coordinates.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "client/cpp/command/context.h"
+
+namespace poe::client {
+
+absl::StatusOr<std::vector<int32_t>> ParseCoordinates(const std::string& option,
+                                                      const std::string& text,
+                                                      int64_t dimension) {
+  std::vector<int32_t> coordinates;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    const std::vector<absl::string_view> ends = absl::StrSplit(part, '-');
+    int32_t first = 0;
+    int32_t last = 0;
+    if (ends.size() > 2 || !absl::SimpleAtoi(ends.front(), &first) ||
+        !absl::SimpleAtoi(ends.back(), &last) || first > last) {
+      return UsageError(absl::StrCat(option, " ", text,
+                                     " is not a list of columns counted from "
+                                     "0, such as 0-3,7"));
+    }
+    if (last >= dimension) {
+      return UsageError(absl::StrCat(option, " ", text, " names column ", last,
+                                     "; the data have the columns 0 to ",
+                                     dimension - 1));
+    }
+    for (int32_t i = first; i <= last; ++i) coordinates.push_back(i);
+  }
+  return coordinates;
+}
+
+}  // namespace poe::client
