@@ -27,7 +27,8 @@ void NormalizeComponents(RowMatrixRef<double> joints,
       double* const part = row + m * components;
       double sum = 0;
       for (Index k = 0; k < components; ++k) sum += part[k];
-      for (Index k = 0; k < components; ++k) part[k] /= sum;
+      const double scale = 1 / sum;
+      for (Index k = 0; k < components; ++k) part[k] *= scale;
       scores[m] += std::log(sum);
     }
   }
