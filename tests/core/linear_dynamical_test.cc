@@ -80,7 +80,7 @@ void ExpectDenseScores(const ExpertGroup<double>& group,
 
 void ExpectGradientMatchesDifferences(const ExpertGroup<double>& group,
                                       const Observations<double>& x,
-                                      double beta) {
+                                      double beta, double tolerance = 1e-6) {
   std::vector<double> weights(x.size);
   for (Index n = 0; n < x.size; ++n) weights[n] = 0.3 + 0.2 * n;
   const Vector<double> gradient = Gradient(group, x, beta, weights);
@@ -99,7 +99,7 @@ void ExpectGradientMatchesDifferences(const ExpertGroup<double>& group,
     const double narrow = (weighted_score(h / 2) - weighted_score(-h / 2)) / h;
     const double numeric = (4 * narrow - wide) / 3;
     EXPECT_NEAR(gradient(p), numeric,
-                1e-6 * std::max(std::abs(numeric), 0.01 * scale))
+                tolerance * std::max(std::abs(numeric), 0.01 * scale))
         << "parameter " << p << " beta " << beta;
   }
 }
@@ -253,7 +253,8 @@ TEST(LinearDynamicalTest, NearlySingularCovariancesKeepScoresAndGradients) {
   const Observations<double> x = Sequences({5, 1, 2}, 2, 7);
   for (double beta : {1.0, 0.2}) {
     ExpectDenseScores(*group, x, beta);
-    ExpectGradientMatchesDifferences(*group, x, beta);
+    // Means differ by 1e-12 there, which leaves few digits to the gradient.
+    ExpectGradientMatchesDifferences(*group, x, beta, 1e-3);
   }
 }
 

@@ -60,8 +60,12 @@ FilterGains::FilterGains(const LinearSystem& system, double exponent,
     for (Index l = 0; l < latents; ++l)
       step.log_determinant += 2 * std::log(std::max(1.0, stacked(l, l)));
     const double greatest = step.filtered.cwiseAbs().maxCoeff();
-    if (greatest > kGreatestDeviation)
-      step.filtered *= kGreatestDeviation / greatest;
+    const double shrunk =
+        greatest > kGreatestDeviation ? kGreatestDeviation / greatest : 1;
+    step.filtered *= shrunk;
+    if (t == 0)
+      initial = triangle.solve(RowMatrix<double>(
+          shrunk * RowMatrix<double>::Identity(latents, latents)));
     // A P A' + Q = S S'. No S_ll is less than that of Q's factor.
     stacked.resize(2 * latents, latents);
     stacked.topRows(latents) = (system.transition * step.filtered).transpose();
@@ -79,7 +83,7 @@ FilterGains::FilterGains(const LinearSystem& system, double exponent,
 
 void FilterMeans(const LinearSystem& system, const FilterGains& gains,
                  const FrameOrder& order, const RowMatrix<double>& values,
-                 Index begin, Index end, RowMatrix<double>& means,
+                 Index begin, Index end, FilteredMeans& means,
                  absl::Span<double> log_scores) {
   const Index latents = system.latents(), dimension = system.dimension();
   const Index rank = gains.basis.cols(), most = end - begin;
@@ -105,8 +109,9 @@ void FilterMeans(const LinearSystem& system, const FilterGains& gains,
     if (t == 0)
       predicted.rowwise() = system.initial_mean.transpose();
     else
-      MultiplyRows<double>(means.middleRows(order.row(begin, t - 1), active),
-                           transition_transposed, predicted.topRows(active));
+      MultiplyRows<double>(
+          means.latent.middleRows(order.row(begin, t - 1), active),
+          transition_transposed, predicted.topRows(active));
     for (Index k = 0; k < active; ++k)
       for (Index l = 0; l < latents; ++l)
         predicted(k, l) = Bounded(predicted(k, l));
@@ -119,6 +124,7 @@ void FilterMeans(const LinearSystem& system, const FilterGains& gains,
                          change.topRows(active));
     MultiplyRows<double>(change.topRows(active), gains.emission_transposed,
                          fit.topRows(active));
+    if (t == 0) means.initial.middleRows(begin, active) = whitened;
     // A sum of squares only: the misfit after the update, and the update in
     // deviations of the prediction.
     for (Index k = 0; k < active; ++k) {
@@ -134,7 +140,7 @@ void FilterMeans(const LinearSystem& system, const FilterGains& gains,
       }
       for (Index l = 0; l < latents; ++l) {
         squares += whitened(k, l) * whitened(k, l);
-        means(first + k, l) = Bounded(predicted(k, l) + change(k, l));
+        means.latent(first + k, l) = Bounded(predicted(k, l) + change(k, l));
       }
       log_scores[begin + k] += Bounded(
           gains.log_constant - (squares + step.log_determinant) / 2, 1e300);
