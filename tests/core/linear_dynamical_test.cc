@@ -168,6 +168,19 @@ TEST(LinearDynamicalTest, ScoresMatchTheDenseGaussianOverManyFrames) {
   ExpectDenseScores(*group, Sequences({400, 90}, 1, 2), 1);
 }
 
+// An undamped quarter turn with next to no noise: covariances never settle,
+// though they come back to where they were.
+TEST(LinearDynamicalTest, ScoresMatchTheDenseGaussianWhereCovariancesTurn) {
+  Systems::Settings settings = RandomSystems<double>(1, 2, 1);
+  settings.initial_log_cholesky << 1, 0, -1;
+  settings.transition << 0, -1, 1, 0;
+  settings.transition_log_cholesky << -15, 0, -15;
+  for (double emission : {1e-3, 1e-8}) {
+    settings.emission << emission, 0;
+    ExpectDenseScores(*Make(settings), Sequences({100, 7}, 1, 12), 1);
+  }
+}
+
 TEST(LinearDynamicalTest, GradientMatchesDifferencesWhateverTheShape) {
   for (const auto& [latents, dimension] :
        {std::pair{1, 1}, std::pair{2, 4}, std::pair{3, 2}}) {
