@@ -241,7 +241,7 @@ absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
     system = RandomStart(data, latents, options.seed, least);
   }
 
-  RowMatrix<double> means(data.order.rows(), latents);
+  FilteredMeans means(data.order, latents);
   std::vector<double> scores(data.weights.size());
   FittedLinearDynamical fitted;
   for (int iteration = 0;; ++iteration) {

@@ -30,10 +30,10 @@ enum Block {
 struct Filtered : Posterior {
   double exponent = 1;  // power x inverse temperature
   FrameOrder order;
-  RowMatrix<double> values;              // frames x D, by time
-  std::vector<FilterGains> gains;        // M
-  std::vector<RowMatrix<double>> means;  // M of frames x L, by time
-  RowMatrix<double> log_scores;          // M x N, by position
+  RowMatrix<double> values;          // frames x D, by time
+  std::vector<FilterGains> gains;    // M
+  std::vector<FilteredMeans> means;  // M
+  RowMatrix<double> log_scores;      // M x N, by position
 };
 
 const Filtered& Of(const Posterior& posterior) {
@@ -193,7 +193,7 @@ void LinearDynamical<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
   filtered.gains.resize(experts);
   filtered.means.resize(experts);
   ForEach(experts, workers, [&](Index m) {
-    filtered.means[m].resize(order.rows(), num_latents());
+    filtered.means[m] = FilteredMeans(order, num_latents());
     filtered.gains[m] =
         FilterGains(systems_[m], filtered.exponent, order.longest());
   });

@@ -109,7 +109,7 @@ absl::StatusOr<double> LinearDynamicalLogPartition(
   const FrameOrder order(absl::MakeConstSpan(&length, 1));
   const RowMatrix<double> nothing =
       RowMatrix<double>::Zero(length, coordinates * sources);
-  RowMatrix<double> means(length, latents);
+  FilteredMeans means(order, latents);
   double log_score = 0;
   FilterMeans(joint, FilterGains(joint, 1, length), order, nothing, 0, 1, means,
               absl::MakeSpan(&log_score, 1));

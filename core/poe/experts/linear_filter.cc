@@ -13,6 +13,15 @@ constexpr double kLog2Pi = 1.8378770664093454836;
 // amplifies is unknown enough.
 constexpr double kGreatestDeviation = 1e30;
 
+// Whether a covariance's factor has stopped changing but for rounding.
+bool Settled(const RowMatrix<double>& factor, const RowMatrix<double>& before) {
+  for (Index l = 0; l < factor.rows(); ++l)
+    if ((factor.row(l) - before.row(l)).cwiseAbs().maxCoeff() >
+        1e-14 * factor.row(l).cwiseAbs().maxCoeff())
+      return false;
+  return true;
+}
+
 }  // namespace
 
 FrameOrder::FrameOrder(absl::Span<const Index> lengths)
@@ -42,6 +51,7 @@ FilterGains::FilterGains(const LinearSystem& system, double exponent,
   emission_transposed = emission.transpose();
 
   RowMatrix<double> predicted = system.initial_factor;
+  RowMatrix<double> checkpoint = RowMatrix<double>::Zero(latents, latents);
   RowMatrix<double> stacked;
   for (Index t = 0; t < longest; ++t) {
     // I + S' C' (e / R) C S = R' R.
@@ -60,8 +70,12 @@ FilterGains::FilterGains(const LinearSystem& system, double exponent,
     for (Index l = 0; l < latents; ++l)
       step.log_determinant += 2 * std::log(std::max(1.0, stacked(l, l)));
     const double greatest = step.filtered.cwiseAbs().maxCoeff();
-    if (greatest > kGreatestDeviation)
-      step.filtered *= kGreatestDeviation / greatest;
+    const double shrunk =
+        greatest > kGreatestDeviation ? kGreatestDeviation / greatest : 1;
+    step.filtered *= shrunk;
+    if (t == 0)
+      initial = triangle.solve(RowMatrix<double>(
+          shrunk * RowMatrix<double>::Identity(latents, latents)));
     // A P A' + Q = S S'. No S_ll is less than that of Q's factor.
     stacked.resize(2 * latents, latents);
     stacked.topRows(latents) = (system.transition * step.filtered).transpose();
@@ -71,15 +85,20 @@ FilterGains::FilterGains(const LinearSystem& system, double exponent,
     for (Index l = 0; l < latents; ++l)
       predicted(l, l) =
           std::max(predicted(l, l), system.transition_factor(l, l));
-    const bool steady = predicted == step.predicted;
     steps_.push_back(std::move(step));
-    if (steady) break;
+    // After 2, 4, 8, ... steps the last one must have changed nothing, and half
+    // of all steps neither: slow changes count, and so do turns.
+    if (((t + 1) & t) != 0) continue;
+    if (Settled(predicted, steps_.back().predicted) &&
+        Settled(predicted, checkpoint))
+      break;
+    checkpoint = predicted;
   }
 }
 
 void FilterMeans(const LinearSystem& system, const FilterGains& gains,
                  const FrameOrder& order, const RowMatrix<double>& values,
-                 Index begin, Index end, RowMatrix<double>& means,
+                 Index begin, Index end, FilteredMeans& means,
                  absl::Span<double> log_scores) {
   const Index latents = system.latents(), dimension = system.dimension();
   const Index rank = gains.basis.cols(), most = end - begin;
@@ -105,8 +124,9 @@ void FilterMeans(const LinearSystem& system, const FilterGains& gains,
     if (t == 0)
       predicted.rowwise() = system.initial_mean.transpose();
     else
-      MultiplyRows<double>(means.middleRows(order.row(begin, t - 1), active),
-                           transition_transposed, predicted.topRows(active));
+      MultiplyRows<double>(
+          means.latent.middleRows(order.row(begin, t - 1), active),
+          transition_transposed, predicted.topRows(active));
     for (Index k = 0; k < active; ++k)
       for (Index l = 0; l < latents; ++l)
         predicted(k, l) = Bounded(predicted(k, l));
@@ -119,6 +139,7 @@ void FilterMeans(const LinearSystem& system, const FilterGains& gains,
                          change.topRows(active));
     MultiplyRows<double>(change.topRows(active), gains.emission_transposed,
                          fit.topRows(active));
+    if (t == 0) means.initial.middleRows(begin, active) = whitened;
     // A sum of squares only: the misfit after the update, and the update in
     // deviations of the prediction.
     for (Index k = 0; k < active; ++k) {
@@ -134,7 +155,7 @@ void FilterMeans(const LinearSystem& system, const FilterGains& gains,
       }
       for (Index l = 0; l < latents; ++l) {
         squares += whitened(k, l) * whitened(k, l);
-        means(first + k, l) = Bounded(predicted(k, l) + change(k, l));
+        means.latent(first + k, l) = Bounded(predicted(k, l) + change(k, l));
       }
       log_scores[begin + k] += Bounded(
           gains.log_constant - (squares + step.log_determinant) / 2, 1e300);

@@ -71,18 +71,31 @@ class FilterGains {
   RowMatrix<double> basis;                // D x K
   RowMatrix<double> basis_transposed;     // K x D
   RowMatrix<double> emission_transposed;  // L x K
+  // A square root of the covariance of F^-1 (y_1 - m_1) given the first frame,
+  // P_1 = F F'.
+  RowMatrix<double> initial;
   double log_constant = 0;  // -e/2 sum_i log 2 pi R_i, for each frame
 
  private:
   std::vector<Step> steps_;
 };
 
+// What filtering leaves of a batch.
+struct FilteredMeans {
+  FilteredMeans() = default;
+  FilteredMeans(const FrameOrder& order, Index latents)
+      : latent(order.rows(), latents), initial(order.sequences(), latents) {}
+
+  RowMatrix<double> latent;   // E[y_t | x_1 .. x_t], rows x L
+  RowMatrix<double> initial;  // E[F^-1 (y_1 - m_1) | x_1], by position
+};
+
 // Filters the sequences at positions [begin, end): `values` (rows x D) are
-// their frames; fills their rows of `means` (rows x L) with filtered means and
-// their log_scores[k] with log f. Finite whatever the values.
+// their frames; fills their part of `means`, and their log_scores[k] with
+// log f. Finite whatever the values.
 void FilterMeans(const LinearSystem& system, const FilterGains& gains,
                  const FrameOrder& order, const RowMatrix<double>& values,
-                 Index begin, Index end, RowMatrix<double>& means,
+                 Index begin, Index end, FilteredMeans& means,
                  absl::Span<double> log_scores);
 
 }  // namespace poe

@@ -29,8 +29,6 @@ void AddCovariances(const LinearSystem& system, const FilterGains& gains,
                     absl::Span<const double> weights,
                     SmoothedMoments& moments) {
   const Index latents = system.latents();
-  const auto initial_factor =
-      system.initial_factor.triangularView<Eigen::Lower>();
   RowMatrix<double> later = RowMatrix<double>::Zero(latents, latents);
   double going = 0;  // weight of the sequences that have a frame t + 1
   for (Index t = order.longest() - 1; t >= 0; --t) {
@@ -46,15 +44,11 @@ void AddCovariances(const LinearSystem& system, const FilterGains& gains,
     moments.noise_source +=
         step.noise_gain * later * step.gain_transposed +
         going * (step.noise_factor * step.factor_transposed);
-    if (t == 0) {
-      const auto whiten = [&](const RowMatrix<double>& factor) {
-        return RowMatrix<double>(initial_factor.solve(factor));
-      };
-      const RowMatrix<double> gain = whiten(step.gain);
-      moments.initial_square += gain * later * gain.transpose() +
-                                going * Square(whiten(step.factor)) +
-                                ending * Square(whiten(filtered));
-    }
+    if (t == 0)
+      moments.initial_square +=
+          backward.initial_gain * later * backward.initial_gain_transposed +
+          going * Square(backward.initial_factor) +
+          ending * Square(gains.initial);
     later =
         going * Square(step.factor) + step.gain * later * step.gain_transposed;
     moments.source_square += later;
@@ -72,25 +66,24 @@ void AddCovariances(const LinearSystem& system, const FilterGains& gains,
 // The part that comes from the posterior means of positions [begin, end).
 void AddMeans(const LinearSystem& system, const BackwardGains& backward,
               const FrameOrder& order, const RowMatrix<double>& values,
-              const RowMatrix<double>& means, absl::Span<const double> weights,
+              const FilteredMeans& means, absl::Span<const double> weights,
               Index begin, Index end, SmoothedMoments& moments) {
   const Index latents = system.latents(), dimension = system.dimension();
   const Index most = end - begin;
   const RowMatrix<double> transition_transposed = system.transition.transpose();
   const RowMatrix<double> emission_transposed = system.emission.transpose();
-  const auto initial_factor =
-      system.initial_factor.triangularView<Eigen::Lower>();
   RowMatrix<double> smoothed(most, latents), difference(most, latents),
-      change(most, latents), noise(most, latents), fit(most, dimension);
-  Vector<double> residual(dimension), initial(latents);
+      change(most, latents), noise(most, latents), initial(most, latents),
+      fit(most, dimension);
+  Vector<double> residual(dimension);
   Index going = 0;
   for (Index t = order.longest() - 1; t >= 0; --t) {
     const Index active = order.Active(begin, end, t);
     if (active == 0) continue;
     const BackwardGains::Step& step = backward.at(t);
     const Index first = order.row(begin, t);
-    MultiplyRows<double>(means.middleRows(first, going), transition_transposed,
-                         difference.topRows(going));
+    MultiplyRows<double>(means.latent.middleRows(first, going),
+                         transition_transposed, difference.topRows(going));
     for (Index k = 0; k < going; ++k)
       for (Index l = 0; l < latents; ++l)
         difference(k, l) = Bounded(smoothed(k, l) - difference(k, l));
@@ -98,7 +91,7 @@ void AddMeans(const LinearSystem& system, const BackwardGains& backward,
                          change.topRows(going));
     MultiplyRows<double>(difference.topRows(going), step.noise_gain_transposed,
                          noise.topRows(going));
-    smoothed.topRows(active) = means.middleRows(first, active);
+    smoothed.topRows(active) = means.latent.middleRows(first, active);
     for (Index k = 0; k < going; ++k) {
       const double weight = weights[begin + k];
       for (Index l = 0; l < latents; ++l)
@@ -109,6 +102,13 @@ void AddMeans(const LinearSystem& system, const BackwardGains& backward,
       AddOuter(weight, noise.row(k).data(), source, moments.noise_source);
       AddOuter(weight, source, source, moments.source_square);
       moments.transitions += weight;
+    }
+    if (t == 0) {
+      MultiplyRows<double>(difference.topRows(going),
+                           backward.initial_gain_transposed,
+                           initial.topRows(going));
+      initial.bottomRows(active - going).setZero();
+      initial += means.initial.middleRows(begin, active);
     }
     MultiplyRows<double>(smoothed.topRows(active), emission_transposed,
                          fit.topRows(active));
@@ -127,10 +127,9 @@ void AddMeans(const LinearSystem& system, const BackwardGains& backward,
         moments.latent(l) += weight * latent[l];
       moments.frames += weight;
       if (t > 0) continue;
-      initial = smoothed.row(k).transpose() - system.initial_mean;
-      initial_factor.solveInPlace(initial);
-      moments.initial += weight * initial;
-      AddOuter(weight, initial.data(), initial.data(), moments.initial_square);
+      AddOuter(weight, initial.row(k).data(), initial.row(k).data(),
+               moments.initial_square);
+      moments.initial += weight * initial.row(k).transpose();
       moments.sequences += weight;
     }
     going = active;
@@ -148,16 +147,18 @@ BackwardGains::BackwardGains(const LinearSystem& system,
   };
   for (Index t = 0; t < gains.stored_steps(); ++t) {
     const RowMatrix<double>& filtered = gains.at(t).filtered;
-    // y_{t+1} - A m, y_t - m and the noise are linear in two standard normals,
-    // one row of blocks for each. Turned into a triangle, in two others: the
-    // first is y_{t+1} - A m in deviations of its own.
-    RowMatrix<double> joint = RowMatrix<double>::Zero(2 * latents, 3 * latents);
+    // y_{t+1} - A m, y_t - m, the noise and the first state are linear in two
+    // standard normals, one row of blocks for each. Turned into a triangle, in
+    // two others: the first is y_{t+1} - A m in deviations of its own.
+    RowMatrix<double> joint = RowMatrix<double>::Zero(2 * latents, 4 * latents);
     joint.topLeftCorner(latents, latents) =
         (system.transition * filtered).transpose();
     joint.block(0, latents, latents, latents) = filtered.transpose();
     joint.bottomLeftCorner(latents, latents) =
         system.transition_factor.transpose();
-    joint.bottomRightCorner(latents, latents).setIdentity();
+    joint.block(latents, 2 * latents, latents, latents).setIdentity();
+    if (t == 0)
+      joint.topRightCorner(latents, latents) = gains.initial.transpose();
     ReduceToTriangle(joint);
     for (Index l = 0; l < latents; ++l)
       joint(l, l) = std::max(joint(l, l), system.transition_factor(l, l));
@@ -166,27 +167,34 @@ BackwardGains::BackwardGains(const LinearSystem& system,
     Step step;
     step.gain_transposed = bounded(later.solve(
         RowMatrix<double>(joint.block(0, latents, latents, latents))));
-    step.noise_gain_transposed = bounded(
-        later.solve(RowMatrix<double>(joint.topRightCorner(latents, latents))));
+    step.noise_gain_transposed = bounded(later.solve(
+        RowMatrix<double>(joint.block(0, 2 * latents, latents, latents))));
     step.factor_transposed =
         bounded(joint.block(latents, latents, latents, latents));
-    step.noise_factor =
-        bounded(joint.bottomRightCorner(latents, latents).transpose());
+    step.noise_factor = bounded(
+        joint.block(latents, 2 * latents, latents, latents).transpose());
     step.filtered_transposed = filtered.transpose();
     step.gain = step.gain_transposed.transpose();
     step.noise_gain = step.noise_gain_transposed.transpose();
     step.factor = step.factor_transposed.transpose();
+    if (t == 0) {
+      initial_gain_transposed = bounded(later.solve(
+          RowMatrix<double>(joint.topRightCorner(latents, latents))));
+      initial_gain = initial_gain_transposed.transpose();
+      initial_factor =
+          bounded(joint.bottomRightCorner(latents, latents).transpose());
+    }
     steps_.push_back(std::move(step));
   }
 }
 
 void DrawStep(const LinearSystem& system, const BackwardGains& backward,
-              const FrameOrder& order, const RowMatrix<double>& means,
-              Index begin, Index t, Index going, Index active,
+              const FrameOrder& order, const FilteredMeans& means, Index begin,
+              Index t, Index going, Index active,
               const RowMatrix<double>& noise, RowMatrixRef<double> path) {
   const Index latents = system.latents();
   const BackwardGains::Step& step = backward.at(t);
-  const auto filtered = means.middleRows(order.row(begin, t), active);
+  const auto filtered = means.latent.middleRows(order.row(begin, t), active);
   RowMatrix<double> change(active, latents), spread(active, latents);
   MultiplyRows<double>(filtered.topRows(going),
                        RowMatrix<double>(system.transition.transpose()),
@@ -238,7 +246,7 @@ SmoothedMoments& SmoothedMoments::operator+=(const SmoothedMoments& other) {
 
 SmoothedMoments Smooth(const LinearSystem& system, const FilterGains& gains,
                        const FrameOrder& order, const RowMatrix<double>& values,
-                       const RowMatrix<double>& means,
+                       const FilteredMeans& means,
                        absl::Span<const double> weights,
                        const Workers& workers) {
   const BackwardGains backward(system, gains);

@@ -32,6 +32,8 @@ class BackwardGains {
   const Step& at(Index t) const {
     return steps_[std::min<std::size_t>(t, steps_.size() - 1)];
   }
+  // The first state in its own deviations, as y_t above: J and E.
+  RowMatrix<double> initial_gain, initial_gain_transposed, initial_factor;
 
  private:
   std::vector<Step> steps_;
@@ -41,8 +43,8 @@ class BackwardGains {
 // rows of `path` (L columns) hold y_{t+1} for the first `going` of them and are
 // replaced by y_t. `noise` is standard normal, active x L.
 void DrawStep(const LinearSystem& system, const BackwardGains& backward,
-              const FrameOrder& order, const RowMatrix<double>& means,
-              Index begin, Index t, Index going, Index active,
+              const FrameOrder& order, const FilteredMeans& means, Index begin,
+              Index t, Index going, Index active,
               const RowMatrix<double>& noise, RowMatrixRef<double> path);
 
 // Expectations given x, summed over sequences with weights. F and G are the
@@ -67,7 +69,7 @@ struct SmoothedMoments {
 // `weights` by position. The same bits at any number of threads.
 SmoothedMoments Smooth(const LinearSystem& system, const FilterGains& gains,
                        const FrameOrder& order, const RowMatrix<double>& values,
-                       const RowMatrix<double>& means,
+                       const FilteredMeans& means,
                        absl::Span<const double> weights,
                        const Workers& workers);
 
