@@ -1,6 +1,8 @@
 #include "server/errors.h"
 
 #include <cstdint>
+#include <exception>
+#include <new>
 #include <optional>
 
 #include "absl/strings/cord.h"
@@ -147,6 +149,19 @@ absl::Status WithPrefix(absl::string_view prefix, const absl::Status& status) {
         prefixed.SetPayload(url, payload);
       });
   return prefixed;
+}
+
+absl::Status CatchExceptions(absl::FunctionRef<absl::Status()> body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return Error(absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY",
+                 "the server has not enough memory for this request; ask for "
+                 "fewer rows or chains at once");
+  } catch (const std::exception& exception) {
+    return Error(absl::StatusCode::kInternal, "UNEXPECTED",
+                 absl::StrCat("unexpected error: ", exception.what()));
+  }
 }
 
 std::string ReasonOf(const absl::Status& status) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -51,6 +52,10 @@ absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);
 
 // `status` with "<prefix>: " before its text; details stay. OK stays OK.
 absl::Status WithPrefix(absl::string_view prefix, const absl::Status& status);
+
+// The status of `body`; ResourceExhausted if memory runs out in it, Internal
+// if it throws anything else.
+absl::Status CatchExceptions(absl::FunctionRef<absl::Status()> body);
 
 // The reason in the status's ErrorInfo, or that derived from its code.
 std::string ReasonOf(const absl::Status& status);

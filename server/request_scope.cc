@@ -1,13 +1,10 @@
 #include "server/request_scope.h"
 
 #include <chrono>
-#include <exception>
 #include <memory>
-#include <new>
 #include <random>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/errors.h"
 #include "spdlog/spdlog.h"
@@ -56,19 +53,6 @@ grpc::Status RequestScope::Finish(const absl::Status& status) {
         level == spdlog::level::err ? std::string(status.message()) : "");
   }
   return ToGrpcStatus(status);
-}
-
-absl::Status CatchExceptions(absl::FunctionRef<absl::Status()> body) {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return Error(absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY",
-                 "the server has not enough memory for this request; ask for "
-                 "fewer rows or chains at once");
-  } catch (const std::exception& exception) {
-    return Error(absl::StatusCode::kInternal, "UNEXPECTED",
-                 absl::StrCat("unexpected error: ", exception.what()));
-  }
 }
 
 std::uint64_t FreshSeed() {

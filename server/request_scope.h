@@ -44,10 +44,6 @@ class RequestScope {
   std::int64_t rows_ = 0;
 };
 
-// The status of `body`; ResourceExhausted if memory runs out in it, Internal
-// if it throws anything else.
-absl::Status CatchExceptions(absl::FunctionRef<absl::Status()> body);
-
 // A seed from the system's randomness, for a call that gives none.
 std::uint64_t FreshSeed();
 

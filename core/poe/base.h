@@ -4,6 +4,7 @@
 #define POE_BASE_H_
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -37,6 +38,12 @@ class Base : public Parameterized<Scalar> {
   virtual void AddLogScores(const Observations<Scalar>& x,
                             absl::Span<double> log_scores) const = 0;
 
+  // log of the integral (sum) of b(x) over one frame; a sequence of T frames
+  // has T times that. Nothing where it is not known. Of grey levels read as
+  // Bernoulli means there is none: what the Bernoulli base gives is that of
+  // bits.
+  virtual std::optional<double> LogNormalizer() const = 0;
+
   // The base's own natural parameters, for as many frames as x has.
   virtual void StartMessages(const Observations<Scalar>& x,
                              Messages<Scalar>& messages) const = 0;
@@ -49,7 +56,7 @@ class Base : public Parameterized<Scalar> {
                            Observations<Scalar>& x) const = 0;
 
   // Replaces x, except where it is clamped, by draws from the base alone:
-  // where random chains start.
+  // where random chains start. Exact draws wherever the normalizer is known.
   virtual void SampleStart(const Draws& draws,
                            Observations<Scalar>& x) const = 0;
 

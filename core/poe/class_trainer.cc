@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "poe/exact_gradient.h"
+#include "poe/exact_tree_gradient.h"
 
 namespace poe {
 namespace {
@@ -56,8 +60,7 @@ class Ascent {
                     Optimizer<float>(settings, updates)) {}
 
   void Step(std::int64_t update, int epoch,
-            const ContrastiveDivergence<float>& estimate,
-            const Workers& workers) {
+            const GradientEstimate<float>& estimate, const Workers& workers) {
     optimizers_[0].Step(update, epoch, estimate.base_gradient(), workers,
                         product_.mutable_base());
     for (std::size_t i = 0; i < product_.num_groups(); ++i)
@@ -74,6 +77,68 @@ class Ascent {
  private:
   Product<float>& product_;
   std::vector<Optimizer<float>> optimizers_;
+};
+
+// One of the ways to a gradient, as the settings ask.
+class Teacher {
+ public:
+  // FailedPrecondition where the exact gradient is asked for and there is none.
+  static absl::StatusOr<std::unique_ptr<Teacher>> Create(
+      const ContrastiveDivergenceSettings& settings,
+      const RowSelection& training, const Product<float>& product) {
+    std::unique_ptr<Teacher> teacher(new Teacher(settings, training, product));
+    if (!settings.exact) return teacher;
+    if (product.base().family() == Family::kStructuredGaussian) {
+      teacher->trees_.emplace(product);
+      return teacher;
+    }
+    auto exact = ExactGradient<float>::Create(
+        product, training.spec().num_symbols, training.Take(0, 1).clamped);
+    if (!exact.ok()) return exact.status();
+    teacher->exact_.emplace(*std::move(exact));
+    return teacher;
+  }
+
+  const GradientEstimate<float>& estimate() const {
+    if (trees_.has_value()) return *trees_;
+    if (exact_.has_value()) return *exact_;
+    return divergence_;
+  }
+  // Of the last reconstruction; 0 where there is none.
+  double reconstruction_error() const {
+    return divergence_.reconstruction_error();
+  }
+
+  absl::Status Compute(absl::Span<const std::uint32_t> positions,
+                       int gibbs_steps, std::uint64_t seed, std::int64_t update,
+                       const Workers& workers) {
+    // The moments of all rows are the same at every update.
+    const bool all = static_cast<Index>(positions.size()) == training_.size();
+    if (trees_.has_value() && all && update > 0)
+      return trees_->ComputeGradient(workers);
+    const Observations<float> data = training_.Take(positions);
+    const std::vector<float> weights = training_.Weights(positions);
+    if (trees_.has_value())
+      return trees_->ComputeGradient(data, weights, workers);
+    if (exact_.has_value())
+      exact_->ComputeGradient(data, weights, workers);
+    else
+      divergence_.ComputeGradient(data, weights, gibbs_steps,
+                                  settings_.reconstruction, seed,
+                                  static_cast<std::uint32_t>(update), workers);
+    return absl::OkStatus();
+  }
+
+ private:
+  Teacher(const ContrastiveDivergenceSettings& settings,
+          const RowSelection& training, const Product<float>& product)
+      : settings_(settings), training_(training), divergence_(product) {}
+
+  const ContrastiveDivergenceSettings& settings_;
+  const RowSelection& training_;
+  ContrastiveDivergence<float> divergence_;
+  std::optional<ExactGradient<float>> exact_;
+  std::optional<ExactTreeGradient<float>> trees_;
 };
 
 }  // namespace
@@ -124,7 +189,10 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
   const auto epochs =
       static_cast<int>((updates + updates_per_epoch - 1) / updates_per_epoch);
 
-  ContrastiveDivergence<float> estimate(product);
+  absl::StatusOr<std::unique_ptr<Teacher>> created =
+      Teacher::Create(settings, training, product);
+  if (!created.ok()) return created.status();
+  Teacher& teacher = **created;
   Ascent ascent(settings.optimizer, updates, product);
   const Clock::time_point start = Clock::now();
   Clock::time_point reported = start;
@@ -132,7 +200,7 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
 
   auto report = [&](int epoch, double error, bool end_of_epoch) {
     TrainingProgress now;
-    now.stage = "contrastive divergence";
+    now.stage = settings.exact ? "exact gradient" : "contrastive divergence";
     now.epoch = epoch + 1;
     now.epochs = epochs;
     now.update = update;
@@ -140,8 +208,8 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     now.fraction = static_cast<double>(update) / static_cast<double>(updates);
     now.seconds = Seconds(start);
     now.rows_per_second = static_cast<double>(rows_done) / now.seconds;
-    now.reconstruction_error = error;
-    now.gradient_norm = estimate.gradient_norm();
+    if (!settings.exact) now.reconstruction_error = error;
+    now.gradient_norm = teacher.estimate().gradient_norm();
     if (end_of_epoch && held_out.size() > 0)
       now.free_energy_gap = MeanLogScore(product, held_out, workers) -
                             MeanLogScore(product, training, workers);
@@ -163,15 +231,14 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     for (Index begin = 0; begin < rows && update < updates; begin += batch) {
       if (absl::Status status = check(); !status.ok()) return status;
       const auto positions = absl::MakeConstSpan(order).subspan(begin, batch);
-      const Observations<float> data = training.Take(positions);
-      const std::vector<float> weights = training.Weights(positions);
-      estimate.ComputeGradient(data, weights, gibbs_steps,
-                               settings.reconstruction, seed,
-                               static_cast<std::uint32_t>(update), workers);
-      ascent.Step(update, epoch, estimate, workers);
+      if (absl::Status status =
+              teacher.Compute(positions, gibbs_steps, seed, update, workers);
+          !status.ok())
+        return status;
+      ascent.Step(update, epoch, teacher.estimate(), workers);
       ++update;
-      rows_done += data.size;
-      error += estimate.reconstruction_error();
+      rows_done += static_cast<std::int64_t>(positions.size());
+      error += teacher.reconstruction_error();
       ++batches;
       if ((update % kFiniteCheckEvery == 0 || update == updates) &&
           !IsFinite(product))

@@ -1,4 +1,4 @@
-// The loop of contrastive divergence over the rows of one class.
+// The loop of gradient ascent over the rows of one class.
 #ifndef POE_CLASS_TRAINER_H_
 #define POE_CLASS_TRAINER_H_
 
@@ -17,6 +17,7 @@ class RowSelection {
   RowSelection(const DataSpec& spec, const TrainingRows& rows,
                std::vector<Index> numbers);
 
+  const DataSpec& spec() const { return spec_; }
   Index size() const { return static_cast<Index>(numbers_.size()); }
   const std::vector<Index>& numbers() const { return numbers_; }
 
@@ -35,7 +36,8 @@ class RowSelection {
 
 // Trains `product` on `training` and reports progress of this class:
 // `fraction` is that of the class. `held_out` only watches for overfitting.
-// Internal, naming the update, if a parameter stops being finite.
+// Internal, naming the update, if a parameter stops being finite;
+// FailedPrecondition if the exact gradient is asked for and there is none.
 absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
                           const RowSelection& training,
                           const RowSelection& held_out, std::uint64_t seed,

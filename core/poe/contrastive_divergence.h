@@ -5,8 +5,8 @@
 
 #include <vector>
 
+#include "poe/gradient_estimate.h"
 #include "poe/optimizer.h"
-#include "poe/product.h"
 
 namespace poe {
 
@@ -23,16 +23,16 @@ struct ContrastiveDivergenceSettings {
   Reconstruction reconstruction = Reconstruction::kMean;
   OptimizerSettings optimizer;
   int grow_gibbs_steps_every = 0;  // epochs; 0: never
+  // The exact gradient (exact_gradient.h) instead; Gibbs steps are not needed.
+  bool exact = false;
 };
 
 // InvalidArgument naming the field at fault.
 absl::Status Validate(const ContrastiveDivergenceSettings& settings);
 
-// What one batch tells about the parameters of base and groups, as the mean
-// over rows. The parameters themselves are only read. Not thread-safe: it keeps
-// scratch space between batches.
+// Keeps scratch space between batches.
 template <typename Scalar>
-class ContrastiveDivergence {
+class ContrastiveDivergence final : public GradientEstimate<Scalar> {
  public:
   explicit ContrastiveDivergence(const Product<Scalar>& product);
 
@@ -42,23 +42,13 @@ class ContrastiveDivergence {
                        Reconstruction reconstruction, std::uint64_t seed,
                        std::uint32_t step, const Workers& workers);
 
-  const Vector<Scalar>& base_gradient() const { return base_gradient_; }
-  const Vector<Scalar>& group_gradient(std::size_t i) const {
-    return group_gradients_[i];
-  }
   // Mean squared difference of data and last reconstruction, per coordinate.
   double reconstruction_error() const { return reconstruction_error_; }
-  // Root mean square over all entries of all gradients.
-  double gradient_norm() const;
 
  private:
-  const Product<Scalar>& product_;
   typename Product<Scalar>::Posteriors posteriors_;
   Observations<Scalar> reconstruction_;
   Messages<Scalar> messages_;
-  Vector<Scalar> base_gradient_;
-  std::vector<Vector<Scalar>> group_gradients_;
-  std::vector<Scalar> row_weights_;
   double reconstruction_error_ = 0;
 };
 

@@ -11,8 +11,7 @@
 #include "poe/bases/categorical.h"
 #include "poe/bases/gaussian.h"
 #include "poe/bases/structured_gaussian.h"
-#include "poe/experts/bernoulli_units.h"
-#include "poe/experts/unigauss.h"
+#include "poe/initial_groups.h"
 
 namespace poe {
 namespace {
@@ -23,11 +22,6 @@ constexpr double kLeastMean = 0.01;
 // Share of the root mean square deviation below which a variance is not
 // believed.
 constexpr double kLeastDeviationShare = 1e-3;
-
-double RootMeanSquareDeviation(const DataMoments& moments) {
-  const double deviation = std::sqrt(moments.variance.mean());
-  return deviation > 0 ? deviation : 1;
-}
 
 absl::StatusOr<std::unique_ptr<Base<float>>> InitializeBase(
     const ProductSettings& settings, const DataSpec& spec,
@@ -70,80 +64,6 @@ absl::StatusOr<std::unique_ptr<Base<float>>> InitializeBase(
   return GaussianBase<float>::Create(std::move(base));
 }
 
-absl::StatusOr<std::unique_ptr<ExpertGroup<float>>> InitializeGroup(
-    const BernoulliUnitsSettings& settings, const GroupSettings& group,
-    const DataSpec& spec, const DataMoments&, const Observations<float>&,
-    const Draws& draws) {
-  RowMatrix<float> weights(spec.width(), group.num_experts);
-  std::vector<double> normal(group.num_experts);
-  for (Index i = 0; i < spec.width(); ++i) {
-    FillNormal(draws, static_cast<std::uint64_t>(i), absl::MakeSpan(normal));
-    for (Index m = 0; m < group.num_experts; ++m)
-      weights(i, m) =
-          static_cast<float>(settings.initial_weight_scale * normal[m]);
-  }
-  const Vector<float> bias = Vector<float>::Constant(
-      group.num_experts, static_cast<float>(settings.initial_bias));
-  return BernoulliUnits<float>::Create(weights, bias,
-                                       static_cast<float>(group.power));
-}
-
-absl::StatusOr<std::unique_ptr<ExpertGroup<float>>> InitializeGroup(
-    const UnigaussSettings& settings, const GroupSettings& group,
-    const DataSpec& spec, const DataMoments& moments,
-    const Observations<float>& examples, const Draws& draws) {
-  const Index experts = group.num_experts, dimension = spec.dimension;
-  const double deviation = RootMeanSquareDeviation(moments);
-  Unigauss<float>::Settings start;
-  start.mean.resize(experts, dimension);
-  for (Index m = 0; m < experts; ++m) {
-    std::vector<double> draw(dimension);
-    const auto row = static_cast<std::uint64_t>(m);
-    switch (settings.centres) {
-      case UnigaussSettings::Centres::kData: {
-        FillUniform(draws, row, absl::MakeSpan(draw));
-        const auto example =
-            static_cast<Index>(draw[0] * static_cast<double>(examples.size));
-        start.mean.row(m) = examples.values.row(example);
-        break;
-      }
-      case UnigaussSettings::Centres::kUniform:
-        FillUniform(draws, row, absl::MakeSpan(draw));
-        for (Index i = 0; i < dimension; ++i)
-          start.mean(m, i) = static_cast<float>(
-              moments.least(i) +
-              draw[i] * (moments.greatest(i) - moments.least(i)));
-        break;
-      case UnigaussSettings::Centres::kMean:
-        FillNormal(draws, row, absl::MakeSpan(draw));
-        for (Index i = 0; i < dimension; ++i)
-          start.mean(m, i) = static_cast<float>(
-              moments.mean(i) + 0.1 * std::sqrt(moments.variance(i)) * draw[i]);
-        break;
-    }
-  }
-  const double initial =
-      settings.initial_standard_deviation.value_or(deviation);
-  start.log_variance =
-      RowMatrix<float>::Constant(experts, settings.circular ? 1 : dimension,
-                                 static_cast<float>(2 * std::log(initial)));
-  start.log_volume = BoxOf(spec).log_volume;
-  const double logit =
-      settings.initial_log_volume_odds.has_value()
-          ? *settings.initial_log_volume_odds - start.log_volume
-          : 0;
-  start.mixing_logit =
-      Vector<float>::Constant(experts, static_cast<float>(logit));
-  start.least_log_variance =
-      2 *
-      std::log(settings.least_standard_deviation.value_or(1e-3 * deviation));
-  start.greatest_log_variance =
-      2 *
-      std::log(settings.greatest_standard_deviation.value_or(1e3 * deviation));
-  start.power = static_cast<float>(group.power);
-  return Unigauss<float>::Create(std::move(start));
-}
-
 }  // namespace
 
 DataMoments MomentsOf(const Observations<float>& x) {
@@ -179,12 +99,18 @@ PreprocessedBox BoxOf(const DataSpec& spec) {
   return box;
 }
 
+double RootMeanSquareDeviation(const DataMoments& moments) {
+  const double deviation = std::sqrt(moments.variance.mean());
+  return deviation > 0 ? deviation : 1;
+}
+
 absl::StatusOr<Product<float>> InitializeProduct(
     const ProductSettings& settings, const DataSpec& spec,
     const Observations<float>& examples, std::uint64_t seed) {
-  const DataMoments moments = MomentsOf(examples);
+  const InitialData data = {spec, examples, MomentsOf(examples),
+                            RootMeanSquareDeviation(MomentsOf(examples))};
   absl::StatusOr<std::unique_ptr<Base<float>>> base =
-      InitializeBase(settings, spec, moments);
+      InitializeBase(settings, spec, data.moments);
   if (!base.ok()) return base.status();
   std::vector<std::unique_ptr<ExpertGroup<float>>> groups;
   for (std::size_t i = 0; i < settings.groups.size(); ++i) {
@@ -193,7 +119,7 @@ absl::StatusOr<Product<float>> InitializeProduct(
                          static_cast<std::uint32_t>(i), 0};
     auto made = std::visit(
         [&](const auto& kind) {
-          return InitializeGroup(kind, group, spec, moments, examples, draws);
+          return InitializeGroup(kind, group, data, draws);
         },
         group.kind);
     if (!made.ok()) return made.status();

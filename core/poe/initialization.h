@@ -18,6 +18,9 @@ struct DataMoments {
 // `x` has at least one row.
 DataMoments MomentsOf(const Observations<float>& x);
 
+// Root mean square deviation over coordinates; 1 if it is 0.
+double RootMeanSquareDeviation(const DataMoments& moments);
+
 // The base of the spec's family, fitted to the data apart (log-odds of the
 // mean; mean and variance), and groups of experts at their starting parameters.
 // `examples` are preprocessed rows that centres are drawn from: at least one.

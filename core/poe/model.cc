@@ -137,6 +137,13 @@ Index Model::num_experts() const {
   return most;
 }
 
+const LogPartition* Model::FindLogPartition(Index class_index,
+                                            Index length) const {
+  for (const LogPartition& known : classes[class_index].log_partitions)
+    if (known.length == length) return &known;
+  return nullptr;
+}
+
 Index Model::num_parameters() const {
   Index total = 0;
   for (const ClassModel& one : classes)
@@ -163,6 +170,18 @@ absl::Status Validate(const Model& model) {
       return absl::UnimplementedError(
           absl::StrCat("class \"", one.name, "\" has ", one.layers.size(),
                        " layers; this version knows one"));
+    Index previous = -1;
+    for (const LogPartition& known : one.log_partitions) {
+      if (!std::isfinite(known.value) || !(known.standard_error >= 0) ||
+          (known.length > 0) != model.data_spec.sequential ||
+          known.length <= previous)
+        return Refuse(absl::StrCat(
+            "a log partition of class \"", one.name, "\" is ", known.value,
+            " with error ", known.standard_error, " for length ", known.length,
+            "; values must be finite, and lengths positive and ascending for "
+            "sequences, 0 for dense rows"));
+      previous = known.length;
+    }
     const Base<float>& base = one.layers[0].base();
     if (base.family() != model.data_spec.family ||
         base.dimension() != model.data_spec.width() ||

@@ -52,10 +52,21 @@ struct DataSpec {
 // InvalidArgument naming the field at fault.
 absl::Status Validate(const DataSpec& spec);
 
+// A known or estimated log Z of a product, preprocessed units.
+struct LogPartition {
+  enum class Method { kExact, kAisForward, kAisReverse };
+  Method method = Method::kExact;
+  double value = 0;
+  double standard_error = 0;  // 0 where exact
+  Index length = 0;           // frames of the sequences it holds for, or 0
+};
+
 struct ClassModel {
   std::string name;
   // One layer in this version.
   std::vector<Product<float>> layers;
+  // Ascending lengths, one each. Empty: none is known.
+  std::vector<LogPartition> log_partitions;
   // Absent where no rows were held out.
   std::optional<ScorePercentiles> percentiles;
 };
@@ -69,6 +80,9 @@ struct Model {
   std::optional<ProbabilityCalibration> calibration;
 
   Index num_classes() const { return static_cast<Index>(classes.size()); }
+  // Log Z of a class's product for sequences of `length` frames (0: dense
+  // rows); null where it is not known.
+  const LogPartition* FindLogPartition(Index class_index, Index length) const;
   // Experts of one class, the most over classes, and parameters in all.
   Index num_experts() const;
   Index num_parameters() const;
@@ -82,7 +96,8 @@ absl::Status Validate(const Model& model);
 struct RawRows {
   Eigen::Map<const RowMatrix<float>> values{nullptr, 0, 0};  // frames x D
   absl::Span<const std::uint64_t> row_ids = {};  // N, or empty: 0, 1, 2, ...
-  absl::Span<const std::uint8_t> observed = {};  // frames x D of 0/1; empty: all
+  absl::Span<const std::uint8_t> observed =
+      {};  // frames x D of 0/1; empty: all
   // First frame of each sequence and, last, the number of frames: N + 1.
   // Empty: dense rows of one frame each.
   absl::Span<const Index> starts = {};

@@ -4,6 +4,7 @@
 #define POE_PRODUCT_H_
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -37,6 +38,12 @@ class Product {
   std::size_t num_groups() const { return groups_.size(); }
   const ExpertGroup<Scalar>& group(std::size_t i) const { return *groups_[i]; }
   ExpertGroup<Scalar>& mutable_group(std::size_t i) { return *groups_[i]; }
+
+  // Puts another group in the place of group i; it must be of the same kind and
+  // shape, so that all that Create has checked still holds.
+  void ReplaceGroup(std::size_t i, std::unique_ptr<ExpertGroup<Scalar>> group) {
+    groups_[i] = std::move(group);
+  }
 
   Index dimension() const { return base_->dimension(); }
   // Whether observations are sequences.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 namespace poe {
 namespace {
@@ -25,11 +26,10 @@ double LogJacobian(const DataSpec& spec) {
 // known; rows out of support keep the values they have.
 void Judge(const Model& model, Scores& scores) {
   const Index rows = scores.log_scores.rows(), classes = model.num_classes();
-  auto supported = [&](Index n) {
-    return scores.out_of_support.empty() || !scores.out_of_support[n];
-  };
+  const RowMatrix<double>& comparable = Comparable(model.data_spec, scores);
+  auto supported = [&](Index n) { return comparable.row(n).allFinite(); };
   if (model.separator.has_value()) {
-    RowMatrix<double> features = scores.log_scores;
+    RowMatrix<double> features = comparable;
     for (Index n = 0; n < rows; ++n)
       if (!supported(n)) features.row(n).setZero();
     const Classification judged = model.separator->Classify(features);
@@ -54,10 +54,38 @@ void Judge(const Model& model, Scores& scores) {
   for (Index n = 0; n < rows; ++n)
     for (Index c = 0; c < classes; ++c)
       scores.percentiles(n, c) =
-          model.classes[c].percentiles->Percentile(scores.log_scores(n, c));
+          model.classes[c].percentiles->Percentile(comparable(n, c));
+}
+
+// log p(x) where log Z is known.
+void Normalize(const Model& model, const RawRows& rows, Scores& scores) {
+  const Index classes = model.num_classes();
+  if (std::all_of(model.classes.begin(), model.classes.end(),
+                  [](const ClassModel& c) { return c.log_partitions.empty(); }))
+    return;
+  scores.log_probabilities = scores.log_scores;
+  std::set<Index> lengths;
+  for (Index n = 0; n < rows.size(); ++n) {
+    const Index length = model.data_spec.sequential ? rows.length(n) : 0;
+    lengths.insert(length);
+    for (Index c = 0; c < classes; ++c) {
+      const LogPartition* known = model.FindLogPartition(c, length);
+      scores.log_probabilities(n, c) -=
+          known == nullptr ? std::numeric_limits<double>::quiet_NaN()
+                           : known->value;
+    }
+  }
+  scores.lengths.assign(lengths.begin(), lengths.end());
 }
 
 }  // namespace
+
+const RowMatrix<double>& Comparable(const DataSpec& spec,
+                                    const Scores& scores) {
+  return spec.sequential && scores.log_probabilities.size() > 0
+             ? scores.log_probabilities
+             : scores.log_scores;
+}
 
 absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
                              const ScoreOptions& options,
@@ -100,6 +128,7 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
   if (std::find(out_of_support.begin(), out_of_support.end(), true) !=
       out_of_support.end())
     scores.out_of_support = std::move(out_of_support);
+  Normalize(model, rows, scores);
   Judge(model, scores);
   return scores;
 }

@@ -16,15 +16,26 @@ struct ScoreOptions {
 struct Scores {
   // N x (C L), class-major: log p*(x) in raw units; -infinity out of support.
   RowMatrix<double> log_scores;
-  std::vector<std::int32_t> labels;  // -1 out of support
-  std::vector<double> margins;       // 0 out of support
-  RowMatrix<double> probabilities;   // N x C; 0 out of support
+  // N x C: log p(x) in raw units where the class's log Z is known for the
+  // observation's length, otherwise NaN; empty where no class has one.
+  RowMatrix<double> log_probabilities;
+  // Where log probabilities are: the lengths of the observations, each once,
+  // ascending; 0 for dense rows.
+  std::vector<Index> lengths;
+  std::vector<std::int32_t> labels;  // -1 where nothing can be said
+  std::vector<double> margins;       // 0 where nothing can be said
+  RowMatrix<double> probabilities;   // N x C; 0 where nothing can be said
   RowMatrix<double> percentiles;     // N x C
   // N, or empty if every row is in support.
   std::vector<bool> out_of_support;
   // C matrices N x M if asked for; NaN out of support.
   std::vector<RowMatrix<double>> expert_log_scores;
 };
+
+// What separator and percentiles see of the scores. Sequences of different
+// lengths have different log Z; theirs are log probabilities where those are
+// known.
+const RowMatrix<double>& Comparable(const DataSpec& spec, const Scores& scores);
 
 // Rows must have passed ValidateRows and have no missing values. Fails only
 // with the status of `check`, which is asked every few hundred rows.

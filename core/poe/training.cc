@@ -9,7 +9,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/class_trainer.h"
+#include "poe/fit_apart.h"
+#include "poe/group_settings.h"
 #include "poe/initialization.h"
+#include "poe/log_partition.h"
 #include "poe/scoring.h"
 #include "poe/training_rows.h"
 
@@ -24,42 +27,6 @@ constexpr Index kMostInitialRows = 10000;
 
 absl::Status Refuse(const std::string& text) {
   return absl::InvalidArgumentError(text);
-}
-
-absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec) {
-  if (group.num_experts < 1)
-    return Refuse(absl::StrCat("num_experts is ", group.num_experts,
-                               "; it must be at least 1"));
-  if (!(group.power > 0) || !std::isfinite(group.power))
-    return Refuse(
-        absl::StrCat("power is ", group.power, "; it must be positive"));
-  if (const auto* units = std::get_if<BernoulliUnitsSettings>(&group.kind)) {
-    if (!(units->initial_weight_scale >= 0) ||
-        !std::isfinite(units->initial_weight_scale))
-      return Refuse("initial_weight_scale must be at least 0");
-    if (!std::isfinite(units->initial_bias))
-      return Refuse("initial_bias must be finite");
-    return absl::OkStatus();
-  }
-  if (spec.family != Family::kGaussian)
-    return Refuse("unigauss experts need real-valued data (FAMILY_GAUSSIAN)");
-  const auto& unigauss = std::get<UnigaussSettings>(group.kind);
-  for (const std::optional<double>& deviation :
-       {unigauss.initial_standard_deviation, unigauss.least_standard_deviation,
-        unigauss.greatest_standard_deviation})
-    if (deviation.has_value() &&
-        (!(*deviation > 0) || !std::isfinite(*deviation)))
-      return Refuse(absl::StrCat("a standard deviation of unigauss experts is ",
-                                 *deviation, "; it must be positive"));
-  if (unigauss.least_standard_deviation.has_value() &&
-      unigauss.greatest_standard_deviation.has_value() &&
-      *unigauss.least_standard_deviation >=
-          *unigauss.greatest_standard_deviation)
-    return Refuse("the bounds on standard deviations are out of order");
-  if (unigauss.initial_log_volume_odds.has_value() &&
-      !std::isfinite(*unigauss.initial_log_volume_odds))
-    return Refuse("initial_log_volume_odds must be finite");
-  return absl::OkStatus();
 }
 
 // Scores of some rows under all classes, with the labels of those that are in
@@ -87,15 +54,23 @@ absl::StatusOr<LabelledScores> ScoreRows(const Model& model,
         Score(model, block.View(), ScoreOptions{}, workers, check);
     if (!scores.ok()) return scores.status();
     for (Index n = 0; n < count; ++n) {
-      if (!scores->out_of_support.empty() && scores->out_of_support[n])
-        continue;
-      result.log_scores.row(kept++) = scores->log_scores.row(n);
+      const auto row = Comparable(model.data_spec, *scores).row(n);
+      if (!row.allFinite()) continue;
+      result.log_scores.row(kept++) = row;
       result.labels.push_back(
           rows.labels.empty() ? 0 : rows.labels[numbers[begin + n]]);
     }
   }
   result.log_scores.conservativeResize(kept, Eigen::NoChange);
   return result;
+}
+
+// Lengths of sequences, each once, ascending; {0} for dense rows.
+std::vector<Index> LengthsOf(const TrainingRows& rows) {
+  if (rows.starts.empty()) return {0};
+  std::set<Index> lengths;
+  for (Index n = 0; n < rows.size(); ++n) lengths.insert(rows.length(n));
+  return {lengths.begin(), lengths.end()};
 }
 
 std::vector<Index> Concatenate(
@@ -206,6 +181,9 @@ absl::Status Validate(const TrainingSettings& settings) {
                                "; it must be in [0, 1)"));
   if (settings.separator.has_value() && settings.class_names.size() < 2)
     return Refuse("a separator needs at least two classes");
+  if (settings.fit_apart.has_value())
+    if (absl::Status status = Validate(*settings.fit_apart); !status.ok())
+      return status;
   return Validate(settings.contrastive_divergence);
 }
 
@@ -243,6 +221,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
   for (const std::vector<Index>& part : split->training)
     training_rows += static_cast<double>(part.size());
 
+  const std::vector<Index> lengths = LengthsOf(rows);
   for (Index c = 0; c < classes; ++c) {
     const RowSelection training(model.data_spec, rows, split->training[c]);
     const RowSelection held_out(model.data_spec, rows, split->held_out[c]);
@@ -255,21 +234,35 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
         training.Take(0, std::min(training.size(), kMostInitialRows)), seed);
     if (!product.ok()) return product.status();
     const double share = static_cast<double>(training.size()) / training_rows;
-    absl::Status trained = TrainProduct(
-        settings.contrastive_divergence, training, held_out, seed, workers,
-        [&](const TrainingProgress& of_class) {
-          TrainingProgress now = of_class;
-          now.class_index = c;
-          now.fraction = kTrainingShare * (rows_done / training_rows +
-                                           share * of_class.fraction);
-          now.seconds = seconds();
-          progress(now);
-        },
-        check, *product);
+    absl::Status trained;
+    if (settings.fit_apart.has_value()) {
+      TrainingProgress now;
+      now.stage = "initialize";
+      now.class_index = c;
+      now.fraction = kTrainingShare * rows_done / training_rows;
+      now.seconds = seconds();
+      progress(now);
+      trained = FitApart(
+          *settings.fit_apart, shape, model.data_spec,
+          training.Take(0, std::min(training.size(), kMostInitialRows)), seed,
+          workers, check, *product);
+    }
+    if (trained.ok() && settings.train_together)
+      trained = TrainProduct(
+          settings.contrastive_divergence, training, held_out, seed, workers,
+          [&](const TrainingProgress& of_class) {
+            TrainingProgress now = of_class;
+            now.class_index = c;
+            now.fraction = kTrainingShare * (rows_done / training_rows +
+                                             share * of_class.fraction);
+            now.seconds = seconds();
+            progress(now);
+          },
+          check, *product);
     if (!trained.ok()) {
       return absl::Status(
           trained.code(),
-          absl::IsInternal(trained)
+          absl::IsInternal(trained) || absl::IsFailedPrecondition(trained)
               ? absl::StrCat("class \"", settings.class_names[c],
                              "\": ", trained.message())
               : std::string(trained.message()));
@@ -277,6 +270,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
     rows_done += static_cast<double>(training.size());
     ClassModel one;
     one.name = settings.class_names[c];
+    one.log_partitions = KnownLogPartitions(*product, model.data_spec, lengths);
     one.layers.push_back(*std::move(product));
     model.classes.push_back(std::move(one));
   }

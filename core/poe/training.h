@@ -21,22 +21,57 @@ struct BernoulliUnitsSettings {
   double initial_bias = 0;
 };
 
-struct UnigaussSettings {
+// Of the Gaussians that experts are made of, preprocessed units.
+struct StandardDeviations {
+  // Absent: the data's root mean square deviation.
+  std::optional<double> initial_standard_deviation;
+  // Absent: 1e-3 and 1e3 times the data's deviation.
+  std::optional<double> least_standard_deviation, greatest_standard_deviation;
+};
+
+struct UnigaussSettings : StandardDeviations {
   enum class Centres { kData, kUniform, kMean };
   bool circular = false;
-  // Preprocessed units. Absent: the data's root mean square deviation.
-  std::optional<double> initial_standard_deviation;
   // a + log V at the start. Absent: mixing logit 0.
   std::optional<double> initial_log_volume_odds;
   Centres centres = Centres::kData;
-  // Absent: 1e-3 and 1e3 times the data's deviation.
-  std::optional<double> least_standard_deviation, greatest_standard_deviation;
+};
+
+struct GaussianMixtureSettings : StandardDeviations {
+  Index num_components = 0;  // K
+};
+
+// Emissions are Gaussian for real data, categorical for symbols.
+struct HiddenMarkovSettings : StandardDeviations {
+  Index num_states = 0;  // K
+};
+
+struct LinearDynamicalSettings : StandardDeviations {
+  Index num_latent = 0;  // L
+};
+
+// Trees are found in the data (Chow-Liu) before anything else is trained.
+struct GaussianTreeSettings : StandardDeviations {
+  Index num_trees = 0;  // K
+  bool with_uniform = false;
 };
 
 struct GroupSettings {
   Index num_experts = 0;
   double power = 1;
-  std::variant<BernoulliUnitsSettings, UnigaussSettings> kind;
+  std::variant<BernoulliUnitsSettings, UnigaussSettings,
+               GaussianMixtureSettings, HiddenMarkovSettings,
+               LinearDynamicalSettings, GaussianTreeSettings>
+      kind;
+};
+
+// Experts fitted apart, each on its own, before they are trained together:
+// expectation maximization for mixtures, hidden Markov models and linear
+// dynamical systems. Other kinds start as always.
+struct FitApartSettings {
+  double row_share = 1;  // of the rows that each expert sees, drawn by chance
+  double power = 1;      // by which the fitted experts are softened
+  int max_iterations = 100;
 };
 
 struct ProductSettings {
@@ -58,6 +93,9 @@ struct TrainingSettings {
   std::vector<std::string> class_names;   // at least one
   DataSpec data_spec;                     // preprocessing and box to be fitted
   std::vector<ProductSettings> products;  // one for each class, or one for all
+  std::optional<FitApartSettings> fit_apart;
+  // Whether contrastive divergence follows.
+  bool train_together = true;
   ContrastiveDivergenceSettings contrastive_divergence;
   std::optional<SeparatorSettings> separator;
   bool calibrate = true;

@@ -32,6 +32,31 @@ absl::Status CheckSize(const Doubles& values, std::int64_t wanted,
       absl::StrCat("has ", values.size(), " elements; must have ", wanted));
 }
 
+absl::StatusOr<LogPartition> DecodeLogPartition(const v1::LogPartition& message,
+                                                absl::string_view field) {
+  LogPartition decoded;
+  decoded.value = message.value();
+  decoded.standard_error = message.standard_error();
+  decoded.length = message.length();
+  switch (message.method()) {
+    case v1::LogPartition::METHOD_EXACT:
+      decoded.method = LogPartition::Method::kExact;
+      return decoded;
+    case v1::LogPartition::METHOD_AIS_FORWARD:
+      decoded.method = LogPartition::Method::kAisForward;
+      return decoded;
+    case v1::LogPartition::METHOD_AIS_REVERSE:
+      decoded.method = LogPartition::Method::kAisReverse;
+      return decoded;
+    default:
+      return FieldError(absl::StrCat(field, ".method"), "INVALID_VALUE",
+                        absl::StrCat("is ", static_cast<int>(message.method()),
+                                     "; must be METHOD_EXACT, "
+                                     "METHOD_AIS_FORWARD or "
+                                     "METHOD_AIS_REVERSE"));
+  }
+}
+
 absl::StatusOr<ClassModel> DecodeClass(const v1::ClassModel& message,
                                        const DataSpec& spec,
                                        absl::string_view field) {
@@ -48,6 +73,13 @@ absl::StatusOr<ClassModel> DecodeClass(const v1::ClassModel& message,
       DecodeProduct(message.layers(0), spec, absl::StrCat(layers, "[0]"));
   if (!product.ok()) return product.status();
   decoded.layers.push_back(*std::move(product));
+  for (int i = 0; i < message.layers(0).log_partitions_size(); ++i) {
+    auto known =
+        DecodeLogPartition(message.layers(0).log_partitions(i),
+                           absl::StrCat(layers, "[0].log_partitions[", i, "]"));
+    if (!known.ok()) return known.status();
+    decoded.log_partitions.push_back(*known);
+  }
   if (message.score_quantiles().empty()) return decoded;
   auto percentiles = ScorePercentiles::Create(
       {message.score_quantiles().begin(), message.score_quantiles().end()});
@@ -96,6 +128,25 @@ absl::StatusOr<ProbabilityCalibration> DecodeCalibration(
 
 }  // namespace
 
+v1::LogPartition EncodeLogPartition(const LogPartition& known) {
+  v1::LogPartition message;
+  message.set_value(known.value);
+  message.set_standard_error(known.standard_error);
+  message.set_length(known.length);
+  switch (known.method) {
+    case LogPartition::Method::kExact:
+      message.set_method(v1::LogPartition::METHOD_EXACT);
+      break;
+    case LogPartition::Method::kAisForward:
+      message.set_method(v1::LogPartition::METHOD_AIS_FORWARD);
+      break;
+    case LogPartition::Method::kAisReverse:
+      message.set_method(v1::LogPartition::METHOD_AIS_REVERSE);
+      break;
+  }
+  return message;
+}
+
 v1::Model EncodeModel(const Model& model) {
   v1::Model message;
   message.set_schema_version(kSchemaVersion);
@@ -105,6 +156,8 @@ v1::Model EncodeModel(const Model& model) {
     to.set_name(from.name);
     for (const Product<float>& layer : from.layers)
       *to.add_layers() = EncodeProduct(layer);
+    for (const LogPartition& known : from.log_partitions)
+      *to.mutable_layers(0)->add_log_partitions() = EncodeLogPartition(known);
     if (from.percentiles.has_value())
       to.mutable_score_quantiles()->Assign(
           from.percentiles->quantiles().begin(),

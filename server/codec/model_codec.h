@@ -14,6 +14,8 @@ namespace poe::server {
 // The schema this server writes and reads.
 inline constexpr int kSchemaVersion = 1;
 
+v1::LogPartition EncodeLogPartition(const LogPartition& known);
+
 // All but the TrainingRecord, which is the caller's to fill.
 v1::Model EncodeModel(const Model& model);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "poe/group_settings.h"
 #include "server/codec/data_spec_codec.h"
 #include "server/codec/training_stages_codec.h"
 #include "server/errors.h"
@@ -69,23 +70,29 @@ BernoulliUnitsSettings DecodeUnits(const v1::BernoulliUnitsSettings& message) {
   return settings;
 }
 
-absl::StatusOr<UnigaussSettings> DecodeUnigauss(
-    const v1::UnigaussSettings& message, absl::string_view field) {
-  using Message = v1::UnigaussSettings;
-  UnigaussSettings settings;
-  settings.circular = message.circular();
+// All messages about Gaussians have these three fields.
+template <typename Message>
+void DecodeDeviations(const Message& message, StandardDeviations& settings) {
   settings.initial_standard_deviation =
       Optional(message, &Message::has_initial_standard_deviation,
                &Message::initial_standard_deviation);
-  settings.initial_log_volume_odds =
-      Optional(message, &Message::has_initial_log_volume_odds,
-               &Message::initial_log_volume_odds);
   settings.least_standard_deviation =
       Optional(message, &Message::has_least_standard_deviation,
                &Message::least_standard_deviation);
   settings.greatest_standard_deviation =
       Optional(message, &Message::has_greatest_standard_deviation,
                &Message::greatest_standard_deviation);
+}
+
+absl::StatusOr<UnigaussSettings> DecodeUnigauss(
+    const v1::UnigaussSettings& message, absl::string_view field) {
+  using Message = v1::UnigaussSettings;
+  UnigaussSettings settings;
+  DecodeDeviations(message, settings);
+  settings.circular = message.circular();
+  settings.initial_log_volume_odds =
+      Optional(message, &Message::has_initial_log_volume_odds,
+               &Message::initial_log_volume_odds);
   switch (message.centres()) {
     case Message::CENTRES_UNSPECIFIED:
     case Message::CENTRES_DATA:
@@ -109,8 +116,6 @@ absl::StatusOr<UnigaussSettings> DecodeUnigauss(
 
 absl::StatusOr<GroupSettings> DecodeGroup(const v1::GroupSettings& message,
                                           absl::string_view field) {
-  constexpr absl::string_view kAvailable =
-      "this version trains bernoulli_units and unigauss";
   if (!message.coordinates().empty())
     return NotBuiltYet(absl::StrCat(field, ".coordinates"),
                        "is given; in this version experts see all coordinates");
@@ -128,21 +133,37 @@ absl::StatusOr<GroupSettings> DecodeGroup(const v1::GroupSettings& message,
       settings.kind = *std::move(unigauss);
       return settings;
     }
-    case v1::GroupSettings::kGaussianMixture:
-      return NotBuiltYet(absl::StrCat(field, ".gaussian_mixture"),
-                         absl::StrCat("is given; ", kAvailable));
-    case v1::GroupSettings::kHiddenMarkov:
-      return NotBuiltYet(absl::StrCat(field, ".hidden_markov"),
-                         absl::StrCat("is given; ", kAvailable));
-    case v1::GroupSettings::kLinearDynamical:
-      return NotBuiltYet(absl::StrCat(field, ".linear_dynamical"),
-                         absl::StrCat("is given; ", kAvailable));
-    case v1::GroupSettings::kGaussianTree:
-      return NotBuiltYet(absl::StrCat(field, ".gaussian_tree"),
-                         absl::StrCat("is given; ", kAvailable));
+    case v1::GroupSettings::kGaussianMixture: {
+      GaussianMixtureSettings mixture;
+      mixture.num_components = message.gaussian_mixture().num_components();
+      DecodeDeviations(message.gaussian_mixture(), mixture);
+      settings.kind = mixture;
+      return settings;
+    }
+    case v1::GroupSettings::kHiddenMarkov: {
+      HiddenMarkovSettings markov;
+      markov.num_states = message.hidden_markov().num_states();
+      DecodeDeviations(message.hidden_markov(), markov);
+      settings.kind = markov;
+      return settings;
+    }
+    case v1::GroupSettings::kLinearDynamical: {
+      LinearDynamicalSettings system;
+      system.num_latent = message.linear_dynamical().num_latent();
+      DecodeDeviations(message.linear_dynamical(), system);
+      settings.kind = system;
+      return settings;
+    }
+    case v1::GroupSettings::kGaussianTree: {
+      GaussianTreeSettings tree;
+      tree.num_trees = message.gaussian_tree().num_trees();
+      tree.with_uniform = message.gaussian_tree().with_uniform();
+      DecodeDeviations(message.gaussian_tree(), tree);
+      settings.kind = tree;
+      return settings;
+    }
     default:
-      return FieldError(field, "REQUIRED",
-                        absl::StrCat("names no kind of expert; ", kAvailable));
+      return FieldError(field, "REQUIRED", "names no kind of expert");
   }
 }
 
@@ -180,18 +201,13 @@ absl::StatusOr<std::vector<ProductSettings>> DecodeProducts(
   return products;
 }
 
-// In double: the product of the largest numbers a request can hold is finite.
 double NumParameters(const TrainingSettings& settings) {
-  const auto dimension = static_cast<double>(settings.data_spec.dimension);
+  const auto width = static_cast<double>(settings.data_spec.width());
   double total = 0;
   for (const ProductSettings& product : settings.products) {
-    total += 2 * dimension;
-    for (const GroupSettings& group : product.groups) {
-      const bool units =
-          std::holds_alternative<BernoulliUnitsSettings>(group.kind);
-      total += static_cast<double>(group.num_experts) *
-               ((units ? 1 : 2) * dimension + 1);
-    }
+    total += 2 * width;
+    for (const GroupSettings& group : product.groups)
+      total += poe::NumParameters(group, settings.data_spec);
   }
   if (settings.products.size() == 1)
     total *= static_cast<double>(settings.class_names.size());

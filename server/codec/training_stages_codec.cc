@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "poe/group_settings.h"
 #include "server/errors.h"
 
 namespace poe::server {
@@ -91,6 +92,7 @@ absl::StatusOr<ContrastiveDivergenceSettings> DecodeContrastiveDivergence(
   settings.reconstruction =
       sample ? Reconstruction::kSample : Reconstruction::kMean;
   settings.grow_gibbs_steps_every = message.grow_gibbs_steps_every();
+  settings.exact = message.exact();
   absl::StatusOr<OptimizerSettings> optimizer =
       DecodeOptimizer(message.optimizer(), absl::StrCat(field, ".optimizer"));
   if (!optimizer.ok()) return optimizer.status();
@@ -139,13 +141,15 @@ absl::StatusOr<SeparatorSettings> DecodeSeparator(
 class StageReader {
  public:
   explicit StageReader(TrainingSettings& settings) : settings_(settings) {
+    settings_.fit_apart.reset();
     settings_.separator.reset();
     settings_.calibrate = false;
   }
 
   absl::Status Read(const v1::TrainStage& stage, absl::string_view field) {
     constexpr absl::string_view kAvailable =
-        "this version has contrastive_divergence, separator and calibration";
+        "this version has initialize, contrastive_divergence, separator and "
+        "calibration";
     switch (stage.kind_case()) {
       case v1::TrainStage::kContrastiveDivergence:
         return ReadContrastiveDivergence(
@@ -161,8 +165,8 @@ class StageReader {
         settings_.calibrate = true;
         return absl::OkStatus();
       case v1::TrainStage::kInitialize:
-        return NotBuiltYet(absl::StrCat(field, ".initialize"),
-                           absl::StrCat("is given; ", kAvailable));
+        return ReadInitialize(stage.initialize(),
+                              absl::StrCat(field, ".initialize"));
       case v1::TrainStage::kNextLayer:
         return NotBuiltYet(absl::StrCat(field, ".next_layer"),
                            absl::StrCat("is given; ", kAvailable));
@@ -173,13 +177,35 @@ class StageReader {
   }
 
   absl::Status Finish() const {
-    if (trained_) return absl::OkStatus();
+    settings_.train_together = trained_;
+    if (trained_ || settings_.fit_apart.has_value()) return absl::OkStatus();
     return FieldError("stages", "REQUIRED",
-                      "has no contrastive_divergence; without it nothing is "
-                      "trained");
+                      "has neither initialize nor contrastive_divergence; "
+                      "without them nothing is trained");
   }
 
  private:
+  absl::Status ReadInitialize(const v1::InitializeStage& stage,
+                              absl::string_view field) {
+    if (settings_.fit_apart.has_value())
+      return FieldError(field, "DUPLICATE",
+                        "is the second of its kind; give one");
+    if (trained_ || settings_.separator.has_value() || settings_.calibrate)
+      return FieldError(field, "INVALID_ORDER",
+                        "comes after another stage; it is the first");
+    if (stage.has_coordinate_share())
+      return NotBuiltYet(absl::StrCat(field, ".coordinate_share"),
+                         "is given; in this version experts see all "
+                         "coordinates");
+    FitApartSettings& settings = settings_.fit_apart.emplace();
+    if (stage.has_row_share()) settings.row_share = stage.row_share();
+    if (stage.has_power()) settings.power = stage.power();
+    if (stage.has_max_iterations())
+      settings.max_iterations = stage.max_iterations();
+    return AsFieldError(field.substr(0, field.find('.')), "INVALID_SETTINGS",
+                        Validate(settings));
+  }
+
   absl::Status ReadContrastiveDivergence(
       const v1::ContrastiveDivergenceStage& stage, absl::string_view field) {
     if (trained_)
@@ -234,6 +260,8 @@ absl::Status DecodeStages(const v1::TrainStart& start,
         DecodeContrastiveDivergence({}, settings.data_spec.family, "stages");
     if (!defaults.ok()) return defaults.status();
     settings.contrastive_divergence = *std::move(defaults);
+    settings.fit_apart.reset();
+    settings.train_together = true;
     settings.separator.reset();
     if (settings.class_names.size() > 1) settings.separator.emplace();
     settings.calibrate = true;

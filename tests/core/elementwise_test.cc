@@ -57,6 +57,22 @@ TYPED_TEST(ElementwiseTest, SoftplusMatchesTheFormula) {
   EXPECT_DOUBLE_EQ(SumSoftplus(absl::MakeConstSpan(arguments)), sum);
 }
 
+TYPED_TEST(ElementwiseTest, ExpMatchesTheFormula) {
+  std::vector<TypeParam> arguments;
+  for (TypeParam t : Arguments<TypeParam>())
+    if (t <= 80) arguments.push_back(t);
+  std::vector<TypeParam> values = arguments;
+  Exp(absl::MakeSpan(values));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const long double expected =
+        std::exp(static_cast<long double>(arguments[i]));
+    EXPECT_NEAR(values[i], expected,
+                8 * std::numeric_limits<TypeParam>::epsilon() * expected +
+                    std::numeric_limits<TypeParam>::min())
+        << arguments[i];
+  }
+}
+
 TYPED_TEST(ElementwiseTest, AnElementHasTheSameBitsAtAnyPosition) {
   const std::vector<TypeParam> arguments = Arguments<TypeParam>();
   std::vector<TypeParam> all = arguments;

@@ -257,9 +257,22 @@ OracleKind BernoulliUnitsOnSymbols() {
 }
 
 std::vector<OracleKind> AllOracleKinds() {
-  return {BernoulliUnitsOnBinaryData(), BernoulliUnitsOnRealData(),
-          UnigaussWithVariancePerCoordinate(), CircularUnigauss(),
-          BernoulliUnitsOnSymbols()};
+  return {BernoulliUnitsOnBinaryData(),
+          BernoulliUnitsOnRealData(),
+          UnigaussWithVariancePerCoordinate(),
+          CircularUnigauss(),
+          BernoulliUnitsOnSymbols(),
+          GaussianMixturesOnABox(),
+          GaussianMixturesOnUnboundedData(),
+          HiddenMarkovOnRealSequences(),
+          HiddenMarkovOnUnboundedSequences(),
+          HiddenMarkovOnSymbols(),
+          LinearDynamicalOnABox(),
+          LinearDynamicalWithoutABox(),
+          LinearDynamicalOfWideFrames(),
+          GaussianTrees(),
+          GaussianTreeMixturesWithUniform(),
+          GaussianTreeMixturesInFourDimensions()};
 }
 
 }  // namespace poe

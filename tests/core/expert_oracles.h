@@ -62,6 +62,17 @@ OracleKind BernoulliUnitsOnRealData();
 OracleKind UnigaussWithVariancePerCoordinate();
 OracleKind CircularUnigauss();
 OracleKind BernoulliUnitsOnSymbols();
+OracleKind GaussianMixturesOnABox();
+OracleKind GaussianMixturesOnUnboundedData();
+OracleKind GaussianTrees();
+OracleKind GaussianTreeMixturesWithUniform();
+OracleKind GaussianTreeMixturesInFourDimensions();
+OracleKind HiddenMarkovOnRealSequences();
+OracleKind HiddenMarkovOnUnboundedSequences();
+OracleKind HiddenMarkovOnSymbols();
+OracleKind LinearDynamicalOnABox();
+OracleKind LinearDynamicalWithoutABox();
+OracleKind LinearDynamicalOfWideFrames();
 
 // What the kinds above are made of.
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,

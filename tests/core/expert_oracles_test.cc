@@ -44,14 +44,12 @@ class ExpertOracles : public testing::TestWithParam<OracleKind> {
     return messages;
   }
 
-  // How much the messages to observation n of x say that its log density grows
-  // from the frames `from` to the frames `to`.
+  // How much the messages to the frames from `first` on say that their log
+  // density grows from `from` to `to`.
   static double Change(const Messages<double>& messages,
-                       const std::vector<Coupling>& couplings,
-                       const Observations<double>& x, Index n,
+                       const std::vector<Coupling>& couplings, Index first,
                        const RowMatrix<double>& from,
                        const RowMatrix<double>& to) {
-    const Index first = x.FrameStarts()[n];
     double change = 0;
     for (Index t = 0; t < from.rows(); ++t) {
       const auto linear = messages.linear.row(first + t);
@@ -191,7 +189,8 @@ TEST_P(ExpertOracles, MessagesAreTheChangeOfTheJoint) {
                             Workers::Inline(), messages);
   for (Index n = 0; n < x.size; ++n) {
     const RowMatrix<double> from = FramesOf(x, n), to = FramesOf(other, n);
-    const double change = Change(messages, group->couplings(), x, n, from, to);
+    const double change =
+        Change(messages, group->couplings(), n * kind().length, from, to);
     double closest = HUGE_VAL;
     for (Index z = 0; z < kind().states; ++z) {
       const double expected = exponent * (kind().log_joint(*group, 0, z, to) -
@@ -220,16 +219,32 @@ TEST_P(ExpertOracles, LatentsFollowTheirPosterior) {
   for (Index z = 0; z < kind().states; ++z)
     shares.push_back(std::exp(beta * kind().log_joint(*group, 0, z, row) -
                               BruteForceLogScore(*group, 0, row, beta)));
-  // States are told apart by the change of the joint between two points.
-  const RowMatrix<double> to = FramesOf(kind().rows(1, 8), 0);
+  // States are told apart by how the joint changes from x to some other points,
+  // in one number that differs from state to state.
+  constexpr Index kPoints = 5;
+  const Observations<double> points = kind().rows(kPoints, 8);
+  auto sum_over_points = [&](auto change_to) {
+    double sum = 0;
+    for (Index p = 0; p < kPoints; ++p)
+      sum += std::sqrt(static_cast<double>(p + 1)) *
+             change_to(FramesOf(points, p));
+    return sum;
+  };
   std::vector<double> changes;
   for (Index z = 0; z < kind().states; ++z)
-    changes.push_back(beta * (kind().log_joint(*group, 0, z, to) -
-                              kind().log_joint(*group, 0, z, row)));
+    changes.push_back(sum_over_points([&](const RowMatrix<double>& to) {
+      return beta * (kind().log_joint(*group, 0, z, to) -
+                     kind().log_joint(*group, 0, z, row));
+    }));
+  for (std::size_t z = 0; z < changes.size(); ++z)
+    for (std::size_t other = 0; other < z; ++other)
+      ASSERT_GT(std::abs(changes[z] - changes[other]), 1e-6);
   std::vector<double> counts(kind().states, 0);
   const std::vector<Coupling> couplings = group->couplings();
   for (Index n = 0; n < kDraws; ++n) {
-    const double change = Change(messages, couplings, x, n, row, to);
+    const double change = sum_over_points([&](const RowMatrix<double>& to) {
+      return Change(messages, couplings, n * kind().length, row, to);
+    });
     Index best = 0;
     for (Index z = 0; z < kind().states; ++z)
       if (std::abs(change - changes[z]) < std::abs(change - changes[best]))
@@ -261,7 +276,7 @@ TEST_P(ExpertOracles, ExtremeRowsStayFinite) {
 }
 
 TEST_P(ExpertOracles, RowsHaveTheSameBitsAloneAndInAnyBatch) {
-  const auto group = kind().make_float(kind().experts, 1);
+  const auto group = kind().make_float(kind().experts, 0.7);
   const Observations<float> x =
       Cast<float>(kind().ragged ? kind().ragged(203, 9) : kind().rows(203, 9));
   const Workers three(3);

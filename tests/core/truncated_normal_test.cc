@@ -21,7 +21,7 @@ class Quadrature {
     mode_ = std::clamp<long double>(mode_, normal.lower, normal.upper);
     left_ = Side(mode_ - normal.lower, precision_ * mode_ - h);
     right_ = Side(normal.upper - mode_, h - precision_ * mode_);
-    const long double mass = left_.Integral(0) + right_.Integral(0);
+    const long double mass = Mass();
     mean_ = (right_.Integral(1) - left_.Integral(1)) / mass;
     deviation_ = std::sqrt((right_.Integral(2) + left_.Integral(2)) / mass -
                            mean_ * mean_);
@@ -31,14 +31,15 @@ class Quadrature {
   long double Mean() const { return mean_; }
   long double Deviation() const { return deviation_; }
   long double mode() const { return mode_; }
+  // The integral of the density over its value at the mode.
+  long double Mass() const { return left_.Integral(0) + right_.Integral(0); }
   // Share of the mass below a value.
   long double Below(double value) const {
     const long double from_mode = value - mode_;
-    const long double mass = left_.Integral(0) + right_.Integral(0);
     const long double below =
         from_mode < 0 ? left_.Integral(0) - left_.Integral(0, -from_mode)
                       : left_.Integral(0) + right_.Integral(0, from_mode);
-    return below / mass;
+    return below / Mass();
   }
 
  private:
@@ -158,6 +159,36 @@ TEST(TruncatedNormalTest, WithoutPrecisionOrInformationItIsUniform) {
   EXPECT_DOUBLE_EQ(uniform.Quantile(0.25), -1);
 }
 
+void ExpectLogIntegral(const TruncatedNormal& normal) {
+  const Quadrature exact(normal);
+  const long double at_mode =
+      (normal.information - normal.precision * exact.mode() / 2) * exact.mode();
+  const double scale =
+      std::abs(normal.information) + std::abs(normal.precision);
+  EXPECT_NEAR(normal.LogIntegral(),
+              static_cast<double>(at_mode + std::log(exact.Mass())),
+              2e-12 + 1e-14 * scale * (1 + std::abs(normal.upper)))
+      << normal.information << ' ' << normal.precision << ' ' << normal.lower
+      << ' ' << normal.upper;
+}
+
+TEST(TruncatedNormalTest, LogIntegralMatchesQuadrature) {
+  for (const TruncatedNormal& normal : NearCases()) ExpectLogIntegral(normal);
+  for (const TruncatedNormal& normal : FarCases()) ExpectLogIntegral(normal);
+}
+
+TEST(TruncatedNormalTest, LogIntegralOfSimpleCases) {
+  EXPECT_DOUBLE_EQ((TruncatedNormal{0, 0, -3, 5}).LogIntegral(), std::log(8.0));
+  // The whole normal, and half of it.
+  const double whole = std::log(2 * 3.14159265358979323846 / 4) / 2;
+  EXPECT_NEAR((TruncatedNormal{0, 4, -50, 50}).LogIntegral(), whole, 1e-14);
+  EXPECT_NEAR((TruncatedNormal{0, 4, 0, 50}).LogIntegral(),
+              whole - std::log(2.0), 1e-14);
+  // exp(-x) from 0 to 2.
+  EXPECT_NEAR((TruncatedNormal{-1, 0, 0, 2}).LogIntegral(),
+              std::log(1 - std::exp(-2.0)), 1e-14);
+}
+
 TEST(TruncatedNormalTest, ExtremesStayOnTheInterval) {
   for (double information : {-1e300, -1e30, 0.0, 1e30, 1e300, HUGE_VAL}) {
     for (double precision : {0.0, 1e-300, 1e-30, 1.0, 1e30, 1e300}) {
@@ -178,6 +209,7 @@ TEST(TruncatedNormalTest, NanGivesNan) {
        {TruncatedNormal{nan, 1, 0, 1}, TruncatedNormal{0, nan, 0, 1}}) {
     EXPECT_TRUE(std::isnan(normal.Mean()));
     EXPECT_TRUE(std::isnan(normal.Quantile(0.5)));
+    EXPECT_TRUE(std::isnan(normal.LogIntegral()));
   }
 }
 

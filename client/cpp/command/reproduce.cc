@@ -84,6 +84,67 @@ void AddClusters(CLI::App& reproduce, Context& context) {
       options, ReproduceClusters);
 }
 
+void AddEdges(CLI::App& reproduce, Context& context) {
+  const auto options = std::make_shared<ReproduceOptions>();
+  options->seeds = 3;
+  AddExperiment(
+      reproduce, context, "edges",
+      {.summary = "images of one edge each, figure 3 of the paper",
+       .synopsis = {"--out DIR [OPTION]..."},
+       .description =
+           "40 unigauss experts with a variance for each pixel learn 10,000 "
+           "images of 10 x 10 pixels that show one edge each. Reported of "
+           "3,000 further images: how often an expert chooses its Gaussian, "
+           "how many experts do so on 10% to 90% of the images, how much of "
+           "the variance around the mean image and around each image's own "
+           "mean the experts' choices explain, the latter beside k-means with "
+           "40 centres, and how many means look like an edge.",
+       .examples = {"poe reproduce edges --out figures"}},
+      options, ReproduceEdges);
+}
+
+void AddSequences(CLI::App& reproduce, Context& context) {
+  const auto options = std::make_shared<ReproduceOptions>();
+  options->seeds = 5;
+  AddExperiment(
+      reproduce, context, "sequences",
+      {.summary = "a product of hidden Markov models against a single one",
+       .synopsis = {"--out DIR [OPTION]..."},
+       .description =
+           "Sequences of 24 frames of three channels, each with a hidden "
+           "Markov model of its own, which suits a product: three models of 5 "
+           "states that all see all channels, trained by contrastive "
+           "divergence, against one model with at least as many parameters by "
+           "expectation maximization, both the best of 5 starts by "
+           "validation. The same for linear dynamical systems on three "
+           "oscillators. Last, data that do not suit a product: one chain "
+           "that drives all channels. Log probabilities are exact. A seed is "
+           "a set of data.",
+       .examples = {"poe reproduce sequences --out figures --json"}},
+      options, ReproduceSequences);
+}
+
+constexpr char kIdxHelp[] =
+    "The folder of train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or as .gz.";
+
+void AddTrees(CLI::App& reproduce, Context& context) {
+  const auto options = std::make_shared<ReproduceOptions>();
+  options->data = "/usr/share/datasets/fashion-mnist";
+  CLI::App* command = AddExperiment(
+      reproduce, context, "trees",
+      {.summary = "overlapping Gaussian trees on patches of images",
+       .synopsis = {"--out DIR [OPTION]..."},
+       .description =
+           "Patches of 8 x 8 pixels of Fashion-MNIST: the exact log "
+           "likelihood of held-out patches under a product of trees that "
+           "differ in all edges, under the best single tree, and under a "
+           "Gaussian with all covariances.",
+       .examples = {"poe reproduce trees --out figures --json"}},
+      options, ReproduceTrees);
+  AddData(*command, *options, kIdxHelp)->capture_default_str();
+}
+
 void AddUsps(CLI::App& reproduce, Context& context) {
   const auto options = std::make_shared<ReproduceOptions>();
   options->seeds = 10;
@@ -110,10 +171,6 @@ void AddUsps(CLI::App& reproduce, Context& context) {
       ->capture_default_str()
       ->group("Experiment");
 }
-
-constexpr char kIdxHelp[] =
-    "The folder of train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or as .gz.";
 
 void AddDigits(CLI::App& reproduce, Context& context) {
   const auto options = std::make_shared<ReproduceOptions>();
@@ -153,6 +210,9 @@ void AddReproduceCommand(CLI::App& app, Context& context) {
   });
   reproduce->require_subcommand(0, 1);
   AddClusters(*reproduce, context);
+  AddEdges(*reproduce, context);
+  AddSequences(*reproduce, context);
+  AddTrees(*reproduce, context);
   AddUsps(*reproduce, context);
   AddDigits(*reproduce, context);
   AddFashion(*reproduce, context);

@@ -27,6 +27,17 @@ struct ReproduceOptions {
 absl::Status ReproduceClusters(const ReproduceOptions& options,
                                Context& context);
 
+// The paper's figure 3: images of one edge, explained by unigauss experts.
+absl::Status ReproduceEdges(const ReproduceOptions& options, Context& context);
+
+// Sequences: a product of hidden Markov models against a single one, and the
+// same of linear dynamical systems.
+absl::Status ReproduceSequences(const ReproduceOptions& options,
+                                Context& context);
+
+// Overlapping Gaussian trees on patches of images against a single tree.
+absl::Status ReproduceTrees(const ReproduceOptions& options, Context& context);
+
 // The paper's twos against threes of USPS.
 absl::Status ReproduceUsps(const ReproduceOptions& options, Context& context);
 

@@ -122,12 +122,15 @@ absl::StatusOr<v1::Job> Reproduction::Train(
 absl::StatusOr<Scores> Reproduction::Score(
     const v1::Observations& observations) {
   v1::ScoreRequest request;
-  *request.mutable_model() = selector();
   *request.mutable_observations() = observations;
-  const absl::StatusOr<v1::ScoreResponse> response =
-      client_->ScoreAll(request, {.call = context_->call_options()});
+  const absl::StatusOr<v1::ScoreResponse> response = Ask(std::move(request));
   if (!response.ok()) return response.status();
   return ReadScores(*response);
+}
+
+absl::StatusOr<v1::ScoreResponse> Reproduction::Ask(v1::ScoreRequest request) {
+  *request.mutable_model() = selector();
+  return client_->ScoreAll(request, {.call = context_->call_options()});
 }
 
 absl::StatusOr<std::vector<float>> Reproduction::Reconstruct(
@@ -159,14 +162,20 @@ absl::StatusOr<std::vector<float>> Reproduction::Sample(
   return values;
 }
 
-absl::StatusOr<std::vector<Expert>> Reproduction::Experts() {
+absl::StatusOr<v1::Model> Reproduction::Model() {
   v1::GetModelRequest request;
   *request.mutable_model() = selector();
   request.set_include_parameters(true);
   const absl::StatusOr<v1::GetModelResponse> response =
       client_->GetModel(request, context_->call_options());
   if (!response.ok()) return response.status();
-  return ReadExperts(response->parameters(), /*class_name=*/"", /*layer=*/0);
+  return response->parameters();
+}
+
+absl::StatusOr<std::vector<Expert>> Reproduction::Experts() {
+  const absl::StatusOr<v1::Model> model = Model();
+  if (!model.ok()) return model.status();
+  return ReadExperts(*model, /*class_name=*/"", /*layer=*/0);
 }
 
 absl::Status Reproduction::Write(const Picture& picture,

@@ -73,6 +73,12 @@ class Reproduction {
   // The request's model is filled in; chains x D after the last step.
   absl::StatusOr<std::vector<float>> Sample(v1::SampleRequest request);
 
+  // The request's model is filled in; rows may be any number.
+  absl::StatusOr<v1::ScoreResponse> Ask(v1::ScoreRequest request);
+
+  // With its parameters.
+  absl::StatusOr<v1::Model> Model();
+
   // Of all classes.
   absl::StatusOr<std::vector<Expert>> Experts();
 

@@ -28,6 +28,12 @@ bool BernoulliBase<Scalar>::InSupport(absl::Span<const Scalar> row) const {
 }
 
 template <typename Scalar>
+std::optional<double> BernoulliBase<Scalar>::LogNormalizer() const {
+  const Vector<double> bias = this->parameters().template cast<double>();
+  return SumSoftplus(absl::MakeConstSpan(bias.data(), bias.size()));
+}
+
+template <typename Scalar>
 void BernoulliBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
                                         Reconstruction reconstruction,
                                         const Draws& draws,

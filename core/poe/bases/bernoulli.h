@@ -3,6 +3,8 @@
 #ifndef POE_BASES_BERNOULLI_H_
 #define POE_BASES_BERNOULLI_H_
 
+#include <optional>
+
 #include "absl/status/statusor.h"
 #include "poe/bases/linear.h"
 
@@ -18,6 +20,7 @@ class BernoulliBase final : public LinearBase<Scalar> {
   Family family() const override { return Family::kBernoulli; }
   std::unique_ptr<Base<Scalar>> Clone() const override;
   bool InSupport(absl::Span<const Scalar> row) const override;
+  std::optional<double> LogNormalizer() const override;
   void Reconstruct(const Messages<Scalar>& messages,
                    Reconstruction reconstruction, const Draws& draws,
                    const Workers& workers,

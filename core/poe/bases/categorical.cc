@@ -6,6 +6,7 @@
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/numerics/elementwise.h"
 
 namespace poe {
 
@@ -33,6 +34,15 @@ bool CategoricalBase<Scalar>::InSupport(absl::Span<const Scalar> row) const {
   for (Scalar value : row)
     if (!(value >= 0 && value <= 1)) return false;
   return true;
+}
+
+template <typename Scalar>
+std::optional<double> CategoricalBase<Scalar>::LogNormalizer() const {
+  const Vector<double> logits = this->parameters().template cast<double>();
+  double sum = 0;
+  for (Index first = 0; first < logits.size(); first += num_symbols_)
+    sum += LogSumExp(absl::MakeConstSpan(logits.data() + first, num_symbols_));
+  return sum;
 }
 
 template <typename Scalar>

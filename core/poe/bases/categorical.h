@@ -3,6 +3,8 @@
 #ifndef POE_BASES_CATEGORICAL_H_
 #define POE_BASES_CATEGORICAL_H_
 
+#include <optional>
+
 #include "absl/status/statusor.h"
 #include "poe/bases/linear.h"
 
@@ -21,6 +23,7 @@ class CategoricalBase final : public LinearBase<Scalar> {
   Family family() const override { return Family::kCategorical; }
   std::unique_ptr<Base<Scalar>> Clone() const override;
   bool InSupport(absl::Span<const Scalar> row) const override;
+  std::optional<double> LogNormalizer() const override;
   void Reconstruct(const Messages<Scalar>& messages,
                    Reconstruction reconstruction, const Draws& draws,
                    const Workers& workers,

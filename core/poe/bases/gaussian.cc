@@ -123,6 +123,20 @@ void GaussianBase<Scalar>::AddLogScores(const Observations<Scalar>& x,
 }
 
 template <typename Scalar>
+std::optional<double> GaussianBase<Scalar>::LogNormalizer() const {
+  double sum = 0;
+  for (Index i = 0; i < dimension(); ++i) {
+    // Measured from the mean, so that nothing cancels.
+    const double mean = has_gaussian_factor() ? this->block(0)(0, i) : 0;
+    const double precision = has_gaussian_factor() ? precision_(i) : 0;
+    const TruncatedNormal on_box = {0, precision, lower_(i) - mean,
+                                    upper_(i) - mean};
+    sum += on_box.LogIntegral();
+  }
+  return sum;
+}
+
+template <typename Scalar>
 void GaussianBase<Scalar>::StartMessages(const Observations<Scalar>& x,
                                          Messages<Scalar>& messages) const {
   const Index rows = x.values.rows();

@@ -3,6 +3,8 @@
 #ifndef POE_BASES_GAUSSIAN_H_
 #define POE_BASES_GAUSSIAN_H_
 
+#include <optional>
+
 #include "absl/status/statusor.h"
 #include "poe/base.h"
 
@@ -35,6 +37,7 @@ class GaussianBase final : public Base<Scalar> {
   bool InSupport(absl::Span<const Scalar> row) const override;
   void AddLogScores(const Observations<Scalar>& x,
                     absl::Span<double> log_scores) const override;
+  std::optional<double> LogNormalizer() const override;
   void StartMessages(const Observations<Scalar>& x,
                      Messages<Scalar>& messages) const override;
   // Each coordinate is a normal of mean h / Lambda and variance 1 / Lambda cut

@@ -8,6 +8,11 @@
 #include "poe/numerics/sparse_gaussian.h"
 
 namespace poe {
+namespace {
+
+constexpr double kLog2Pi = 1.8378770664093454836;
+
+}  // namespace
 
 template <typename Scalar>
 absl::StatusOr<std::unique_ptr<StructuredGaussianBase<Scalar>>>
@@ -69,6 +74,12 @@ void StructuredGaussianBase<Scalar>::AddLogScores(
       log_scores[n] -= sum / 2;
     }
   }
+}
+
+template <typename Scalar>
+std::optional<double> StructuredGaussianBase<Scalar>::LogNormalizer() const {
+  const Vector<double> precision = precision_.template cast<double>();
+  return (kLog2Pi - precision.array().log()).sum() / 2;
 }
 
 template <typename Scalar>
@@ -134,20 +145,27 @@ void StructuredGaussianBase<Scalar>::AddGradient(
     const Observations<Scalar>& x, absl::Span<const Scalar> weights,
     Eigen::Ref<Vector<Scalar>> gradient) const {
   if (fixed_) return;
-  const auto mean = this->block(0);
-  auto mean_gradient = gradient.head(dimension());
-  auto log_variance_gradient = gradient.tail(dimension());
+  const Vector<double> mean =
+      this->block(0).transpose().template cast<double>();
+  // Sums over frames of weight times distance, and times its square.
+  Vector<double> first = Vector<double>::Zero(dimension()), second = first;
   Index frame = 0;
   for (Index n = 0; n < x.size; ++n) {
     for (Index t = 0; t < x.length(n); ++t, ++frame) {
       for (Index i = 0; i < dimension(); ++i) {
-        const Scalar distance = x.values(frame, i) - mean(0, i);
-        const Scalar pull = weights[n] * precision_(i) * distance;
-        mean_gradient(i) += pull;
-        log_variance_gradient(i) += pull * distance / 2;
+        const double distance =
+            static_cast<double>(x.values(frame, i)) - mean(i);
+        const double pull = static_cast<double>(weights[n]) * distance;
+        first(i) += pull;
+        second(i) += pull * distance;
       }
     }
   }
+  const Vector<double> precision = precision_.template cast<double>();
+  gradient.head(dimension()) +=
+      precision.cwiseProduct(first).template cast<Scalar>();
+  gradient.tail(dimension()) +=
+      (precision.cwiseProduct(second) / 2).template cast<Scalar>();
 }
 
 template <typename Scalar>

@@ -5,6 +5,7 @@
 #ifndef POE_BASES_STRUCTURED_GAUSSIAN_H_
 #define POE_BASES_STRUCTURED_GAUSSIAN_H_
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -33,6 +34,7 @@ class StructuredGaussianBase final : public Base<Scalar> {
   bool InSupport(absl::Span<const Scalar> row) const override;
   void AddLogScores(const Observations<Scalar>& x,
                     absl::Span<double> log_scores) const override;
+  std::optional<double> LogNormalizer() const override;
   void StartMessages(const Observations<Scalar>& x,
                      Messages<Scalar>& messages) const override;
   // Draws and means by sparse Cholesky factors where coordinates are coupled.

@@ -11,7 +11,6 @@
 namespace poe {
 namespace {
 
-constexpr double kLog2Pi = 1.8378770664093454836;
 constexpr Index kLeastRows = 16;
 
 struct Energies : Posterior {
@@ -80,29 +79,13 @@ void Unigauss<Scalar>::ParametersChanged() {
   auto log_variance = this->mutable_block(1);
   log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
                      .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
-  const Index experts = num_experts(), coordinates = dimension();
-  const RowMatrix<double> mean = this->block(0).template cast<double>();
-  centre_ = mean.colwise().mean();
-  quadratic_.resize(2 * coordinates, experts);
-  offset_.resize(experts);
-  message_.resize(2 * coordinates, experts);
-  log_uniform_.resize(experts);
-  for (Index m = 0; m < experts; ++m) {
-    const double logit = this->block(2)(m, 0);
-    log_uniform_(m) = -Softplus(logit) - log_volume_;
-    double offset = logit + log_volume_;
-    for (Index i = 0; i < coordinates; ++i) {
-      const double s = log_variance(m, circular() ? 0 : i);
-      const double precision = std::exp(-s);
-      const double distance = mean(m, i) - centre_(i);
-      quadratic_(i, m) = -precision / 2;
-      quadratic_(coordinates + i, m) = precision * distance;
-      offset -= (s + kLog2Pi + precision * distance * distance) / 2;
-      message_(i, m) = static_cast<Scalar>(precision * mean(m, i));
-      message_(coordinates + i, m) = static_cast<Scalar>(precision);
-    }
-    offset_(m) = offset;
-  }
+  const Vector<double> logit = this->block(2).template cast<double>();
+  gaussians_.Update(this->block(0), this->block(1),
+                    logit.array() + log_volume_);
+  message_ = gaussians_.messages().transpose();
+  log_uniform_.resize(num_experts());
+  for (Index m = 0; m < num_experts(); ++m)
+    log_uniform_(m) = -Softplus(logit(m)) - log_volume_;
 }
 
 template <typename Scalar>
@@ -120,25 +103,18 @@ void Unigauss<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
                              const Workers& workers,
                              Posterior& posterior) const {
   auto& energies = static_cast<Energies&>(posterior);
-  const Index rows = x.values.rows(), coordinates = dimension();
+  const Index rows = x.values.rows();
   energies.size = x.size;
   energies.scale = static_cast<double>(power_) * beta;
-  energies.features.resize(rows, 2 * coordinates);
+  energies.features.resize(rows, 2 * dimension());
   energies.values.resize(rows, num_experts());
   workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
-    for (Index n = begin; n < end; ++n) {
-      for (Index i = 0; i < coordinates; ++i) {
-        const double distance =
-            static_cast<double>(x.values(n, i)) - centre_(i);
-        energies.features(n, i) = distance * distance;
-        energies.features(n, coordinates + i) = distance;
-      }
-    }
-    auto part = energies.values.middleRows(begin, end - begin);
-    MultiplyRows<double>(energies.features.middleRows(begin, end - begin),
-                         quadratic_, part);
-    for (Index n = 0; n < part.rows(); ++n)
-      part.row(n) = energies.scale * (part.row(n) + offset_.transpose());
+    const Index count = end - begin;
+    gaussians_.ComputeFeatures(x.values.middleRows(begin, count),
+                               energies.features.middleRows(begin, count));
+    auto part = energies.values.middleRows(begin, count);
+    gaussians_.LogDensities(energies.features.middleRows(begin, count), part);
+    part *= energies.scale;
   });
 }
 
@@ -196,40 +172,19 @@ void Unigauss<Scalar>::AddGradient(const Observations<Scalar>& x,
                                    const Workers& workers,
                                    Eigen::Ref<Vector<Scalar>> gradient) const {
   const Energies& energies = Of(posterior);
-  const Index experts = num_experts(), coordinates = dimension();
   RowMatrix<double> shares = energies.values;
   Logistic(absl::Span<double>(shares.data(), shares.size()));
-  Vector<double> total = Vector<double>::Zero(experts);
   double total_weight = 0;
   for (Index n = 0; n < shares.rows(); ++n) {
     const double weight = n < x.size ? weights[n] * energies.scale : 0;
     shares.row(n) *= weight;
-    total += shares.row(n).transpose();
     total_weight += weight;
   }
-  // sum_n share (x - c)^2 above, sum_n share (x - c) below.
-  RowMatrix<double> sums = RowMatrix<double>::Zero(2 * coordinates, experts);
-  workers.ParallelFor(
-      2 * coordinates, 2 * kLeastRows, [&](Index begin, Index end) {
-        AddTransposedProduct<double>(energies.features, shares, begin,
-                                     sums.middleRows(begin, end - begin));
-      });
-  const auto mean = this->block(0);
-  auto mean_gradient = this->BlockOf(gradient, 0);
-  auto log_variance_gradient = this->BlockOf(gradient, 1);
+  const Vector<double> total = gaussians_.AddGradient(
+      energies.features, shares, workers, this->BlockOf(gradient, 0),
+      this->BlockOf(gradient, 1));
   auto logit_gradient = this->BlockOf(gradient, 2);
-  for (Index m = 0; m < experts; ++m) {
-    for (Index i = 0; i < coordinates; ++i) {
-      const double precision = -2 * quadratic_(i, m);
-      const double distance = static_cast<double>(mean(m, i)) - centre_(i);
-      const double first = sums(coordinates + i, m) - distance * total(m);
-      const double second = sums(i, m) -
-                            2 * distance * sums(coordinates + i, m) +
-                            distance * distance * total(m);
-      mean_gradient(m, i) += static_cast<Scalar>(precision * first);
-      log_variance_gradient(m, circular() ? 0 : i) +=
-          static_cast<Scalar>((precision * second - total(m)) / 2);
-    }
+  for (Index m = 0; m < num_experts(); ++m) {
     const double share = Logistic(static_cast<double>(this->block(2)(m, 0)));
     logit_gradient(m, 0) +=
         static_cast<Scalar>(total(m) - share * total_weight);
@@ -239,11 +194,7 @@ void Unigauss<Scalar>::AddGradient(const Observations<Scalar>& x,
 template <typename Scalar>
 void Unigauss<Scalar>::StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
   units.setOnes();
-  auto mean_units = this->BlockOf(units, 0);
-  const auto log_variance = this->block(1);
-  for (Index m = 0; m < num_experts(); ++m)
-    for (Index i = 0; i < dimension(); ++i)
-      mean_units(m, i) = std::exp(log_variance(m, circular() ? 0 : i) / 2);
+  MeanUnits<Scalar>(this->block(1), this->BlockOf(units, 0));
 }
 
 template <typename Scalar>

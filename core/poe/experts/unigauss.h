@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "poe/expert_group.h"
+#include "poe/experts/diagonal_gaussians.h"
 
 namespace poe {
 
@@ -65,13 +66,11 @@ class Unigauss final : public ExpertGroup<Scalar> {
   double least_log_variance_ = 0, greatest_log_variance_ = 0;
   Scalar power_ = 1;
 
-  // Derived. Squared distances are a product of [(x-c)^2, x-c] with
-  // `quadratic_` plus `offset_`, where c is the mean of the means.
-  Vector<double> centre_;        // D
-  RowMatrix<double> quadratic_;  // 2D x M
-  Vector<double> offset_;        // M: E at zero distance
-  RowMatrix<Scalar> message_;    // 2D x M: information and precision
-  Vector<double> log_uniform_;   // M: log(1 - pi) - log V
+  // Derived. Log densities are E(x), so the Gaussians' weights are pi / (1 -
+  // pi) times the volume.
+  DiagonalGaussians<Scalar> gaussians_;
+  RowMatrix<Scalar> message_;   // 2D x M: information and precision
+  Vector<double> log_uniform_;  // M: log(1 - pi) - log V
 };
 
 }  // namespace poe

@@ -50,6 +50,13 @@ void Softplus(absl::Span<Scalar> t) {
 }
 
 template <typename Scalar>
+void Exp(absl::Span<Scalar> t) {
+  const hn::ScalableTag<Scalar> d;
+  hn::Transform(d, t.data(), t.size(),
+                [](auto d, auto v) { return hn::Exp(d, v); });
+}
+
+template <typename Scalar>
 double SumSoftplus(absl::Span<const Scalar> t) {
   std::array<Scalar, 256> buffer;
   double total = 0;
@@ -85,6 +92,7 @@ double LogSumExp(absl::Span<const double> t) {
 #define POE_INSTANTIATE(Scalar)                       \
   template void Logistic<Scalar>(absl::Span<Scalar>); \
   template void Softplus<Scalar>(absl::Span<Scalar>); \
+  template void Exp<Scalar>(absl::Span<Scalar>);      \
   template double SumSoftplus<Scalar>(absl::Span<const Scalar>);
 POE_INSTANTIATE(float)
 POE_INSTANTIATE(double)

@@ -15,6 +15,10 @@ void Logistic(absl::Span<Scalar> t);
 template <typename Scalar>
 void Softplus(absl::Span<Scalar> t);
 
+// t <- exp(t), for t at most 80
+template <typename Scalar>
+void Exp(absl::Span<Scalar> t);
+
 // Sum of softplus(t), in double.
 template <typename Scalar>
 double SumSoftplus(absl::Span<const Scalar> t);

@@ -10,11 +10,14 @@ namespace poe {
 namespace {
 
 constexpr double kLog2Pi = 1.8378770664093454836;
+constexpr double kLeastRaise = 1e-12, kGreatestRaise = 1e30;
 
 }  // namespace
 
 struct SparseGaussian::Factor {
   Eigen::SparseMatrix<double> matrix;  // lower triangle
+  // Where each diagonal entry and each coupling stands among its values.
+  std::vector<Index> diagonal, coupling;
   Eigen::SimplicialLLT<Eigen::SparseMatrix<double>, Eigen::Lower> llt;
 };
 
@@ -29,6 +32,13 @@ SparseGaussian::SparseGaussian(Index dimension,
     entries.emplace_back(pair.second, pair.first, 0.0);
   factor_->matrix.resize(dimension, dimension);
   factor_->matrix.setFromTriplets(entries.begin(), entries.end());
+  auto place = [&](Index row, Index col) {
+    return &factor_->matrix.coeffRef(row, col) - factor_->matrix.valuePtr();
+  };
+  for (Index i = 0; i < dimension; ++i)
+    factor_->diagonal.push_back(place(i, i));
+  for (const Coupling& pair : couplings_)
+    factor_->coupling.push_back(place(pair.second, pair.first));
   factor_->llt.analyzePattern(factor_->matrix);
 }
 
@@ -47,17 +57,17 @@ void SparseGaussian::Refactor(const Vector<double>& precision,
   clamped_.assign(clamped.begin(), clamped.end());
   // A clamped coordinate is cut off from the others.
   auto is_free = [&](Index i) { return clamped.empty() || clamped[i] == 0; };
-  for (double raise = 0;; raise = raise == 0 ? 1e-12 : 10 * raise) {
+  double* values = factor_->matrix.valuePtr();
+  for (double raise = 0;; raise = raise == 0 ? kLeastRaise : 10 * raise) {
     factor_->matrix.coeffs().setZero();
     for (Index i = 0; i < precision.size(); ++i)
-      factor_->matrix.coeffRef(i, i) =
+      values[factor_->diagonal[i]] =
           is_free(i) ? precision(i) * (1 + raise) : 1;
     for (std::size_t e = 0; e < couplings_.size(); ++e)
       if (is_free(couplings_[e].first) && is_free(couplings_[e].second))
-        factor_->matrix.coeffRef(couplings_[e].second, couplings_[e].first) +=
-            coupling(static_cast<Index>(e));
+        values[factor_->coupling[e]] += coupling(static_cast<Index>(e));
     factor_->llt.factorize(factor_->matrix);
-    if (factor_->llt.info() == Eigen::Success || raise > 1) return;
+    if (factor_->llt.info() == Eigen::Success || raise > kGreatestRaise) return;
   }
 }
 

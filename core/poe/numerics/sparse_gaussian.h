@@ -25,8 +25,9 @@ class SparseGaussian {
 
   // Sets `x` to mean + A noise with A A' the covariance (`noise` standard
   // normal gives a draw, 0 the mean), given the values of x under 1 in
-  // `clamped` (D, or empty for none). Precisions that rounding has made
-  // indefinite are raised by the least power of ten that helps.
+  // `clamped` (D, or empty for none). `precision` is positive; where rounding
+  // has made J indefinite, its diagonal is raised by the least relative power
+  // of ten that helps, from 1e-12 on.
   void Draw(const Vector<double>& information, const Vector<double>& precision,
             const Vector<double>& coupling,
             absl::Span<const std::uint8_t> clamped, const Vector<double>& noise,

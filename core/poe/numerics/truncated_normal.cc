@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "boost/math/quadrature/gauss.hpp"
 #include "boost/math/special_functions/erf.hpp"
 
 namespace poe {
@@ -17,9 +18,44 @@ constexpr double kFar = 30;
 // In an interval of fewer deviations the density is exponential, and
 // differences of the normal's distribution function cancel.
 constexpr double kNarrow = 1e-3;
+// Where the log density falls by less over the interval, fifteen nodes
+// integrate it to rounding, and differences of tails would cancel.
+constexpr double kSmoothFall = 4;
+// So many deviations out an integral over a tail is that of an exponential, to
+// rounding.
+constexpr double kVeryFar = 1e9;
 
 // P(standard normal > z), accurate far out to the right.
 double UpperTail(double z) { return 0.5 * std::erfc(z / kSqrt2); }
+
+// log of UpperTail(z) exp(z^2 / 2) sqrt(2 pi) for z >= 0: Mills' ratio.
+double LogMillsRatio(double z) {
+  if (z < kFar) return std::log(kSqrt2Pi * UpperTail(z)) + z * z / 2;
+  const double r = 1 / (z * z);
+  return std::log1p(r * (-1 + r * (3 + r * (-15 + r * (105 - r * 945))))) -
+         std::log(z);
+}
+
+// log of the integral of exp(-slope t - curvature t^2 / 2) over [0, width],
+// slope and curvature >= 0.
+double LogIntegralFromHeavierEnd(double slope, double curvature, double width) {
+  const double fall = (slope + curvature * width / 2) * width;
+  if (fall < kSmoothFall) {
+    const double mean = boost::math::quadrature::gauss<double, 15>::integrate(
+        [&](double share) {
+          const double t = share * width;
+          return std::exp(-(slope + curvature * t / 2) * t);
+        },
+        0.0, 1.0);
+    return std::log(width) + std::log(mean);
+  }
+  const double root = std::sqrt(curvature);
+  const double begin = slope / root, end = begin + width * root;
+  if (!(begin < kVeryFar)) return std::log(-std::expm1(-fall) / slope);
+  const double whole = LogMillsRatio(begin);
+  const double beyond = LogMillsRatio(end) - fall;
+  return whole + std::log1p(-std::exp(beyond - whole)) - std::log(root);
+}
 
 double UpperTailInverse(double p) {
   namespace policies = boost::math::policies;
@@ -92,6 +128,26 @@ double TruncatedNormal::Quantile(double uniform) const {
   }
   return std::clamp(from.at_upper ? upper - distance : lower + distance, lower,
                     upper);
+}
+
+double TruncatedNormal::LogIntegral() const {
+  // Slopes of the log density: they say where the mode is.
+  const double at_lower = information - precision * lower;
+  const double at_upper = information - precision * upper;
+  auto log_density = [&](double x) {
+    return (information - precision * x / 2) * x;
+  };
+  if (at_lower <= 0)
+    return log_density(lower) +
+           LogIntegralFromHeavierEnd(-at_lower, precision, upper - lower);
+  if (at_upper >= 0)
+    return log_density(upper) +
+           LogIntegralFromHeavierEnd(at_upper, precision, upper - lower);
+  const double root = std::sqrt(2 * precision);
+  const double mode = information / precision;
+  return information * mode / 2 - std::log(precision) / 2 +
+         std::log(kSqrt2Pi / 2 *
+                  (std::erf(at_lower / root) + std::erf(-at_upper / root)));
 }
 
 }  // namespace poe

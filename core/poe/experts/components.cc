@@ -1,0 +1,70 @@
+#include "poe/experts/components.h"
+
+#include <cmath>
+#include <vector>
+
+#include "poe/numerics/elementwise.h"
+
+namespace poe {
+
+void NormalizeComponents(RowMatrixRef<double> joints,
+                         RowMatrixRef<double> log_scores) {
+  const Index experts = log_scores.cols();
+  const Index components = joints.cols() / experts;
+  for (Index n = 0; n < joints.rows(); ++n) {
+    double* const row = joints.row(n).data();
+    double* const scores = log_scores.row(n).data();
+    for (Index m = 0; m < experts; ++m) {
+      double* const part = row + m * components;
+      double greatest = part[0];
+      for (Index k = 1; k < components; ++k)
+        greatest = std::max(greatest, part[k]);
+      for (Index k = 0; k < components; ++k) part[k] -= greatest;
+      scores[m] = greatest;
+    }
+    Exp(absl::Span<double>(row, joints.cols()));
+    for (Index m = 0; m < experts; ++m) {
+      double* const part = row + m * components;
+      double sum = 0;
+      for (Index k = 0; k < components; ++k) sum += part[k];
+      for (Index k = 0; k < components; ++k) part[k] /= sum;
+      scores[m] += std::log(sum);
+    }
+  }
+}
+
+void DrawComponents(const Draws& draws, std::uint64_t row,
+                    absl::Span<const double> probabilities,
+                    absl::Span<Index> chosen) {
+  const std::size_t components = probabilities.size() / chosen.size();
+  std::vector<double> uniform(chosen.size());
+  FillUniform(draws, row, absl::MakeSpan(uniform));
+  for (std::size_t m = 0; m < chosen.size(); ++m) {
+    // Where rounding leaves a rest, the last component that can be.
+    std::size_t column = m * components;
+    double rest = uniform[m];
+    for (std::size_t k = 0; k < components && rest >= 0; ++k) {
+      const double probability = probabilities[m * components + k];
+      if (probability == 0) continue;
+      column = m * components + k;
+      rest -= probability;
+    }
+    chosen[m] = static_cast<Index>(column);
+  }
+}
+
+template <typename Scalar>
+Vector<double> LogShares(const ConstRowMatrixRef<Scalar>& logits) {
+  Vector<double> shares(logits.size());
+  for (Index m = 0; m < logits.rows(); ++m) {
+    auto part = shares.segment(m * logits.cols(), logits.cols());
+    part = logits.row(m).transpose().template cast<double>();
+    part.array() -= LogSumExp(absl::MakeConstSpan(part.data(), part.size()));
+  }
+  return shares;
+}
+
+template Vector<double> LogShares<float>(const ConstRowMatrixRef<float>&);
+template Vector<double> LogShares<double>(const ConstRowMatrixRef<double>&);
+
+}  // namespace poe

@@ -1,0 +1,140 @@
+#include "poe/experts/diagonal_gaussians.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace poe {
+namespace {
+
+constexpr double kLog2Pi = 1.8378770664093454836;
+constexpr Index kLeastRows = 32;
+// Nothing is farther than this, so that squares stay finite in double.
+constexpr double kFarthest = 1e140;
+
+}  // namespace
+
+template <typename Scalar>
+void DiagonalGaussians<Scalar>::Update(
+    const ConstRowMatrixRef<Scalar>& mean,
+    const ConstRowMatrixRef<Scalar>& log_variance,
+    const Vector<double>& log_weight) {
+  const Index size = mean.rows(), dimension = mean.cols();
+  const bool circular = log_variance.cols() != dimension;
+  distance_ = mean.template cast<double>();
+  centre_ = distance_.colwise().mean();
+  distance_.rowwise() -= centre_.transpose();
+  quadratic_.resize(2 * dimension, size);
+  offset_.resize(size);
+  messages_.resize(size, 2 * dimension);
+  for (Index g = 0; g < size; ++g) {
+    double offset = log_weight(g);
+    for (Index i = 0; i < dimension; ++i) {
+      const double s = log_variance(g, circular ? 0 : i);
+      const double precision = std::exp(-s);
+      const double distance = distance_(g, i);
+      quadratic_(i, g) = -precision / 2;
+      quadratic_(dimension + i, g) = precision * distance;
+      offset -= (s + kLog2Pi + precision * distance * distance) / 2;
+      messages_(g, i) =
+          static_cast<Scalar>(precision * static_cast<double>(mean(g, i)));
+      messages_(g, dimension + i) = static_cast<Scalar>(precision);
+    }
+    offset_(g) = offset;
+  }
+}
+
+template <typename Scalar>
+void DiagonalGaussians<Scalar>::ComputeFeatures(
+    const ConstRowMatrixRef<Scalar>& x, RowMatrixRef<double> features) const {
+  for (Index n = 0; n < x.rows(); ++n) {
+    const Scalar* from = x.row(n).data();
+    double* squares = features.row(n).data();
+    double* distances = squares + dimension();
+    for (Index i = 0; i < dimension(); ++i) {
+      const double distance = std::clamp(
+          static_cast<double>(from[i]) - centre_(i), -kFarthest, kFarthest);
+      squares[i] = distance * distance;
+      distances[i] = distance;
+    }
+  }
+}
+
+template <typename Scalar>
+void DiagonalGaussians<Scalar>::LogDensities(
+    const ConstRowMatrixRef<double>& features,
+    RowMatrixRef<double> log_densities) const {
+  MultiplyRows<double>(features, quadratic_, log_densities);
+  log_densities.rowwise() += offset_.transpose();
+}
+
+template <typename Scalar>
+Vector<double> DiagonalGaussians<Scalar>::AddGradient(
+    const ConstRowMatrixRef<double>& features,
+    const ConstRowMatrixRef<double>& weights, const Workers& workers,
+    RowMatrixRef<Scalar> mean_gradient,
+    RowMatrixRef<Scalar> log_variance_gradient) const {
+  const bool circular = log_variance_gradient.cols() != dimension();
+  Vector<double> total = Vector<double>::Zero(size());
+  for (Index n = 0; n < weights.rows(); ++n)
+    total += weights.row(n).transpose();
+  const RowMatrix<double> sums = FeatureSums(features, weights, workers);
+  for (Index g = 0; g < size(); ++g) {
+    for (Index i = 0; i < dimension(); ++i) {
+      const double precision = -2 * quadratic_(i, g);
+      const double distance = distance_(g, i);
+      const double first = sums(dimension() + i, g) - distance * total(g);
+      const double second = sums(i, g) -
+                            2 * distance * sums(dimension() + i, g) +
+                            distance * distance * total(g);
+      mean_gradient(g, i) += static_cast<Scalar>(precision * first);
+      log_variance_gradient(g, circular ? 0 : i) +=
+          static_cast<Scalar>((precision * second - total(g)) / 2);
+    }
+  }
+  return total;
+}
+
+template <typename Scalar>
+void DiagonalGaussians<Scalar>::AddMessages(
+    absl::Span<const Index> gaussians, Scalar exponent,
+    absl::Span<Scalar> information, absl::Span<Scalar> precision) const {
+  // Summed apart and then added, so that no multiplication is fused with an
+  // addition in one place and not in another.
+  Eigen::Matrix<Scalar, 1, Eigen::Dynamic> sum =
+      Eigen::Matrix<Scalar, 1, Eigen::Dynamic>::Zero(2 * dimension());
+  for (Index g : gaussians) sum += messages_.row(g);
+  sum *= exponent;
+  for (Index i = 0; i < dimension(); ++i) information[i] += sum(i);
+  for (Index i = 0; i < dimension(); ++i) precision[i] += sum(dimension() + i);
+}
+
+RowMatrix<double> FeatureSums(const ConstRowMatrixRef<double>& features,
+                              const ConstRowMatrixRef<double>& weights,
+                              const Workers& workers) {
+  RowMatrix<double> sums =
+      RowMatrix<double>::Zero(features.cols(), weights.cols());
+  workers.ParallelFor(features.cols(), kLeastRows, [&](Index begin, Index end) {
+    AddTransposedProduct<double>(features, weights, begin,
+                                 sums.middleRows(begin, end - begin));
+  });
+  return sums;
+}
+
+template <typename Scalar>
+void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
+               RowMatrixRef<Scalar> units) {
+  const bool circular = log_variance.cols() != units.cols();
+  for (Index g = 0; g < units.rows(); ++g)
+    for (Index i = 0; i < units.cols(); ++i)
+      units(g, i) = std::exp(log_variance(g, circular ? 0 : i) / 2);
+}
+
+#define POE_INSTANTIATE(Scalar)                                     \
+  template class DiagonalGaussians<Scalar>;                         \
+  template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&, \
+                                  RowMatrixRef<Scalar>);
+POE_INSTANTIATE(float)
+POE_INSTANTIATE(double)
+#undef POE_INSTANTIATE
+
+}  // namespace poe

@@ -1,0 +1,82 @@
+// What experts made of axis-aligned Gaussians share: log densities of many
+// Gaussians at many frames, their gradients, and the messages they send.
+#ifndef POE_EXPERTS_DIAGONAL_GAUSSIANS_H_
+#define POE_EXPERTS_DIAGONAL_GAUSSIANS_H_
+
+#include "absl/types/span.h"
+#include "poe/numerics/matrix_product.h"
+#include "poe/numerics/workers.h"
+
+namespace poe {
+
+// G weighted Gaussians w_g N(x; mu_g, diag exp(s_g)) in D coordinates. Const
+// methods are total and thread-safe.
+//
+// Squared distances are one product of the features [(x - c)^2, x - c], where c
+// is the mean of the means, with a matrix 2D x G. It is computed in double
+// whatever Scalar is, and loses about 1e-16 |x - c|^2 exp(-s) of a log density.
+template <typename Scalar>
+class DiagonalGaussians {
+ public:
+  // mean: G x D; log_variance s: G x D, or G x 1 for circular Gaussians;
+  // log_weight: G. All finite, G and D at least 1.
+  void Update(const ConstRowMatrixRef<Scalar>& mean,
+              const ConstRowMatrixRef<Scalar>& log_variance,
+              const Vector<double>& log_weight);
+
+  Index size() const { return offset_.size(); }             // G
+  Index dimension() const { return centre_.size(); }        // D
+  const Vector<double>& centre() const { return centre_; }  // c, D
+
+  // x: rows x D, features: rows x 2D.
+  void ComputeFeatures(const ConstRowMatrixRef<Scalar>& x,
+                       RowMatrixRef<double> features) const;
+
+  // log_densities(n, g) = log w_g + log N(x_n; mu_g, diag exp(s_g)); rows x G,
+  // each row the same bits in any batch.
+  void LogDensities(const ConstRowMatrixRef<double>& features,
+                    RowMatrixRef<double> log_densities) const;
+
+  // mean_gradient += sum_n weights(n, g) d log N(x_n) / d mu_g, and the same
+  // for s_g, shaped like what Update was given. Both `features` (rows x 2D) and
+  // `weights` (rows x G) have their padding; weights of padding are 0. Returns
+  // sum_n weights(n, g). The same bits at any thread count.
+  Vector<double> AddGradient(const ConstRowMatrixRef<double>& features,
+                             const ConstRowMatrixRef<double>& weights,
+                             const Workers& workers,
+                             RowMatrixRef<Scalar> mean_gradient,
+                             RowMatrixRef<Scalar> log_variance_gradient) const;
+
+  // What Gaussian g says about x: information exp(-s) mu and then precision
+  // exp(-s); G x 2D.
+  const RowMatrix<Scalar>& messages() const { return messages_; }
+
+  // Adds the messages of some Gaussians, times the exponent, to a frame's
+  // information and precision, D each.
+  void AddMessages(absl::Span<const Index> gaussians, Scalar exponent,
+                   absl::Span<Scalar> information,
+                   absl::Span<Scalar> precision) const;
+
+ private:
+  Vector<double> centre_;        // D: c
+  RowMatrix<double> distance_;   // G x D: mu - c
+  RowMatrix<double> quadratic_;  // 2D x G
+  Vector<double> offset_;        // G: log density at x = c
+  RowMatrix<Scalar> messages_;   // G x 2D
+};
+
+// The sums that gradients and maximum likelihood rest on: sum_n weights(n, g)
+// features(n, .), 2D x G. The same bits at any thread count.
+RowMatrix<double> FeatureSums(const ConstRowMatrixRef<double>& features,
+                              const ConstRowMatrixRef<double>& weights,
+                              const Workers& workers);
+
+// units(g, i) = exp(s_gi / 2): means move in units of their Gaussian's standard
+// deviation. Shapes as in Update.
+template <typename Scalar>
+void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
+               RowMatrixRef<Scalar> units);
+
+}  // namespace poe
+
+#endif  // POE_EXPERTS_DIAGONAL_GAUSSIANS_H_

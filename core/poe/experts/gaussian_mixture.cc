@@ -1,0 +1,202 @@
+#include "poe/experts/gaussian_mixture.h"
+
+#include <cmath>
+#include <vector>
+
+#include "absl/memory/memory.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "poe/experts/components.h"
+
+namespace poe {
+namespace {
+
+constexpr Index kLeastRows = 16;
+
+struct Responsibilities : Posterior {
+  RowMatrix<double> features;    // PaddedRows(N) x 2D, of DiagonalGaussians
+  RowMatrix<double> values;      // PaddedRows(N) x M K: P(component | x)
+  RowMatrix<double> log_scores;  // PaddedRows(N) x M: log f
+  double exponent = 1;           // power x inverse temperature
+  Index size = 0;                // N
+};
+
+const Responsibilities& Of(const Posterior& posterior) {
+  return static_cast<const Responsibilities&>(posterior);
+}
+
+}  // namespace
+
+template <typename Scalar>
+absl::StatusOr<std::unique_ptr<GaussianMixture<Scalar>>>
+GaussianMixture<Scalar>::Create(Settings settings) {
+  const Index experts = settings.mixing_logit.rows();
+  const Index components = settings.mixing_logit.cols();
+  const Index dimension = settings.mean.cols();
+  if (experts == 0 || components == 0)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "mixing logits of Gaussian mixtures are ", experts, " x ", components,
+        "; there must be at least 1 expert of 1 component"));
+  if (settings.mean.rows() != experts * components || dimension == 0)
+    return absl::InvalidArgumentError(
+        absl::StrCat("means of Gaussian mixtures are ", settings.mean.rows(),
+                     " x ", dimension, "; ", experts, " experts of ",
+                     components, " components need ", experts * components,
+                     " rows, of at least 1 coordinate"));
+  if (settings.log_variance.rows() != settings.mean.rows() ||
+      settings.log_variance.cols() != dimension)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "log variances of Gaussian mixtures are ", settings.log_variance.rows(),
+        " x ", settings.log_variance.cols(), "; they must be ",
+        settings.mean.rows(), " x ", dimension, " like the means"));
+  if (!settings.mean.allFinite() || !settings.log_variance.allFinite() ||
+      !settings.mixing_logit.allFinite())
+    return absl::InvalidArgumentError(
+        "a parameter of Gaussian mixtures is not finite");
+  if (!(settings.least_log_variance < settings.greatest_log_variance))
+    return absl::InvalidArgumentError(
+        "the bounds on log variances of Gaussian mixtures are out of order");
+  if (!(settings.power > 0) || !std::isfinite(settings.power))
+    return absl::InvalidArgumentError(
+        absl::StrCat("the power of Gaussian mixtures is ", settings.power,
+                     "; it must be positive"));
+  auto group = absl::WrapUnique(new GaussianMixture());
+  group->least_log_variance_ = settings.least_log_variance;
+  group->greatest_log_variance_ = settings.greatest_log_variance;
+  group->power_ = settings.power;
+  group->AddBlock(ParameterKind::kMean, experts * components, dimension);
+  group->AddBlock(ParameterKind::kLogVariance, experts * components, dimension);
+  group->AddBlock(ParameterKind::kMixingLogit, experts, components);
+  group->UpdateParameters([&](auto) {
+    group->mutable_block(0) = settings.mean;
+    group->mutable_block(1) = settings.log_variance;
+    group->mutable_block(2) = settings.mixing_logit;
+  });
+  return group;
+}
+
+template <typename Scalar>
+void GaussianMixture<Scalar>::ParametersChanged() {
+  auto log_variance = this->mutable_block(1);
+  log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
+                     .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
+  log_share_ = LogShares<Scalar>(this->block(2));
+  gaussians_.Update(this->block(0), this->block(1), log_share_);
+}
+
+template <typename Scalar>
+std::unique_ptr<ExpertGroup<Scalar>> GaussianMixture<Scalar>::Clone() const {
+  return absl::WrapUnique(new GaussianMixture(*this));
+}
+
+template <typename Scalar>
+std::unique_ptr<Posterior> GaussianMixture<Scalar>::NewPosterior() const {
+  return std::make_unique<Responsibilities>();
+}
+
+template <typename Scalar>
+void GaussianMixture<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
+                                    const Workers& workers,
+                                    Posterior& posterior) const {
+  auto& responsibilities = static_cast<Responsibilities&>(posterior);
+  const Index rows = x.values.rows();
+  responsibilities.size = x.size;
+  responsibilities.exponent = static_cast<double>(power_) * beta;
+  responsibilities.features.resize(rows, 2 * dimension());
+  responsibilities.values.resize(rows, num_hidden());
+  responsibilities.log_scores.resize(rows, num_experts());
+  workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
+    const Index count = end - begin;
+    auto features = responsibilities.features.middleRows(begin, count);
+    auto values = responsibilities.values.middleRows(begin, count);
+    gaussians_.ComputeFeatures(x.values.middleRows(begin, count), features);
+    gaussians_.LogDensities(features, values);
+    values *= responsibilities.exponent;
+    NormalizeComponents(values,
+                        responsibilities.log_scores.middleRows(begin, count));
+  });
+}
+
+template <typename Scalar>
+void GaussianMixture<Scalar>::AddLogScores(
+    const Posterior& posterior, absl::Span<double> log_scores) const {
+  const RowMatrix<double>& of_experts = Of(posterior).log_scores;
+  for (Index n = 0; n < Of(posterior).size; ++n)
+    for (Index m = 0; m < num_experts(); ++m) log_scores[n] += of_experts(n, m);
+}
+
+template <typename Scalar>
+void GaussianMixture<Scalar>::ExpertLogScores(
+    const Posterior& posterior, RowMatrixRef<double> log_scores) const {
+  const Index size = Of(posterior).size;
+  log_scores.topRows(size) = Of(posterior).log_scores.topRows(size);
+}
+
+template <typename Scalar>
+void GaussianMixture<Scalar>::AddSampledMessages(
+    const Observations<Scalar>& x, const Posterior& posterior,
+    const Draws& draws, const Workers& workers,
+    Messages<Scalar>& messages) const {
+  const Responsibilities& responsibilities = Of(posterior);
+  const auto exponent = static_cast<Scalar>(responsibilities.exponent);
+  const auto width = static_cast<std::size_t>(dimension());
+  workers.ParallelFor(x.size, kLeastRows, [&](Index begin, Index end) {
+    std::vector<Index> chosen(num_experts());
+    for (Index n = begin; n < end; ++n) {
+      DrawComponents(
+          draws, x.row_ids[n],
+          absl::MakeConstSpan(responsibilities.values.row(n).data(),
+                              static_cast<std::size_t>(num_hidden())),
+          absl::MakeSpan(chosen));
+      gaussians_.AddMessages(
+          chosen, exponent,
+          absl::MakeSpan(messages.linear.row(n).data(), width),
+          absl::MakeSpan(messages.precision.row(n).data(), width));
+    }
+  });
+}
+
+template <typename Scalar>
+void GaussianMixture<Scalar>::AddGradient(
+    const Observations<Scalar>& x, const Posterior& posterior,
+    absl::Span<const Scalar> weights, const Workers& workers,
+    Eigen::Ref<Vector<Scalar>> gradient) const {
+  const Responsibilities& responsibilities = Of(posterior);
+  RowMatrix<double> shares = responsibilities.values;
+  double total_weight = 0;
+  for (Index n = 0; n < shares.rows(); ++n) {
+    const double weight =
+        n < x.size ? weights[n] * responsibilities.exponent : 0;
+    shares.row(n) *= weight;
+    total_weight += weight;
+  }
+  const Vector<double> total = gaussians_.AddGradient(
+      responsibilities.features, shares, workers, this->BlockOf(gradient, 0),
+      this->BlockOf(gradient, 1));
+  auto logit_gradient = this->BlockOf(gradient, 2);
+  for (Index m = 0; m < num_experts(); ++m) {
+    for (Index k = 0; k < num_components(); ++k) {
+      const Index component = m * num_components() + k;
+      logit_gradient(m, k) += static_cast<Scalar>(
+          total(component) - std::exp(log_share_(component)) * total_weight);
+    }
+  }
+}
+
+template <typename Scalar>
+void GaussianMixture<Scalar>::StepUnits(
+    Eigen::Ref<Vector<Scalar>> units) const {
+  units.setOnes();
+  MeanUnits<Scalar>(this->block(1), this->BlockOf(units, 0));
+}
+
+template <typename Scalar>
+void GaussianMixture<Scalar>::HiddenProbabilities(
+    const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
+  probabilities = Of(posterior).values.template cast<Scalar>();
+}
+
+template class GaussianMixture<float>;
+template class GaussianMixture<double>;
+
+}  // namespace poe

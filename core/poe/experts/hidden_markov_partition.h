@@ -1,0 +1,28 @@
+// The normalizer of a product of small hidden Markov models, exactly.
+#ifndef POE_EXPERTS_HIDDEN_MARKOV_PARTITION_H_
+#define POE_EXPERTS_HIDDEN_MARKOV_PARTITION_H_
+
+#include "absl/status/statusor.h"
+#include "poe/product.h"
+
+namespace poe {
+
+// Most joint states K_1 K_2 ... K_M that are summed over.
+inline constexpr Index kMostJointStates = Index{1} << 20;
+
+// log Z_T = log of the integral, or sum over symbols, of p*(x) over sequences
+// of T = `length` frames, at beta 1 and the groups' own powers. A forward pass
+// over the joint states of all M experts, where each frame brings the
+// normalizer of the product of their emissions and the base: on the whole line
+// for a structured base, on the box for a Gaussian one. O(T M K^(M+1)) after
+// O(M D K^M) for the normalizers.
+//
+// FailedPrecondition where a group is not of hidden Markov models or there are
+// more than kMostJointStates; InvalidArgument for a length below 1.
+template <typename Scalar>
+absl::StatusOr<double> HiddenMarkovLogPartition(const Product<Scalar>& product,
+                                                Index length);
+
+}  // namespace poe
+
+#endif  // POE_EXPERTS_HIDDEN_MARKOV_PARTITION_H_

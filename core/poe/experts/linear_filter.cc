@@ -1,0 +1,145 @@
+#include "poe/experts/linear_filter.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "Eigen/QR"
+
+namespace poe {
+namespace {
+
+constexpr double kLog2Pi = 1.8378770664093454836;
+// Latent deviations grow no further: what nothing observes and the transition
+// amplifies is unknown enough.
+constexpr double kGreatestDeviation = 1e30;
+
+}  // namespace
+
+FrameOrder::FrameOrder(absl::Span<const Index> lengths)
+    : order_(lengths.size()) {
+  std::iota(order_.begin(), order_.end(), Index{0});
+  std::stable_sort(order_.begin(), order_.end(),
+                   [&](Index a, Index b) { return lengths[a] > lengths[b]; });
+  Index active = sequences();
+  for (Index t = 0; active > 0; ++t) {
+    while (active > 0 && lengths[order_[active - 1]] <= t) --active;
+    if (active > 0) starts_.push_back(starts_.back() + active);
+  }
+}
+
+FilterGains::FilterGains(const LinearSystem& system, double exponent,
+                         Index longest) {
+  const Index latents = system.latents(), dimension = system.dimension();
+  const Index rank = std::min(latents, dimension);
+  scale = std::sqrt(exponent) * (-system.log_variance / 2).array().exp();
+  log_constant = -exponent / 2 * (system.log_variance.array() + kLog2Pi).sum();
+  const Eigen::HouseholderQR<Eigen::MatrixXd> split(scale.asDiagonal() *
+                                                    system.emission);
+  basis = split.householderQ() * Eigen::MatrixXd::Identity(dimension, rank);
+  basis_transposed = basis.transpose();
+  const RowMatrix<double> emission =
+      split.matrixQR().topRows(rank).triangularView<Eigen::Upper>();
+  emission_transposed = emission.transpose();
+
+  RowMatrix<double> predicted = system.initial_factor;
+  RowMatrix<double> stacked;
+  for (Index t = 0; t < longest; ++t) {
+    // I + S' C' (e / R) C S = R' R.
+    stacked.resize(rank + latents, latents);
+    stacked.topRows(rank) = emission * predicted;
+    stacked.bottomRows(latents).setIdentity();
+    ReduceToTriangle(stacked);
+    Step step;
+    step.predicted = predicted;
+    step.predicted_transposed = predicted.transpose();
+    const auto triangle = stacked.triangularView<Eigen::Upper>();
+    step.filtered = triangle.solve<Eigen::OnTheRight>(predicted);
+    const RowMatrix<double> gain = triangle.solve(
+        RowMatrix<double>((emission * step.filtered).transpose()));
+    step.gain_transposed = gain.transpose();
+    for (Index l = 0; l < latents; ++l)
+      step.log_determinant += 2 * std::log(std::max(1.0, stacked(l, l)));
+    const double greatest = step.filtered.cwiseAbs().maxCoeff();
+    if (greatest > kGreatestDeviation)
+      step.filtered *= kGreatestDeviation / greatest;
+    // A P A' + Q = S S'. No S_ll is less than that of Q's factor.
+    stacked.resize(2 * latents, latents);
+    stacked.topRows(latents) = (system.transition * step.filtered).transpose();
+    stacked.bottomRows(latents) = system.transition_factor.transpose();
+    ReduceToTriangle(stacked);
+    predicted = stacked.transpose();
+    for (Index l = 0; l < latents; ++l)
+      predicted(l, l) =
+          std::max(predicted(l, l), system.transition_factor(l, l));
+    const bool steady = predicted == step.predicted;
+    steps_.push_back(std::move(step));
+    if (steady) break;
+  }
+}
+
+void FilterMeans(const LinearSystem& system, const FilterGains& gains,
+                 const FrameOrder& order, const RowMatrix<double>& values,
+                 Index begin, Index end, RowMatrix<double>& means,
+                 absl::Span<double> log_scores) {
+  const Index latents = system.latents(), dimension = system.dimension();
+  const Index rank = gains.basis.cols(), most = end - begin;
+  const RowMatrix<double> transition_transposed = system.transition.transpose();
+  RowMatrix<double> scaled(most, dimension), rest(most, dimension);
+  RowMatrix<double> innovation(most, rank), fit(most, rank);
+  RowMatrix<double> predicted(most, latents), whitened(most, latents),
+      change(most, latents);
+  for (Index k = begin; k < end; ++k) log_scores[k] = 0;
+  for (Index t = 0;; ++t) {
+    const Index active = order.Active(begin, end, t);
+    if (active == 0) break;
+    const FilterGains::Step& step = gains.at(t);
+    const Index first = order.row(begin, t);
+    for (Index k = 0; k < active; ++k)
+      for (Index i = 0; i < dimension; ++i)
+        scaled(k, i) =
+            gains.scale(i) * Bounded(values(first + k, i) - system.offset(i));
+    MultiplyRows<double>(scaled.topRows(active), gains.basis,
+                         innovation.topRows(active));
+    MultiplyRows<double>(innovation.topRows(active), gains.basis_transposed,
+                         rest.topRows(active));
+    if (t == 0)
+      predicted.rowwise() = system.initial_mean.transpose();
+    else
+      MultiplyRows<double>(means.middleRows(order.row(begin, t - 1), active),
+                           transition_transposed, predicted.topRows(active));
+    for (Index k = 0; k < active; ++k)
+      for (Index l = 0; l < latents; ++l)
+        predicted(k, l) = Bounded(predicted(k, l));
+    MultiplyRows<double>(predicted.topRows(active), gains.emission_transposed,
+                         fit.topRows(active));
+    innovation.topRows(active) -= fit.topRows(active);
+    MultiplyRows<double>(innovation.topRows(active), step.gain_transposed,
+                         whitened.topRows(active));
+    MultiplyRows<double>(whitened.topRows(active), step.predicted_transposed,
+                         change.topRows(active));
+    MultiplyRows<double>(change.topRows(active), gains.emission_transposed,
+                         fit.topRows(active));
+    // A sum of squares only: the misfit after the update, and the update in
+    // deviations of the prediction.
+    for (Index k = 0; k < active; ++k) {
+      double squares = 0;
+      if (rank < dimension)
+        for (Index i = 0; i < dimension; ++i) {
+          const double distance = scaled(k, i) - rest(k, i);
+          squares += distance * distance;
+        }
+      for (Index j = 0; j < rank; ++j) {
+        const double distance = innovation(k, j) - fit(k, j);
+        squares += distance * distance;
+      }
+      for (Index l = 0; l < latents; ++l) {
+        squares += whitened(k, l) * whitened(k, l);
+        means(first + k, l) = Bounded(predicted(k, l) + change(k, l));
+      }
+      log_scores[begin + k] += Bounded(
+          gains.log_constant - (squares + step.log_determinant) / 2, 1e300);
+    }
+  }
+}
+
+}  // namespace poe

@@ -1,0 +1,183 @@
+#include "poe/fit_apart.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "poe/experts/fit_gaussian_mixture.h"
+#include "poe/experts/fit_hidden_markov.h"
+#include "poe/experts/fit_linear_dynamical.h"
+#include "poe/initial_groups.h"
+
+namespace poe {
+namespace {
+
+using Group = std::unique_ptr<ExpertGroup<float>>;
+using StatusOrGroup = absl::StatusOr<Group>;
+
+// What every fit is told.
+struct Task {
+  const FitApartSettings& settings;
+  const GroupSettings& group;
+  const Observations<float>& examples;
+  Index num_symbols;  // S for symbols, or 0
+  double deviation;   // of the data, root mean square over coordinates
+  std::uint64_t seed;
+  const Workers& workers;
+  InterruptCheck check;
+};
+
+// 1 for the share of observations that expert m sees, 0 for the others; empty
+// if it sees all.
+template <typename Scalar>
+std::vector<Scalar> WeightsOf(const Task& task, Index m) {
+  std::vector<Scalar> weights;
+  if (task.settings.row_share == 1) return weights;
+  const Draws draws = {task.seed, Purpose::kHoldOut,
+                       static_cast<std::uint32_t>(m), 0};
+  for (Index n = 0; n < task.examples.size; ++n) {
+    double draw;
+    FillUniform(draws, static_cast<std::uint64_t>(n), absl::MakeSpan(&draw, 1));
+    weights.push_back(draw < task.settings.row_share ? 1 : 0);
+  }
+  return weights;
+}
+
+std::uint64_t SeedOf(const Task& task, Index m) {
+  return DeriveSeed(task.seed, static_cast<std::uint64_t>(m));
+}
+
+template <typename Scalar>
+void Append(const RowMatrix<Scalar>& more, RowMatrix<float>& rows) {
+  const Index before = rows.rows();
+  rows.conservativeResize(before + more.rows(), more.cols());
+  rows.bottomRows(more.rows()) = more.template cast<float>();
+}
+
+// Fits expert by expert with `fit`, which appends its result to the settings.
+template <typename T, typename Fit>
+StatusOrGroup FitAll(const Task& task, const StandardDeviations& deviations,
+                     Fit fit) {
+  typename T::Settings all;
+  for (Index m = 0; m < task.group.num_experts; ++m) {
+    if (absl::Status status = task.check(); !status.ok()) return status;
+    if (absl::Status status = fit(m, all); !status.ok())
+      return absl::Status(
+          status.code(), absl::StrCat("expert ", m, " cannot be fitted apart: ",
+                                      status.message()));
+  }
+  const LogVarianceBounds bounds = BoundsOf(deviations, task.deviation);
+  all.least_log_variance = bounds.least;
+  all.greatest_log_variance = bounds.greatest;
+  all.power = static_cast<float>(task.group.power * task.settings.power);
+  auto group = T::Create(std::move(all));
+  if (!group.ok()) return group.status();
+  return *std::move(group);
+}
+
+// One overload for each kind; null for kinds without a fit of their own.
+struct Fitter {
+  const Task& task;
+
+  StatusOrGroup operator()(const BernoulliUnitsSettings&) const {
+    return nullptr;
+  }
+  StatusOrGroup operator()(const UnigaussSettings&) const { return nullptr; }
+  StatusOrGroup operator()(const GaussianTreeSettings&) const {
+    return nullptr;
+  }
+  StatusOrGroup operator()(const GaussianMixtureSettings& mixture) const {
+    return FitAll<GaussianMixture<float>>(
+        task, mixture, [&](Index m, GaussianMixture<float>::Settings& all) {
+          MixtureFitOptions options;
+          options.components = mixture.num_components;
+          options.max_iterations = task.settings.max_iterations;
+          options.seed = SeedOf(task, m);
+          auto fitted = FitGaussianMixture<float>(
+              task.examples, WeightsOf<double>(task, m), options, task.workers);
+          if (!fitted.ok()) return fitted.status();
+          Append(fitted->expert.mean, all.mean);
+          Append(fitted->expert.log_variance, all.log_variance);
+          Append(fitted->expert.mixing_logit, all.mixing_logit);
+          return absl::OkStatus();
+        });
+  }
+  StatusOrGroup operator()(const HiddenMarkovSettings& markov) const {
+    return FitAll<HiddenMarkov<float>>(
+        task, markov, [&](Index m, HiddenMarkov<float>::Settings& all) {
+          const std::vector<float> weights = WeightsOf<float>(task, m);
+          auto start = RandomHiddenMarkov<float>(
+              task.examples, weights, markov.num_states, task.num_symbols,
+              SeedOf(task, m));
+          if (!start.ok()) return start.status();
+          HiddenMarkovFitOptions options;
+          options.max_iterations = task.settings.max_iterations;
+          auto fitted = FitHiddenMarkov<float>(task.examples, weights, *start,
+                                               options, task.workers);
+          if (!fitted.ok()) return fitted.status();
+          const HiddenMarkov<float>::Settings& one = fitted->settings;
+          Append(one.initial_logit, all.initial_logit);
+          Append(one.transition_logit, all.transition_logit);
+          all.num_symbols = one.num_symbols;
+          if (one.num_symbols > 0) {
+            Append(one.emission_logit, all.emission_logit);
+          } else {
+            Append(one.mean, all.mean);
+            Append(one.log_variance, all.log_variance);
+          }
+          return absl::OkStatus();
+        });
+  }
+  StatusOrGroup operator()(const LinearDynamicalSettings& system) const {
+    Observations<double> examples;
+    examples.size = task.examples.size;
+    examples.values = task.examples.values.cast<double>();
+    examples.lengths = task.examples.lengths;
+    examples.row_ids = task.examples.row_ids;
+    return FitAll<LinearDynamical<float>>(
+        task, system, [&](Index m, LinearDynamical<float>::Settings& all) {
+          FitLinearDynamicalOptions options;
+          options.latents = system.num_latent;
+          options.seed = SeedOf(task, m);
+          options.most_iterations = task.settings.max_iterations;
+          auto fitted = FitLinearDynamical(examples, WeightsOf<double>(task, m),
+                                           options, task.workers);
+          if (!fitted.ok()) return fitted.status();
+          const LinearDynamical<double>::Settings& one = fitted->settings;
+          Append(one.initial_mean, all.initial_mean);
+          Append(one.initial_log_cholesky, all.initial_log_cholesky);
+          Append(one.transition, all.transition);
+          Append(one.transition_log_cholesky, all.transition_log_cholesky);
+          Append(one.emission, all.emission);
+          Append(one.emission_offset, all.emission_offset);
+          Append(one.emission_log_variance, all.emission_log_variance);
+          return absl::OkStatus();
+        });
+  }
+};
+
+}  // namespace
+
+absl::Status FitApart(const FitApartSettings& settings,
+                      const ProductSettings& shape, const DataSpec& spec,
+                      const Observations<float>& examples, std::uint64_t seed,
+                      const Workers& workers, InterruptCheck check,
+                      Product<float>& product) {
+  const double deviation = RootMeanSquareDeviation(MomentsOf(examples));
+  for (std::size_t i = 0; i < shape.groups.size(); ++i) {
+    const Task task = {
+        settings,  shape.groups[i],     examples, spec.num_symbols,
+        deviation, DeriveSeed(seed, i), workers,  check};
+    StatusOrGroup fitted = std::visit(Fitter{task}, shape.groups[i].kind);
+    if (!fitted.ok())
+      return absl::Status(
+          fitted.status().code(),
+          absl::StrCat("groups[", i, "]: ", fitted.status().message()));
+    if (*fitted != nullptr) product.ReplaceGroup(i, *std::move(fitted));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace poe

@@ -1,0 +1,24 @@
+// Experts fitted each on its own: what they are before they meet.
+#ifndef POE_FIT_APART_H_
+#define POE_FIT_APART_H_
+
+#include "absl/status/statusor.h"
+#include "poe/gibbs.h"
+#include "poe/training.h"
+
+namespace poe {
+
+// Replaces every group of the product whose kind has a fit of its own (see
+// FitApartSettings) by experts fitted to their shares of `examples`, softened
+// by the settings' power beside the group's own. FailedPrecondition, naming
+// group and expert, where an expert cannot be fitted or its likelihood stops
+// being finite; the status of `check`, which is asked before every expert.
+absl::Status FitApart(const FitApartSettings& settings,
+                      const ProductSettings& shape, const DataSpec& spec,
+                      const Observations<float>& examples, std::uint64_t seed,
+                      const Workers& workers, InterruptCheck check,
+                      Product<float>& product);
+
+}  // namespace poe
+
+#endif  // POE_FIT_APART_H_

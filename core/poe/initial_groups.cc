@@ -1,0 +1,185 @@
+#include "poe/initial_groups.h"
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "poe/experts/bernoulli_units.h"
+#include "poe/experts/fit_gaussian_tree.h"
+#include "poe/experts/gaussian_mixture.h"
+#include "poe/experts/gaussian_tree.h"
+#include "poe/experts/unigauss.h"
+
+namespace poe {
+namespace {
+
+constexpr double kLog2Pi = 1.8378770664093454836;
+
+void Append(const RowMatrix<float>& more, RowMatrix<float>& rows) {
+  const Index before = rows.rows();
+  rows.conservativeResize(before + more.rows(), more.cols());
+  rows.bottomRows(more.rows()) = more;
+}
+
+void Append(const GaussianTree<float>::Settings& more,
+            GaussianTree<float>::Settings& all) {
+  all.parents.insert(all.parents.end(), more.parents.begin(),
+                     more.parents.end());
+  Append(more.weight, all.weight);
+  Append(more.offset, all.offset);
+  Append(more.log_variance, all.log_variance);
+  Append(more.mixing_logit, all.mixing_logit);
+}
+
+// The frame at a share in (0, 1) of all frames.
+auto FrameAt(const Observations<float>& examples, double share) {
+  return examples.values.row(
+      static_cast<Index>(share * static_cast<double>(examples.frames())));
+}
+
+}  // namespace
+
+LogVarianceBounds BoundsOf(const StandardDeviations& settings,
+                           double deviation) {
+  return {2 * std::log(
+                  settings.least_standard_deviation.value_or(1e-3 * deviation)),
+          2 * std::log(settings.greatest_standard_deviation.value_or(
+                  1e3 * deviation))};
+}
+
+InitialGroup InitializeGroup(const BernoulliUnitsSettings& settings,
+                             const GroupSettings& group,
+                             const InitialData& data, const Draws& draws) {
+  const DataSpec& spec = data.spec;
+  RowMatrix<float> weights(spec.width(), group.num_experts);
+  std::vector<double> normal(group.num_experts);
+  for (Index i = 0; i < spec.width(); ++i) {
+    FillNormal(draws, static_cast<std::uint64_t>(i), absl::MakeSpan(normal));
+    for (Index m = 0; m < group.num_experts; ++m)
+      weights(i, m) =
+          static_cast<float>(settings.initial_weight_scale * normal[m]);
+  }
+  const Vector<float> bias = Vector<float>::Constant(
+      group.num_experts, static_cast<float>(settings.initial_bias));
+  return BernoulliUnits<float>::Create(weights, bias,
+                                       static_cast<float>(group.power));
+}
+
+InitialGroup InitializeGroup(const UnigaussSettings& settings,
+                             const GroupSettings& group,
+                             const InitialData& data, const Draws& draws) {
+  const DataMoments& moments = data.moments;
+  const Index experts = group.num_experts, dimension = data.spec.dimension;
+  Unigauss<float>::Settings start;
+  start.mean.resize(experts, dimension);
+  for (Index m = 0; m < experts; ++m) {
+    std::vector<double> draw(dimension);
+    const auto row = static_cast<std::uint64_t>(m);
+    switch (settings.centres) {
+      case UnigaussSettings::Centres::kData: {
+        FillUniform(draws, row, absl::MakeSpan(draw));
+        start.mean.row(m) = FrameAt(data.examples, draw[0]);
+        break;
+      }
+      case UnigaussSettings::Centres::kUniform:
+        FillUniform(draws, row, absl::MakeSpan(draw));
+        for (Index i = 0; i < dimension; ++i)
+          start.mean(m, i) = static_cast<float>(
+              moments.least(i) +
+              draw[i] * (moments.greatest(i) - moments.least(i)));
+        break;
+      case UnigaussSettings::Centres::kMean:
+        FillNormal(draws, row, absl::MakeSpan(draw));
+        for (Index i = 0; i < dimension; ++i)
+          start.mean(m, i) = static_cast<float>(
+              moments.mean(i) + 0.1 * std::sqrt(moments.variance(i)) * draw[i]);
+        break;
+    }
+  }
+  const double initial =
+      settings.initial_standard_deviation.value_or(data.deviation);
+  start.log_variance =
+      RowMatrix<float>::Constant(experts, settings.circular ? 1 : dimension,
+                                 static_cast<float>(2 * std::log(initial)));
+  start.log_volume = BoxOf(data.spec).log_volume;
+  const double logit =
+      settings.initial_log_volume_odds.has_value()
+          ? *settings.initial_log_volume_odds - start.log_volume
+          : 0;
+  start.mixing_logit =
+      Vector<float>::Constant(experts, static_cast<float>(logit));
+  const LogVarianceBounds bounds = BoundsOf(settings, data.deviation);
+  start.least_log_variance = bounds.least;
+  start.greatest_log_variance = bounds.greatest;
+  start.power = static_cast<float>(group.power);
+  return Unigauss<float>::Create(std::move(start));
+}
+
+InitialGroup InitializeGroup(const GaussianMixtureSettings& settings,
+                             const GroupSettings& group,
+                             const InitialData& data, const Draws& draws) {
+  const Index experts = group.num_experts;
+  const Index components = settings.num_components;
+  GaussianMixture<float>::Settings start;
+  start.mean.resize(experts * components, data.spec.dimension);
+  std::vector<double> draw(components);
+  for (Index m = 0; m < experts; ++m) {
+    FillUniform(draws, static_cast<std::uint64_t>(m), absl::MakeSpan(draw));
+    for (Index k = 0; k < components; ++k)
+      start.mean.row(m * components + k) = FrameAt(data.examples, draw[k]);
+  }
+  start.log_variance = RowMatrix<float>::Constant(
+      start.mean.rows(), start.mean.cols(),
+      static_cast<float>(2 *
+                         std::log(settings.initial_standard_deviation.value_or(
+                             data.deviation))));
+  start.mixing_logit = RowMatrix<float>::Zero(experts, components);
+  const LogVarianceBounds bounds = BoundsOf(settings, data.deviation);
+  start.least_log_variance = bounds.least;
+  start.greatest_log_variance = bounds.greatest;
+  start.power = static_cast<float>(group.power);
+  return GaussianMixture<float>::Create(std::move(start));
+}
+
+InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
+                             const GroupSettings& group,
+                             const InitialData& data, const Draws& draws) {
+  const absl::StatusOr<Moments> moments = WeightedMoments<float>(
+      data.examples.values.topRows(data.examples.frames()));
+  if (!moments.ok()) return moments.status();
+  const Index experts = group.num_experts;
+  GaussianTree<float>::Settings start;
+  if (settings.num_trees == 1) {
+    auto trees = FitGaussianTrees<float>(*moments, experts);
+    if (!trees.ok()) return trees.status();
+    start = *std::move(trees);
+  } else {
+    for (Index m = 0; m < experts; ++m) {
+      FitTreeMixtureOptions options;
+      options.num_trees = settings.num_trees;
+      options.seed = DeriveSeed(
+          draws.seed, static_cast<std::uint64_t>(m) << 32 | draws.stream);
+      auto mixture = FitGaussianTreeMixture<float>(
+          data.examples.values.topRows(data.examples.frames()), {}, options);
+      if (!mixture.ok()) return mixture.status();
+      Append(*mixture, start);
+    }
+  }
+  if (settings.with_uniform) {
+    // As plausible as a frame two nats below the usual.
+    const double usual =
+        -(start.log_variance.cast<double>().rowwise().sum().mean() +
+          static_cast<double>(data.spec.dimension) * (1 + kLog2Pi)) /
+        2;
+    start.mixing_logit.conservativeResize(Eigen::NoChange,
+                                          settings.num_trees + 1);
+    start.mixing_logit.rightCols(1).setConstant(static_cast<float>(usual - 2));
+  }
+  const LogVarianceBounds bounds = BoundsOf(settings, data.deviation);
+  start.least_log_variance = bounds.least;
+  start.greatest_log_variance = bounds.greatest;
+  start.power = static_cast<float>(group.power);
+  return GaussianTree<float>::Create(std::move(start));
+}
+
+}  // namespace poe

@@ -1,0 +1,44 @@
+#include "poe/log_partition.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "poe/exact_gradient.h"
+#include "poe/experts/gaussian_tree_partition.h"
+#include "poe/experts/hidden_markov.h"
+#include "poe/experts/hidden_markov_partition.h"
+#include "poe/experts/linear_dynamical_partition.h"
+
+namespace poe {
+
+absl::StatusOr<double> ExactLogPartition(const Product<float>& product,
+                                         const DataSpec& spec, Index length) {
+  if (product.sequential())
+    return dynamic_cast<const HiddenMarkov<float>*>(&product.group(0)) !=
+                   nullptr
+               ? HiddenMarkovLogPartition(product, length)
+               : LinearDynamicalLogPartition(product, length);
+  if (spec.family == Family::kStructuredGaussian)
+    return GaussianTreeLogPartition(product);
+  auto listed = ExactGradient<float>::Create(product, spec.num_symbols, {});
+  if (!listed.ok())
+    return absl::FailedPreconditionError(
+        "the values of a row are too many to be listed");
+  return listed->LogPartition(Workers::Inline());
+}
+
+std::vector<LogPartition> KnownLogPartitions(
+    const Product<float>& product, const DataSpec& spec,
+    const std::vector<Index>& lengths) {
+  std::vector<LogPartition> known;
+  if (!spec.input_coordinates.empty()) return known;
+  for (std::size_t i = 0; i < std::min(lengths.size(), kMostLengths); ++i) {
+    const absl::StatusOr<double> value =
+        ExactLogPartition(product, spec, lengths[i]);
+    if (!value.ok()) break;
+    known.push_back({LogPartition::Method::kExact, *value, 0, lengths[i]});
+  }
+  return known;
+}
+
+}  // namespace poe

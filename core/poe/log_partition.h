@@ -1,0 +1,30 @@
+// Exact log normalizers, where a product has one that is cheap.
+#ifndef POE_LOG_PARTITION_H_
+#define POE_LOG_PARTITION_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "poe/model.h"
+
+namespace poe {
+
+// log Z of a product, preprocessed units; `length` is that of sequences and
+// ignored otherwise. FailedPrecondition, saying why, where there is no exact
+// way: products of hidden Markov models alone (by their joint states), of
+// linear dynamical systems alone, of Gaussian trees alone, and of anything over
+// bits and symbols whose rows can be listed have one.
+absl::StatusOr<double> ExactLogPartition(const Product<float>& product,
+                                         const DataSpec& spec, Index length);
+
+// Those of a product for each of these lengths (ascending; {0} for dense
+// rows) that has one. Conditional models have none, because theirs depends on
+// the inputs. At most kMostLengths lengths are tried.
+inline constexpr std::size_t kMostLengths = 256;
+std::vector<LogPartition> KnownLogPartitions(const Product<float>& product,
+                                             const DataSpec& spec,
+                                             const std::vector<Index>& lengths);
+
+}  // namespace poe
+
+#endif  // POE_LOG_PARTITION_H_

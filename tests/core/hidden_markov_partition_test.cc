@@ -1,0 +1,132 @@
+#include "poe/experts/hidden_markov_partition.h"
+
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "poe/bases/categorical.h"
+#include "poe/bases/gaussian.h"
+#include "poe/bases/structured_gaussian.h"
+#include "poe/experts/hidden_markov.h"
+#include "tests/core/exact_distribution.h"
+#include "tests/core/expert_oracles.h"
+
+namespace poe {
+namespace {
+
+using Groups = std::vector<std::unique_ptr<ExpertGroup<double>>>;
+
+Product<double> Make(std::unique_ptr<Base<double>> base, Groups groups) {
+  return *Product<double>::Create(std::move(base), std::move(groups));
+}
+
+// One group of two experts and another of one at another power.
+Product<double> TwoGroups(const OracleKind& kind) {
+  Groups groups;
+  groups.push_back(kind.make(2, 1));
+  groups.push_back(kind.make(1, 0.6));
+  return Make(kind.make_base(), std::move(groups));
+}
+
+std::unique_ptr<ExpertGroup<double>> Gaussians(Index experts, Index states,
+                                               Index dimension) {
+  HiddenMarkov<double>::Settings settings;
+  settings.initial_logit = RandomMatrix(experts, states, 1, 70);
+  settings.transition_logit = RandomMatrix(experts * states, states, 1, 71);
+  settings.mean = RandomMatrix(experts * states, dimension, 1, 72);
+  settings.log_variance = RandomMatrix(experts * states, dimension, 0.5, 73);
+  return *HiddenMarkov<double>::Create(std::move(settings));
+}
+
+Product<double> Alone(std::unique_ptr<Base<double>> base,
+                      std::unique_ptr<ExpertGroup<double>> group) {
+  Groups groups;
+  groups.push_back(std::move(group));
+  return Make(std::move(base), std::move(groups));
+}
+
+TEST(HiddenMarkovPartitionTest, MatchesEnumerationOfSymbols) {
+  const Product<double> product = TwoGroups(HiddenMarkovOnSymbols());
+  for (Index length : {1, 2, 3}) {
+    const auto found = HiddenMarkovLogPartition(product, length);
+    ASSERT_TRUE(found.ok());
+    EXPECT_NEAR(*found, ExactDistribution(product, 1, length).log_normalizer(),
+                1e-11);
+  }
+}
+
+TEST(HiddenMarkovPartitionTest, MatchesQuadratureOfRealValues) {
+  for (const OracleKind& kind :
+       {HiddenMarkovOnRealSequences(), HiddenMarkovOnUnboundedSequences()}) {
+    const Product<double> product = TwoGroups(kind);
+    for (Index length : {1, 2}) {
+      const auto found = HiddenMarkovLogPartition(product, length);
+      ASSERT_TRUE(found.ok());
+      EXPECT_NEAR(*found,
+                  ExactDistribution(product, 1, length).log_normalizer(), 1e-7)
+          << kind.name;
+    }
+  }
+}
+
+// Coordinates are independent given the states: T = 1 with D = 2, on a box and
+// with a Gaussian factor on it.
+TEST(HiddenMarkovPartitionTest, MatchesQuadratureOfTwoCoordinates) {
+  for (bool factor : {false, true}) {
+    const Product<double> product =
+        Alone(MakeGaussianBase(2, factor), Gaussians(2, 2, 2));
+    const auto found = HiddenMarkovLogPartition(product, 1);
+    ASSERT_TRUE(found.ok());
+    EXPECT_NEAR(*found, ExactDistribution(product, 1, 1).log_normalizer(),
+                1e-8);
+  }
+}
+
+// A model that is normalized by itself has Z = 1 over a base that is 1.
+TEST(HiddenMarkovPartitionTest, OneModelOverAFlatBaseIsNormalized) {
+  GaussianBase<double>::Settings box;
+  box.lower = Vector<double>::Constant(3, -100);
+  box.upper = Vector<double>::Constant(3, 100);
+  std::vector<Product<double>> products;
+  products.push_back(
+      Alone(*GaussianBase<double>::Create(box), Gaussians(1, 4, 3)));
+  products.push_back(
+      Alone(*StructuredGaussianBase<double>::Create(
+                Vector<double>::Zero(3), Vector<double>::Constant(3, 30)),
+            Gaussians(1, 4, 3)));
+  products.push_back(
+      Alone(*CategoricalBase<double>::Create(RowMatrix<double>::Zero(1, 3)),
+            HiddenMarkovOnSymbols().make(1, 1)));
+  for (const Product<double>& product : products) {
+    for (Index length : {1, 7, 1000}) {
+      const auto found = HiddenMarkovLogPartition(product, length);
+      ASSERT_TRUE(found.ok());
+      EXPECT_NEAR(*found, 0, 1e-11 * static_cast<double>(length));
+    }
+  }
+}
+
+TEST(HiddenMarkovPartitionTest, SaysWhereItDoesNotApply) {
+  const auto refusal = [](const Product<double>& product, Index length) {
+    return HiddenMarkovLogPartition(product, length).status();
+  };
+  EXPECT_TRUE(
+      refusal(Alone(MakeGaussianBase(1, false), Gaussians(20, 2, 1)), 1).ok());
+  const absl::Status many =
+      refusal(Alone(MakeGaussianBase(1, false), Gaussians(21, 2, 1)), 1);
+  EXPECT_EQ(many.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(many.message(), testing::HasSubstr("joint states"));
+  const OracleKind other = UnigaussWithVariancePerCoordinate();
+  const absl::Status kind =
+      refusal(Alone(other.make_base(), other.make(2, 1)), 1);
+  EXPECT_EQ(kind.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(kind.message(), testing::HasSubstr("group 0"));
+  EXPECT_EQ(
+      refusal(Alone(MakeGaussianBase(1, false), Gaussians(2, 2, 1)), 0).code(),
+      absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace poe
