@@ -16,14 +16,6 @@ void AddClassNames(const Model& model, Response* response) {
     response->add_class_names(one.name);
 }
 
-// Some of the values; none if there are none at all.
-template <typename T>
-void AssignRows(const std::vector<T>& values, Index first, Index rows,
-                google::protobuf::RepeatedField<T>* field) {
-  if (values.empty()) return;
-  field->Assign(values.begin() + first, values.begin() + first + rows);
-}
-
 // Frames x D raw values, symbols as such. `shape` as EncodeTensor takes it.
 void EncodeValues(const DataSpec& spec, const RowMatrix<float>& values,
                   absl::Span<const std::int64_t> shape, v1::Tensor* tensor) {
@@ -32,6 +24,14 @@ void EncodeValues(const DataSpec& spec, const RowMatrix<float>& values,
     EncodeSymbols(matrix, tensor, shape);
   else
     EncodeTensor(matrix, tensor, shape);
+}
+
+// Some of the values; none if there are none at all.
+template <typename T>
+void AssignRows(const std::vector<T>& values, Index first, Index rows,
+                google::protobuf::RepeatedField<T>* field) {
+  if (values.empty()) return;
+  field->Assign(values.begin() + first, values.begin() + first + rows);
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ void ExpectSameScores(const Model& model, const Model& loaded) {
   RowMatrix<float> values = DrawMatrix(9, dimension, generator);
   if (model.data_spec.family == Family::kBernoulli)
     values = values.unaryExpr([](float v) { return v > 0 ? 1.0f : 0.25f; });
-  Unprocess(model.data_spec, values);
+  values = Unprocess(model.data_spec, values);
   RawRows rows;
   new (&rows.values)
       Eigen::Map<const RowMatrix<float>>(values.data(), 9, dimension);
@@ -201,10 +201,10 @@ TEST(ModelCodecTest, BadUnitsAreRefused) {
          "classes[0].layers[0].base names no kind"},
        R{[](auto& m) { BaseOf(m).mutable_gaussian(); }, kInvalid, "CONFLICT",
          "classes[0].layers[0].base is not of the family"},
-       R{[](auto& m) { BaseOf(m).mutable_categorical(); }, kUnbuilt,
-         "NOT_BUILT_YET", "base.categorical is given"},
-       R{[](auto& m) { BaseOf(m).mutable_structured_gaussian(); }, kUnbuilt,
-         "NOT_BUILT_YET", "base.structured_gaussian is given"},
+       R{[](auto& m) { BaseOf(m).mutable_categorical(); }, kInvalid, "CONFLICT",
+         "classes[0].layers[0].base is not of the family"},
+       R{[](auto& m) { BaseOf(m).mutable_structured_gaussian(); }, kInvalid,
+         "CONFLICT", "classes[0].layers[0].base is not of the family"},
        R{[](auto& m) { BaseOf(m).mutable_bernoulli()->clear_bias(); }, kInvalid,
          "INVALID_SHAPE", "base.bernoulli.bias.shape is []; must be [4]"},
        R{[](auto& m) { m.mutable_data_spec()->set_dimension(1LL << 60); },
