@@ -150,7 +150,7 @@ TEST_F(ScoringServiceTest, BadScoreRequestsAreRefusedWithTheFieldAtFault) {
        [](auto& r) {
          r.mutable_observations()->mutable_sequences()->add_lengths(2);
        },
-       grpc::UNIMPLEMENTED, "sequences"},
+       grpc::INVALID_ARGUMENT, "sequences"},
       {"wrong number of columns",
        [](auto& r) {
          *r.mutable_observations() =

@@ -21,7 +21,7 @@ namespace poe::server {
 namespace {
 
 template <typename T>
-std::vector<T> Elements(const v1::Tensor& tensor) {
+std::vector<T> ElementsOf(const v1::Tensor& tensor) {
   std::vector<T> elements(tensor.data().size() / sizeof(T));
   std::memcpy(elements.data(), tensor.data().data(), tensor.data().size());
   return elements;
@@ -142,11 +142,11 @@ v1::Observations ToObservations(const RowMatrix<float>& rows) {
 }
 
 std::vector<double> Doubles(const v1::Tensor& tensor) {
-  return Elements<double>(tensor);
+  return ElementsOf<double>(tensor);
 }
 
 std::vector<float> Floats(const v1::Tensor& tensor) {
-  return Elements<float>(tensor);
+  return ElementsOf<float>(tensor);
 }
 
 std::string ErrorReason(const grpc::Status& status) {
