@@ -44,7 +44,7 @@ v1::TrainStart Settings(uint64_t seed) {
   v1::UnigaussSettings& unigauss = *group.mutable_unigauss();
   unigauss.set_centres(v1::UnigaussSettings::CENTRES_DATA);
   unigauss.set_initial_standard_deviation(0.8);
-  unigauss.set_initial_log_volume_odds(100);
+  unigauss.set_initial_log_volume_odds(105);
   v1::ContrastiveDivergenceStage& stage =
       *start.add_stages()->mutable_contrastive_divergence();
   stage.set_updates(5000);

@@ -26,7 +26,7 @@ struct Data {
 template <typename Scalar>
 absl::StatusOr<Data> MakeData(const Observations<Scalar>& x,
                               absl::Span<const Scalar> weights, Index states) {
-  if (static_cast<Index>(weights.size()) != x.size)
+  if (!weights.empty() && static_cast<Index>(weights.size()) != x.size)
     return absl::InvalidArgumentError(absl::StrCat(
         "there are ", weights.size(), " weights for ", x.size, " sequences"));
   if (states < 1)
@@ -38,7 +38,8 @@ absl::StatusOr<Data> MakeData(const Observations<Scalar>& x,
   data.x.values = x.values.template cast<double>();
   data.x.lengths = x.lengths;
   data.x.row_ids = x.row_ids;
-  data.weights.assign(weights.begin(), weights.end());
+  data.weights.assign(x.size, 1);
+  if (!weights.empty()) data.weights.assign(weights.begin(), weights.end());
   Index frames = 0;
   RowMatrix<double> of_frames = RowMatrix<double>::Zero(x.values.rows(), 1);
   const std::vector<Index> starts = x.FrameStarts();
