@@ -11,9 +11,7 @@
 namespace poe {
 namespace {
 
-ProductSettings OneGroup(
-    Index experts,
-    std::variant<BernoulliUnitsSettings, UnigaussSettings> kind) {
+ProductSettings OneGroup(Index experts, decltype(GroupSettings::kind) kind) {
   ProductSettings settings;
   settings.groups.push_back(
       {.num_experts = experts, .power = 0.5, .kind = std::move(kind)});

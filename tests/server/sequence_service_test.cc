@@ -76,6 +76,7 @@ class SequenceServiceTest : public ServingTest {
     v1::GroupSettings& group = *start.add_products()->add_groups();
     group.set_num_experts(2);
     group.mutable_hidden_markov()->set_num_states(3);
+    start.add_stages()->mutable_initialize();
     start.add_stages()->mutable_contrastive_divergence()->set_epochs(2);
     stream->Write(request);
     for (const int first : {0, 60}) {
