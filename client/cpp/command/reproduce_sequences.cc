@@ -94,10 +94,13 @@ v1::TrainStart SystemProduct(uint64_t seed) {
   v1::ProductSettings& product = *start.add_products();
   v1::GroupSettings& group = *product.add_groups();
   group.set_num_experts(kExperts);
-  group.mutable_linear_dynamical()->set_num_latent(kLatents);
+  v1::LinearDynamicalSettings& system = *group.mutable_linear_dynamical();
+  system.set_num_latent(kLatents);
+  // Vague at first: three sharp opinions on every channel never part.
+  system.set_initial_standard_deviation(2);
   product.mutable_base()->set_deviation_multiple(10);
   product.mutable_base()->set_fixed_variance(true);
-  TrainTogether(2000, 0.01, start);
+  TrainTogether(3000, 0.03, start);
   return start;
 }
 

@@ -143,7 +143,7 @@ absl::StatusOr<std::vector<float>> Reproduction::Reconstruct(
   const absl::StatusOr<v1::ReconstructResponse> response =
       client_->Reconstruct(request, context_->call_options());
   if (!response.ok()) return response.status();
-  return TensorFloats(response->observations().dense());
+  return TensorFloats(ValuesOf(response->observations()));
 }
 
 absl::StatusOr<std::vector<float>> Reproduction::Sample(
@@ -154,7 +154,7 @@ absl::StatusOr<std::vector<float>> Reproduction::Sample(
   const absl::Status status = client_->Sample(
       request,
       [&](const v1::SampleResponse& response) {
-        values = TensorFloats(response.observations().dense());
+        values = TensorFloats(ValuesOf(response.observations()));
         return values.status();
       },
       context_->call_options());
