@@ -137,6 +137,13 @@ v1::Base& BaseOf(v1::Model& model) {
   return *model.mutable_classes(0)->mutable_layers(0)->mutable_base();
 }
 
+v1::LogPartition& AddLogPartition(v1::Model& model) {
+  v1::LogPartition& known =
+      *model.mutable_classes(0)->mutable_layers(0)->add_log_partitions();
+  known.set_method(v1::LogPartition::METHOD_EXACT);
+  return known;
+}
+
 TEST(ModelCodecTest, BadModelsAreRefused) {
   Model model = MakeBernoulliModel(4, 3, {"a", "b"}, 1);
   model.calibration =
@@ -171,7 +178,22 @@ TEST(ModelCodecTest, BadModelsAreRefused) {
        R{[](auto& m) {
            m.mutable_classes(0)->mutable_layers(0)->add_log_partitions();
          },
-         kUnbuilt, "NOT_BUILT_YET", "classes[0].layers[0].log_partitions"},
+         kInvalid, "INVALID_VALUE",
+         "classes[0].layers[0].log_partitions[0].method is 0; must be"},
+       R{[](auto& m) {
+           AddLogPartition(m).set_value(
+               std::numeric_limits<double>::infinity());
+         },
+         kInvalid, "INVALID_MODEL", "a log partition of class \"a\" is inf"},
+       R{[](auto& m) { AddLogPartition(m).set_standard_error(-1); }, kInvalid,
+         "INVALID_MODEL", "is 0 with error -1"},
+       R{[](auto& m) { AddLogPartition(m).set_length(3); }, kInvalid,
+         "INVALID_MODEL", "for length 3"},
+       R{[](auto& m) {
+           AddLogPartition(m);
+           AddLogPartition(m);
+         },
+         kInvalid, "INVALID_MODEL", "lengths positive and ascending"},
        R{[](auto& m) { m.mutable_separator()->add_biases(0); }, kInvalid,
          "WRONG_SIZE", "separator.biases has 3 elements; must have 2"},
        R{[](auto& m) {
@@ -226,19 +248,11 @@ TEST(ModelCodecTest, BadUnitsAreRefused) {
          "groups[0].power is 0"},
        R{[](auto& m) { GroupOf(m).set_power(1e300); }, kInvalid, "OUT_OF_RANGE",
          "groups[0].power is 1e+300"},
-       R{[](auto& m) { GroupOf(m).mutable_gaussian_mixture(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].gaussian_mixture is given"},
-       R{[](auto& m) { GroupOf(m).mutable_hidden_markov(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].hidden_markov is given"},
-       R{[](auto& m) { GroupOf(m).mutable_linear_dynamical(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].linear_dynamical is given"},
-       R{[](auto& m) { GroupOf(m).mutable_gaussian_tree(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].gaussian_tree is given"},
        R{[](auto& m) { GroupOf(m).mutable_unigauss(); }, kInvalid, "CONFLICT",
          "groups[0].unigauss is given; unigauss experts need FAMILY_GAUSSIAN"},
        R{[](auto& m) { GroupOf(m).mutable_bernoulli_units()->clear_weights(); },
          kInvalid, "INVALID_SHAPE",
-         "bernoulli_units.weights.shape is []; must have two dimensions"},
+         "bernoulli_units.weights.shape is []; must have 2 dimensions"},
        R{[](auto& m) {
            GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_shape(
                1, 1LL << 62);
