@@ -24,6 +24,10 @@
 
 namespace poe {
 
+// Log variances of experts stay within +-this: beyond it variances and
+// precisions leave the range of float.
+inline constexpr double kGreatestLogVariance = 80;
+
 // What a pass of inference leaves behind. Each kind has its own; it may be used
 // again for another batch, which saves the allocation.
 class Posterior {

@@ -38,13 +38,15 @@ absl::Status CheckSequential(absl::string_view experts, bool wanted,
 
 absl::Status CheckDeviations(absl::string_view experts,
                              const StandardDeviations& given) {
+  const double greatest = std::exp(kGreatestLogVariance / 2);
   for (const std::optional<double>& deviation :
        {given.initial_standard_deviation, given.least_standard_deviation,
         given.greatest_standard_deviation})
     if (deviation.has_value() &&
-        (!(*deviation > 0) || !std::isfinite(*deviation)))
+        !(*deviation >= 1 / greatest && *deviation <= greatest))
       return Refuse(absl::StrCat("a standard deviation of ", experts, " is ",
-                                 *deviation, "; it must be positive"));
+                                 *deviation, "; it must be positive, ",
+                                 1 / greatest, " to ", greatest));
   if (given.least_standard_deviation.has_value() &&
       given.greatest_standard_deviation.has_value() &&
       *given.least_standard_deviation >= *given.greatest_standard_deviation)

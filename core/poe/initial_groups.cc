@@ -1,5 +1,6 @@
 #include "poe/initial_groups.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -41,10 +42,14 @@ auto FrameAt(const Observations<float>& examples, double share) {
 
 LogVarianceBounds BoundsOf(const StandardDeviations& settings,
                            double deviation) {
-  return {2 * std::log(
-                  settings.least_standard_deviation.value_or(1e-3 * deviation)),
-          2 * std::log(settings.greatest_standard_deviation.value_or(
-                  1e3 * deviation))};
+  const auto log_variance = [](double bound) {
+    return std::clamp(2 * std::log(bound), -kGreatestLogVariance,
+                      kGreatestLogVariance);
+  };
+  return {log_variance(
+              settings.least_standard_deviation.value_or(1e-3 * deviation)),
+          log_variance(
+              settings.greatest_standard_deviation.value_or(1e3 * deviation))};
 }
 
 InitialGroup InitializeGroup(const BernoulliUnitsSettings& settings,

@@ -47,7 +47,8 @@ InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
                              const GroupSettings& group,
                              const InitialData& data, const Draws& draws);
 
-// The bounds on log variances that settings ask for.
+// The bounds on log variances that settings ask for, as far as experts can have
+// them.
 struct LogVarianceBounds {
   double least, greatest;
 };

@@ -255,9 +255,9 @@ absl::StatusOr<TrainingSettings> DecodeTrainStart(
   settings.held_out_share = start.held_out_share();
   settings.seed = seed;
   status = DecodeStages(start, settings);
-  if (status.ok()) status = CheckSize(settings, limits);
   if (status.ok())
     status = AsFieldError("", "INVALID_SETTINGS", Validate(settings));
+  if (status.ok()) status = CheckSize(settings, limits);
   if (!status.ok()) return status;
   return settings;
 }

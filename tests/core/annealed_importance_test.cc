@@ -76,7 +76,7 @@ TEST_P(AnnealedImportanceOfKind, AgreesWithTheExactNormalizer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AllKinds, AnnealedImportanceOfKind,
-                         testing::ValuesIn(AllOracleKinds()),
+                         testing::ValuesIn(KindsWithExactDistribution()),
                          [](const testing::TestParamInfo<OracleKind>& info) {
                            return info.param.name;
                          });

@@ -131,17 +131,6 @@ TEST(ProductDistributionTest, GibbsSweepsKeepAProductOfMixedKinds) {
   }
 }
 
-// Quadrature reaches no further than two real values.
-std::vector<OracleKind> KindsWithExactDistribution() {
-  std::vector<OracleKind> kinds = AllOracleKinds();
-  std::erase_if(kinds, [](const OracleKind& kind) {
-    const Family family = kind.make_base()->family();
-    return family != Family::kBernoulli && family != Family::kCategorical &&
-           kind.dimension * kind.length > 2;
-  });
-  return kinds;
-}
-
 INSTANTIATE_TEST_SUITE_P(AllKinds, ExpertDistribution,
                          testing::ValuesIn(KindsWithExactDistribution()),
                          [](const testing::TestParamInfo<OracleKind>& info) {

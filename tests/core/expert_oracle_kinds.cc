@@ -275,4 +275,14 @@ std::vector<OracleKind> AllOracleKinds() {
           GaussianTreeMixturesInFourDimensions()};
 }
 
+std::vector<OracleKind> KindsWithExactDistribution() {
+  std::vector<OracleKind> kinds = AllOracleKinds();
+  std::erase_if(kinds, [](const OracleKind& kind) {
+    const Family family = kind.make_base()->family();
+    return family != Family::kBernoulli && family != Family::kCategorical &&
+           kind.dimension * kind.length > 2;
+  });
+  return kinds;
+}
+
 }  // namespace poe

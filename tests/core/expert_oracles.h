@@ -94,6 +94,8 @@ Observations<double> AsSequences(const Observations<double>& rows,
 Observations<double> AsRagged(const Observations<double>& rows, Index size);
 
 std::vector<OracleKind> AllOracleKinds();
+// Those that ExactDistribution reaches: bits, symbols, at most two real values.
+std::vector<OracleKind> KindsWithExactDistribution();
 
 }  // namespace poe
 

@@ -39,7 +39,6 @@ class HiddenMarkov final : public ExpertGroup<Scalar> {
   // +-kGreatestLogVariance.
   static absl::StatusOr<std::unique_ptr<HiddenMarkov>> Create(
       Settings settings);
-  static constexpr double kGreatestLogVariance = 80;
 
   Index num_states() const { return this->blocks()[0].cols; }  // K
   bool has_symbols() const { return num_symbols_ != 0; }

@@ -1,6 +1,5 @@
 #include "server/codec/model_codec.h"
 
-#include <cstring>
 #include <limits>
 #include <random>
 #include <string>
@@ -11,6 +10,7 @@
 #include "poe/scoring.h"
 #include "poe/training.h"
 #include "tests/server/codec/refusal.h"
+#include "tests/server/codec/round_trip.h"
 #include "tests/server/codec/test_models.h"
 
 namespace poe::server {
@@ -58,52 +58,6 @@ Model TrainModel(Family family) {
   return *std::move(model);
 }
 
-template <typename Matrix>
-bool SameBits(const Matrix& a, const Matrix& b) {
-  return a.size() == b.size() &&
-         (a.size() == 0 ||
-          std::memcmp(a.data(), b.data(), a.size() * sizeof(*a.data())) == 0);
-}
-
-void ExpectSameScores(const Model& model, const Model& loaded) {
-  std::mt19937 generator(3);
-  const Index dimension = model.data_spec.dimension;
-  RowMatrix<float> values = DrawMatrix(9, dimension, generator);
-  if (model.data_spec.family == Family::kBernoulli)
-    values = values.unaryExpr([](float v) { return v > 0 ? 1.0f : 0.25f; });
-  values = Unprocess(model.data_spec, values);
-  RawRows rows;
-  new (&rows.values)
-      Eigen::Map<const RowMatrix<float>>(values.data(), 9, dimension);
-  const ScoreOptions options = {.per_expert = true};
-  const absl::StatusOr<Scores> before =
-      Score(model, rows, options, Workers::Inline(), NeverInterrupt);
-  const absl::StatusOr<Scores> after =
-      Score(loaded, rows, options, Workers::Inline(), NeverInterrupt);
-  ASSERT_TRUE(before.ok() && after.ok());
-  EXPECT_TRUE(before->log_scores.maxCoeff() >
-              -std::numeric_limits<double>::infinity());
-  EXPECT_TRUE(SameBits(before->log_scores, after->log_scores));
-  EXPECT_EQ(before->labels, after->labels);
-  EXPECT_TRUE(SameBits(before->margins, after->margins));
-  EXPECT_TRUE(SameBits(before->probabilities, after->probabilities));
-  EXPECT_TRUE(SameBits(before->percentiles, after->percentiles));
-  ASSERT_EQ(before->expert_log_scores.size(), after->expert_log_scores.size());
-  for (std::size_t c = 0; c < before->expert_log_scores.size(); ++c)
-    EXPECT_TRUE(
-        SameBits(before->expert_log_scores[c], after->expert_log_scores[c]));
-}
-
-void ExpectRoundTrip(const Model& model) {
-  const std::string stored = EncodeModel(model).SerializeAsString();
-  v1::Model message;
-  ASSERT_TRUE(message.ParseFromString(stored));
-  const absl::StatusOr<Model> loaded = DecodeModel(message);
-  ASSERT_TRUE(loaded.ok()) << loaded.status();
-  EXPECT_EQ(EncodeModel(*loaded).SerializeAsString(), stored);
-  ExpectSameScores(model, *loaded);
-}
-
 TEST(ModelCodecTest, UnitsScoreTheSameBitsAfterARoundTrip) {
   ExpectRoundTrip(MakeBernoulliModel(16, 7, {"one"}, 1));
   ExpectRoundTrip(MakeBernoulliModel(16, 7, {"one", "two", "three"}, 2));
@@ -135,6 +89,13 @@ v1::ExpertGroup& GroupOf(v1::Model& model) {
 
 v1::Base& BaseOf(v1::Model& model) {
   return *model.mutable_classes(0)->mutable_layers(0)->mutable_base();
+}
+
+v1::LogPartition& AddLogPartition(v1::Model& model) {
+  v1::LogPartition& known =
+      *model.mutable_classes(0)->mutable_layers(0)->add_log_partitions();
+  known.set_method(v1::LogPartition::METHOD_EXACT);
+  return known;
 }
 
 TEST(ModelCodecTest, BadModelsAreRefused) {
@@ -171,7 +132,22 @@ TEST(ModelCodecTest, BadModelsAreRefused) {
        R{[](auto& m) {
            m.mutable_classes(0)->mutable_layers(0)->add_log_partitions();
          },
-         kUnbuilt, "NOT_BUILT_YET", "classes[0].layers[0].log_partitions"},
+         kInvalid, "INVALID_VALUE",
+         "classes[0].layers[0].log_partitions[0].method is 0; must be"},
+       R{[](auto& m) {
+           AddLogPartition(m).set_value(
+               std::numeric_limits<double>::infinity());
+         },
+         kInvalid, "INVALID_MODEL", "a log partition of class \"a\" is inf"},
+       R{[](auto& m) { AddLogPartition(m).set_standard_error(-1); }, kInvalid,
+         "INVALID_MODEL", "is 0 with error -1"},
+       R{[](auto& m) { AddLogPartition(m).set_length(3); }, kInvalid,
+         "INVALID_MODEL", "for length 3"},
+       R{[](auto& m) {
+           AddLogPartition(m);
+           AddLogPartition(m);
+         },
+         kInvalid, "INVALID_MODEL", "lengths positive and ascending"},
        R{[](auto& m) { m.mutable_separator()->add_biases(0); }, kInvalid,
          "WRONG_SIZE", "separator.biases has 3 elements; must have 2"},
        R{[](auto& m) {
@@ -226,19 +202,11 @@ TEST(ModelCodecTest, BadUnitsAreRefused) {
          "groups[0].power is 0"},
        R{[](auto& m) { GroupOf(m).set_power(1e300); }, kInvalid, "OUT_OF_RANGE",
          "groups[0].power is 1e+300"},
-       R{[](auto& m) { GroupOf(m).mutable_gaussian_mixture(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].gaussian_mixture is given"},
-       R{[](auto& m) { GroupOf(m).mutable_hidden_markov(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].hidden_markov is given"},
-       R{[](auto& m) { GroupOf(m).mutable_linear_dynamical(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].linear_dynamical is given"},
-       R{[](auto& m) { GroupOf(m).mutable_gaussian_tree(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].gaussian_tree is given"},
        R{[](auto& m) { GroupOf(m).mutable_unigauss(); }, kInvalid, "CONFLICT",
          "groups[0].unigauss is given; unigauss experts need FAMILY_GAUSSIAN"},
        R{[](auto& m) { GroupOf(m).mutable_bernoulli_units()->clear_weights(); },
          kInvalid, "INVALID_SHAPE",
-         "bernoulli_units.weights.shape is []; must have two dimensions"},
+         "bernoulli_units.weights.shape is []; must have 2 dimensions"},
        R{[](auto& m) {
            GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_shape(
                1, 1LL << 62);
@@ -265,7 +233,7 @@ TEST(ModelCodecTest, BadUnitsAreRefused) {
            GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_data(
                std::string(48, '\xff'));
          },
-         kInvalid, "INVALID_PARAMETERS", "groups[0].bernoulli_units: "}},
+         kInvalid, "INVALID_VALUE", "bernoulli_units.weights[0][0] is "}},
       Decode);
 }
 
@@ -299,7 +267,7 @@ TEST(ModelCodecTest, BadUnigaussIsRefused) {
            GroupOf(m).mutable_unigauss()->mutable_mean()->set_data(
                std::string(48, '\xff'));
          },
-         kInvalid, "INVALID_PARAMETERS", "groups[0].unigauss: "}},
+         kInvalid, "INVALID_VALUE", "groups[0].unigauss.mean[0][0] is "}},
       Decode);
 }
 

@@ -196,16 +196,6 @@ TEST(TrainingCodecTest, BadGroupsAreRefused) {
          "products[0].groups[0] names no kind of expert"},
        R{[](auto& s) { GroupOf(s).add_coordinates(3); }, kUnbuilt,
          "NOT_BUILT_YET", "products[0].groups[0].coordinates is given"},
-       R{[](auto& s) { GroupOf(s).mutable_gaussian_mixture(); }, kUnbuilt,
-         "NOT_BUILT_YET",
-         "groups[0].gaussian_mixture is given; this version trains "
-         "bernoulli_units and unigauss"},
-       R{[](auto& s) { GroupOf(s).mutable_hidden_markov(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].hidden_markov is given"},
-       R{[](auto& s) { GroupOf(s).mutable_linear_dynamical(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].linear_dynamical is given"},
-       R{[](auto& s) { GroupOf(s).mutable_gaussian_tree(); }, kUnbuilt,
-         "NOT_BUILT_YET", "groups[0].gaussian_tree is given"},
        R{[](auto& s) { GroupOf(s).set_num_experts(0); }, kInvalid,
          "INVALID_SETTINGS", "products[0].groups[0]: num_experts is 0"},
        R{[](auto& s) { GroupOf(s).set_num_experts(-7); }, kInvalid,
@@ -231,6 +221,94 @@ TEST(TrainingCodecTest, BadGroupsAreRefused) {
          },
          kInvalid, "INVALID_VALUE",
          "products[0].groups[0].unigauss.centres is 9"}},
+      DecodeLimited);
+}
+
+// Every kind's group for data of a family, then settings that do not fit.
+TEST(TrainingCodecTest, BadSettingsOfKindsAreRefused) {
+  const auto group = [](const std::string& text) {
+    return [text](v1::TrainStart& start) {
+      GroupOf(start) = FromText<v1::GroupSettings>("num_experts: 2 " + text);
+    };
+  };
+  const auto bad = [&](const std::string& text, const std::string& problem) {
+    return R{group(text), kInvalid, "INVALID_SETTINGS",
+             "products[0].groups[0]: " + problem};
+  };
+  v1::TrainStart rows = FromText<v1::TrainStart>(kReal);
+  group("gaussian_mixture { num_components: 3 }")(rows);
+  ExpectRefused<v1::TrainStart>(
+      rows,
+      {bad("gaussian_mixture {}", "num_components is 0"),
+       bad("gaussian_mixture { num_components: -1 }", "num_components is -1"),
+       bad("gaussian_mixture { num_components: 2147483647 }",
+           "num_components is 2147483647"),
+       bad("gaussian_mixture { num_components: 1 "
+           "least_standard_deviation: 2 greatest_standard_deviation: 1 }",
+           "the bounds on standard deviations are out of order"),
+       bad("gaussian_mixture { num_components: 1 "
+           "initial_standard_deviation: nan }",
+           "a standard deviation of Gaussian mixtures is nan"),
+       bad("gaussian_mixture { num_components: 1 "
+           "greatest_standard_deviation: 1e30 }",
+           "a standard deviation of Gaussian mixtures is 1e+30"),
+       bad("unigauss { least_standard_deviation: -1 }",
+           "a standard deviation of unigauss experts is -1"),
+       bad("unigauss { initial_log_volume_odds: inf }",
+           "initial_log_volume_odds"),
+       bad("hidden_markov { num_states: 3 }",
+           "hidden Markov models see sequences, but the data are dense rows"),
+       bad("linear_dynamical { num_latent: 3 }",
+           "linear dynamical systems see sequences"),
+       bad("gaussian_tree { num_trees: 1 }",
+           "Gaussian trees need real-valued data without a box"),
+       bad("power: nan gaussian_mixture { num_components: 1 }",
+           "power is nan")},
+      DecodeLimited);
+
+  v1::TrainStart sequences = rows;
+  sequences.mutable_data_spec()->set_sequential(true);
+  group("hidden_markov { num_states: 3 }")(sequences);
+  ExpectRefused<v1::TrainStart>(
+      sequences,
+      {bad("hidden_markov { num_states: 0 }", "num_states is 0"),
+       bad("hidden_markov { num_states: -5 }", "num_states is -5"),
+       bad("hidden_markov { num_states: 4097 }", "num_states is 4097"),
+       bad("hidden_markov { num_states: 1 least_standard_deviation: 2 "
+           "greatest_standard_deviation: 2 }",
+           "the bounds on standard deviations are out of order"),
+       bad("linear_dynamical {}", "num_latent is 0"),
+       bad("linear_dynamical { num_latent: -1 }", "num_latent is -1"),
+       bad("linear_dynamical { num_latent: 1 initial_standard_deviation: 0 }",
+           "a standard deviation of linear dynamical systems is 0"),
+       bad("bernoulli_units {}", "Bernoulli units see dense rows"),
+       bad("unigauss {}", "unigauss experts see dense rows"),
+       bad("gaussian_mixture { num_components: 1 }",
+           "Gaussian mixtures see dense rows")},
+      DecodeLimited);
+
+  v1::TrainStart unbounded = rows;
+  unbounded.mutable_data_spec()->set_family(v1::FAMILY_STRUCTURED_GAUSSIAN);
+  unbounded.mutable_products(0)->clear_base();
+  group("gaussian_tree { num_trees: 2 }")(unbounded);
+  ExpectRefused<v1::TrainStart>(
+      unbounded,
+      {bad("gaussian_tree {}", "num_trees is 0"),
+       bad("gaussian_tree { num_trees: -3 }", "num_trees is -3"),
+       bad("gaussian_tree { num_trees: 1 least_standard_deviation: 3 "
+           "greatest_standard_deviation: 1 }",
+           "the bounds on standard deviations are out of order"),
+       bad("unigauss {}", "unigauss experts need real-valued data")},
+      DecodeLimited);
+
+  v1::TrainStart bits = FromText<v1::TrainStart>(kUnits);
+  ExpectRefused<v1::TrainStart>(
+      bits,
+      {bad("gaussian_mixture { num_components: 1 }", "Gaussian mixtures need"),
+       bad("hidden_markov { num_states: 1 }", "hidden Markov models need"),
+       bad("linear_dynamical { num_latent: 1 }",
+           "linear dynamical systems need"),
+       bad("gaussian_tree { num_trees: 1 }", "Gaussian trees need")},
       DecodeLimited);
 }
 
