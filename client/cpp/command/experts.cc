@@ -1,27 +1,18 @@
 #include "client/cpp/command/experts.h"
 
-#include <cmath>
 #include <cstdint>
-#include <limits>
 #include <numeric>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/cpp/tensor.h"
+#include "client/cpp/command/expert_readers.h"
 
 namespace poe::client {
 namespace {
-
-constexpr double kUnseen = std::numeric_limits<double>::quiet_NaN();
-
-absl::Status Unfit() {
-  return absl::InternalError("the model's parameters do not fit together");
-}
 
 // Dimension of the data that a layer sees: the model's, or the number of
 // experts of the layer below.
@@ -49,96 +40,71 @@ std::vector<int64_t> Coordinates(const v1::ExpertGroup& group,
   return all;
 }
 
-absl::Status AppendUnits(const v1::BernoulliUnits& units,
-                         const std::vector<int64_t>& coordinates,
-                         int64_t dimension, std::vector<Expert>& experts) {
-  const absl::StatusOr<std::vector<double>> weights =
-      TensorDoubles(units.weights());
-  const absl::StatusOr<std::vector<double>> bias = TensorDoubles(units.bias());
-  if (!weights.ok() || !bias.ok() ||
-      weights->size() != coordinates.size() * bias->size()) {
-    return Unfit();
-  }
-  for (size_t m = 0; m < bias->size(); ++m) {
-    Expert& expert = experts.emplace_back();
-    expert.strength = (*bias)[m];
-    expert.values.assign(dimension, 0);
-    for (size_t i = 0; i < coordinates.size(); ++i) {
-      expert.values[coordinates[i]] = (*weights)[i * bias->size() + m];
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status AppendUnigauss(const v1::Unigauss& unigauss,
-                            const std::vector<int64_t>& coordinates,
-                            int64_t dimension, std::vector<Expert>& experts) {
-  const absl::StatusOr<std::vector<double>> mean =
-      TensorDoubles(unigauss.mean());
-  const absl::StatusOr<std::vector<double>> log_variance =
-      TensorDoubles(unigauss.log_variance());
-  const absl::StatusOr<std::vector<double>> logit =
-      TensorDoubles(unigauss.mixing_logit());
-  if (!mean.ok() || !log_variance.ok() || !logit.ok() || logit->empty() ||
-      mean->size() != coordinates.size() * logit->size() ||
-      log_variance->size() % logit->size() != 0) {
-    return Unfit();
-  }
-  const size_t widths = log_variance->size() / logit->size();
-  if (widths != 1 && widths != coordinates.size()) return Unfit();
-  for (size_t m = 0; m < logit->size(); ++m) {
-    Expert& expert = experts.emplace_back();
-    expert.kind = Expert::Kind::kUnigauss;
-    expert.strength = 1 / (1 + std::exp(-(*logit)[m]));
-    expert.values.assign(dimension, kUnseen);
-    expert.deviations.assign(dimension, kUnseen);
-    for (size_t i = 0; i < coordinates.size(); ++i) {
-      const size_t width = widths == 1 ? m : m * widths + i;
-      expert.values[coordinates[i]] = (*mean)[m * coordinates.size() + i];
-      expert.deviations[coordinates[i]] = std::exp((*log_variance)[width] / 2);
-    }
-  }
-  return absl::OkStatus();
-}
-
-// Takes a Gaussian from preprocessed units to those of the data.
+// Takes what an expert says about numbers to the units of the data.
 void ToRawUnits(const v1::Preprocessing& preprocessing, Expert& expert) {
+  const bool is_place = expert.kind != ExpertKind::kDynamics;
   for (size_t i = 0; i < expert.deviations.size(); ++i) {
     const int index = static_cast<int>(i);
     if (index >= preprocessing.scale_size() ||
         index >= preprocessing.shift_size()) {
       return;
     }
-    expert.values[i] = expert.values[i] * preprocessing.scale(index) +
-                       preprocessing.shift(index);
+    expert.values[i] *= preprocessing.scale(index);
+    if (is_place) expert.values[i] += preprocessing.shift(index);
     expert.deviations[i] *= preprocessing.scale(index);
+  }
+}
+
+absl::Status AppendGroup(const v1::ExpertGroup& group, const SeenData& seen,
+                         std::vector<Expert>& experts) {
+  switch (group.kind_case()) {
+    case v1::ExpertGroup::kBernoulliUnits:
+      return Append(group.bernoulli_units(), seen, experts);
+    case v1::ExpertGroup::kUnigauss:
+      return Append(group.unigauss(), seen, experts);
+    case v1::ExpertGroup::kGaussianMixture:
+      return Append(group.gaussian_mixture(), seen, experts);
+    case v1::ExpertGroup::kHiddenMarkov:
+      return Append(group.hidden_markov(), seen, experts);
+    case v1::ExpertGroup::kLinearDynamical:
+      return Append(group.linear_dynamical(), seen, experts);
+    case v1::ExpertGroup::kGaussianTree:
+      return Append(group.gaussian_tree(), seen, experts);
+    default:
+      return absl::UnimplementedError(absl::StrCat(
+          "this kind of expert cannot be shown: case ",
+          static_cast<int>(group.kind_case()), " of poe.v1.ExpertGroup"));
+  }
+}
+
+// Counts experts from `first` on; the states of one follow each other.
+void Number(std::vector<Expert>& experts, size_t first) {
+  int64_t number = -1;
+  for (size_t i = first; i < experts.size(); ++i) {
+    if (experts[i].state <= 0) ++number;
+    experts[i].number = number;
   }
 }
 
 absl::Status AppendLayer(const v1::Model& model, const v1::ClassModel& c,
                          int layer, std::vector<Expert>& experts) {
-  const int64_t dimension = LayerDimension(model, c, layer);
+  SeenData seen;
+  seen.dimension = LayerDimension(model, c, layer);
+  seen.symbols = layer == 0 ? model.data_spec().num_symbols() : 0;
   const size_t first = experts.size();
   for (const v1::ExpertGroup& group : c.layers(layer).groups()) {
-    const std::vector<int64_t> coordinates = Coordinates(group, dimension);
-    for (const int64_t coordinate : coordinates) {
-      if (coordinate < 0 || coordinate >= dimension) return Unfit();
+    seen.coordinates = Coordinates(group, seen.dimension);
+    for (const int64_t coordinate : seen.coordinates) {
+      if (coordinate < 0 || coordinate >= seen.dimension) {
+        return UnfitParameters();
+      }
     }
-    absl::Status status = absl::UnimplementedError(absl::StrCat(
-        "this kind of expert cannot be shown: case ",
-        static_cast<int>(group.kind_case()), " of poe.v1.ExpertGroup"));
-    if (group.has_bernoulli_units()) {
-      status =
-          AppendUnits(group.bernoulli_units(), coordinates, dimension, experts);
-    } else if (group.has_unigauss()) {
-      status =
-          AppendUnigauss(group.unigauss(), coordinates, dimension, experts);
-    }
+    const absl::Status status = AppendGroup(group, seen, experts);
     if (!status.ok()) return status;
   }
+  Number(experts, first);
   for (size_t i = first; i < experts.size(); ++i) {
     experts[i].class_name = c.name();
-    experts[i].number = static_cast<int64_t>(i - first);
     if (layer == 0) ToRawUnits(model.data_spec().preprocessing(), experts[i]);
   }
   return absl::OkStatus();

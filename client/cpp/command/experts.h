@@ -6,28 +6,45 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/cpp/command/expert_kinds.h"
 #include "poe/v1/model.pb.h"
 
 namespace poe::client {
 
-// One expert, as it is shown. `values` and `deviations` have an entry for each
-// coordinate of the layer's data.
+// One expert as it is shown, or one of the states that it is a mixture of: a
+// component, a hidden state, a tree. `values` and `deviations` have an entry
+// for each coordinate of the layer's data, in the units of the data on the
+// lowest layer, NaN for coordinates that the expert does not see.
 struct Expert {
-  enum class Kind { kBernoulliUnit, kUnigauss };
-
   std::string class_name;
   // In its product, groups one after the other.
   int64_t number = 0;
-  Kind kind = Kind::kBernoulliUnit;
-  // Bernoulli unit: its bias. Unigauss: the share of the Gaussian against the
-  // uniform.
+  ExpertKind kind = ExpertKind::kUnits;
+  // Which of its states; -1 for all of an expert without.
+  int64_t state = -1;
+  // Units: bias. Dynamics: the greatest modulus of the transition's
+  // eigenvalues. Others: the share of the Gaussian, component or tree, and of a
+  // hidden state in the long run.
   double strength = 0;
-  // Bernoulli unit: weights, of preprocessed data. Unigauss: means, in the
-  // units of the data on the lowest layer. 0 and NaN for coordinates that the
-  // expert does not see.
+  // Units: weights, of preprocessed data, 0 where nothing is seen; of symbols,
+  // one for each symbol of each coordinate. Dynamics: root mean squares of what
+  // the first latent state adds to each. Others: means. Empty for trees and for
+  // hidden states over symbols.
   std::vector<double> values;
-  // Unigauss only: standard deviations.
+  // Standard deviations; of dynamics, of the noise of a coordinate. Empty for
+  // units.
   std::vector<double> deviations;
+  // Hidden states over symbols: D x S probabilities.
+  std::vector<double> probabilities;
+  // Dynamics: of the transition's eigenvalues, greatest first.
+  std::vector<double> moduli;
+  // Trees: weights are those of preprocessed data.
+  struct Edge {
+    int64_t parent;
+    int64_t child;
+    double weight;
+  };
+  std::vector<Edge> edges;
 };
 
 // The experts of one layer (0 lowest) of one class, or of all classes if the

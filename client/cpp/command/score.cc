@@ -48,15 +48,16 @@ ManPage Page() {
       .synopsis = {"MODEL --data FILE [--labels FILE] [OPTION]..."},
       .description =
           "Prints for each row, or each sequence of rows if the model is one "
-          "of "
-          "sequences, as far as the model knows it: the label and "
-          "its margin, the difference of its decision value to that of the "
+          "of sequences, as far as the model knows it: the label and its "
+          "margin, the difference of its decision value to that of the "
           "runner-up; the probability of the label; the percentile, from 0 to "
           "100, that says where the row stands among rows of its class that "
           "were held out from training (0: less plausible than all of them); "
-          "and log scores, which compare rows under one class, not classes. A "
-          "row outside the box of the training data is out of support and "
-          "has none of these.\n\n"
+          "log p, the logarithm of its probability (density), where the "
+          "product can be normalized exactly; and log scores, which lack that "
+          "and compare rows under one class, not classes. A row outside the "
+          "box of the training data is out of support and has none of "
+          "these.\n\n"
           "With labels it also prints the error rate and the errors of each "
           "class. A label is the name of a class, or its number counted from "
           "0 if not all labels are names.",

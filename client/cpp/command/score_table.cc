@@ -1,5 +1,6 @@
 // Scores as text.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -66,11 +67,14 @@ void AddLogScores(const Scores& scores, std::vector<ScoreColumn>& columns) {
   }
 }
 
-// The cell of an N x C field, with so many digits after the point.
+// The cell of an N x C field, with so many digits after the point; nothing
+// where it is NaN.
 std::function<std::string(int64_t, int64_t)> CellOf(
     const Scores& scores, const std::vector<double>& field, int digits) {
-  return [&scores, &field, digits](int64_t row, int64_t c) {
-    return absl::StrFormat("%.*f", digits, field[row * scores.classes + c]);
+  return [&scores, &field, digits](int64_t row, int64_t c) -> std::string {
+    const double value = field[row * scores.classes + c];
+    if (std::isnan(value)) return kNothing;
+    return absl::StrFormat("%.*f", digits, value);
   };
 }
 
@@ -109,9 +113,8 @@ std::vector<ScoreColumn> Columns(const Scores& scores,
                                     CellOf(scores, scores.percentiles, 1)));
   }
   if (!scores.log_probabilities.empty()) {
-    columns.push_back(
-        SubjectColumn("log probability", scores,
-                      CellOf(scores, scores.log_probabilities, 2)));
+    columns.push_back(SubjectColumn(
+        "log p", scores, CellOf(scores, scores.log_probabilities, 2)));
   }
   AddLogScores(scores, columns);
   if (!scores.standard_errors.empty()) {

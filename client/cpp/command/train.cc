@@ -33,20 +33,32 @@ ManPage Page() {
           "Grey levels (files of bytes) are trained on by Bernoulli units. "
           "Other numbers are standardized and trained on by unigauss experts. "
           "The options change either, and say whether the data are symbols or "
-          "sequences, and which columns are only given, not explained.\n\n"
+          "sequences, and which columns are only given, not explained. Kinds "
+          "of expert are mixed by giving --kind more than once; a kind says "
+          "which data it needs unless the options do.\n\n"
           "Progress is shown on standard error. Interrupting the command "
           "cancels the training, unless --detach was given.",
       .examples = {"# Ten classes of images",
                    "poe train fashion --data train-images-idx3-ubyte.gz \\",
-                   "    --labels train-labels-idx1-ubyte.gz --epochs 20", "",
+                   "    --labels train-labels-idx1-ubyte.gz --epochs 20",
+                   "",
                    "# A density of measurements, to find the odd ones",
-                   "poe train pumps --data measurements.csv --experts 20", "",
+                   "poe train pumps --data measurements.csv --experts 20",
+                   "",
                    "# Real numbers, with Bernoulli units beside a Gaussian",
                    "poe train iris --data iris.csv --label-column species \\",
-                   "    --kind bernoulli-units --experts 10 --epochs 200", "",
+                   "    --kind units:10 --epochs 200",
+                   "",
+                   "# Sequences: three hidden Markov models, multiplied",
+                   "poe train walks --data walks.npy --kind hmm:3 --states 5",
+                   "",
+                   "# Two kinds of expert in one product",
+                   "poe train mixed --data pumps.csv --kind unigauss:10 \\",
+                   "    --kind mixture:4 --components 3",
+                   "",
                    "# The last of five answers from the four before it",
                    "poe train survey --data answers.csv --symbols 4 \\",
-                   "    --inputs 0-3 --kind bernoulli-units"}};
+                   "    --inputs 0-3 --exact"}};
 }
 
 // The class of each row, and the names of the classes.

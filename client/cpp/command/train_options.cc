@@ -1,10 +1,12 @@
 #include "client/cpp/command/train_options.h"
 
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/data_set.h"
+#include "client/cpp/command/expert_kinds.h"
 #include "client/cpp/command/train_start.h"
 
 namespace poe::client {
@@ -35,8 +37,10 @@ void AddSpecOptions(CLI::App& command, TrainOptions& options) {
   AddChoice(command, "--family", options.family,
             {"bernoulli", "gaussian", "categorical", "structured-gaussian"},
             "Grey levels from 0 to 1, real numbers, symbols, or real numbers "
-            "that experts couple with each other. Default: as the file, grey "
-            "levels for bytes and real numbers for others.")
+            "without a box, which experts may couple with each other. Default: "
+            "as the experts need it, structured-gaussian for hmm, lds and "
+            "tree; else as the file, grey levels for bytes and real numbers "
+            "for others.")
       ->group(kGroup);
   command
       .add_option("--symbols", options.symbols,
@@ -47,7 +51,8 @@ void AddSpecOptions(CLI::App& command, TrainOptions& options) {
       ->group(kGroup);
   command
       .add_flag("--sequences", options.sequences,
-                "The data are sequences of rows.")
+                "The data are sequences of rows. Goes without saying for "
+                "experts of kind hmm and lds.")
       ->group(kGroup);
   command
       .add_option("--inputs", options.inputs,
@@ -90,17 +95,80 @@ void AddSpecOptions(CLI::App& command, TrainOptions& options) {
       ->group(kGroup);
 }
 
+// --kind, once for each kind of expert in the product.
+CLI::Option* AddKindOption(CLI::App& command, TrainOptions& options) {
+  const auto read = [&options](const std::vector<std::string>& texts) {
+    options.kinds.clear();
+    for (const std::string& text : texts) {
+      options.kinds.push_back(*ParseExperts(text));
+    }
+  };
+  return command
+      .add_option_function<std::vector<std::string>>(
+          "--kind", read,
+          "Kind of the experts, and how many of it. Given more than once, the "
+          "product has experts of all these kinds. units: Bernoulli hidden "
+          "units; unigauss: a Gaussian or anything; mixture: of Gaussians; "
+          "hmm: hidden Markov models, of sequences; lds: linear dynamical "
+          "systems, of sequences; tree: Gaussians along the edges of a tree. "
+          "Default: units for grey levels and symbols, unigauss for real "
+          "numbers, tree for those without a box, hmm for sequences.")
+      ->type_name("KIND[:COUNT]")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return std::string(ParseExperts(text).status().message());
+          },
+          ""));
+}
+
+// What the kinds have beside their number.
+void AddShapeOptions(CLI::App& command, TrainOptions& options) {
+  constexpr char kGroup[] = "Experts of each class";
+  command
+      .add_option("--components", options.components,
+                  "Gaussians of each mixture. Default: 5.")
+      ->type_name("K")
+      ->check(Positive())
+      ->group(kGroup);
+  command
+      .add_option("--states", options.states,
+                  "States of each hidden Markov model. Default: 5.")
+      ->type_name("K")
+      ->check(Positive())
+      ->group(kGroup);
+  command
+      .add_option("--latent", options.latent,
+                  "Latent dimensions of each linear dynamical system. "
+                  "Default: 2.")
+      ->type_name("L")
+      ->check(Positive())
+      ->group(kGroup);
+  command
+      .add_option("--trees", options.trees,
+                  "Trees that each expert of kind tree is a mixture of. "
+                  "Default: 1.")
+      ->type_name("K")
+      ->check(Positive())
+      ->group(kGroup);
+  command
+      .add_flag("--uniform", options.uniform,
+                "The mixture of trees has a state more, in which the expert "
+                "has no opinion.")
+      ->group(kGroup);
+}
+
 void AddExpertOptions(CLI::App& command, TrainOptions& options) {
   constexpr char kGroup[] = "Experts of each class";
-  AddChoice(command, "--kind", options.kind, {"bernoulli-units", "unigauss"},
-            "Kind of the experts. Default: units for grey levels, unigauss "
-            "for real numbers.")
-      ->group(kGroup);
-  command.add_option("--experts", options.experts, "How many.")
+  AddKindOption(command, options)->group(kGroup);
+  command
+      .add_option("--experts", options.experts,
+                  "How many of each kind that has no COUNT. Default: 100 units "
+                  "or unigauss experts, 10 mixtures, 3 of hmm or lds, 1 tree.")
       ->type_name("N")
       ->check(Positive())
-      ->capture_default_str()
       ->group(kGroup);
+  AddShapeOptions(command, options);
   command
       .add_option("--weight-scale", options.weight_scale,
                   "Standard deviation of the weights of units at the start. "
@@ -114,8 +182,8 @@ void AddExpertOptions(CLI::App& command, TrainOptions& options) {
       ->group(kGroup);
   command
       .add_option("--initial-deviation", options.initial_deviation,
-                  "Standard deviation of unigauss experts at the start. "
-                  "Default: that of the data.")
+                  "Standard deviation of the Gaussians of experts at the "
+                  "start. Default: that of the data.")
       ->type_name("X")
       ->check(Positive())
       ->group(kGroup);
@@ -125,107 +193,6 @@ void AddExpertOptions(CLI::App& command, TrainOptions& options) {
                 "A Gaussian speaks beside the experts of real numbers. "
                 "Default with units; --no-gaussian-factor turns it off.")
       ->group(kGroup);
-}
-
-void AddLengthOptions(CLI::App& command, TrainOptions& options) {
-  constexpr char kGroup[] = "Contrastive divergence";
-  CLI::Option* epochs = command
-                            .add_option("--epochs", options.epochs,
-                                        "Passes through the rows. Default: 20.")
-                            ->type_name("N")
-                            ->check(Positive())
-                            ->group(kGroup);
-  command
-      .add_option("--updates", options.updates,
-                  "Length of the training in updates instead of epochs.")
-      ->type_name("N")
-      ->check(Positive())
-      ->excludes(epochs)
-      ->group(kGroup);
-  command
-      .add_option("--batch", options.batch,
-                  "Rows of one update; -1: all rows of the class. Default: "
-                  "100.")
-      ->type_name("N")
-      ->group(kGroup);
-  command
-      .add_option("--steps", options.steps,
-                  "Gibbs steps of the reconstruction. Default: 1.")
-      ->type_name("K")
-      ->check(Positive())
-      ->group(kGroup);
-}
-
-void AddOptimizerOptions(CLI::App& command, TrainOptions& options) {
-  constexpr char kGroup[] = "Contrastive divergence";
-  command
-      .add_option("--rate", options.rate,
-                  "Size of a step. Default: 0.05, with Adam 0.003.")
-      ->type_name("X")
-      ->check(Positive())
-      ->group(kGroup);
-  command.add_option("--momentum", options.momentum, "Default: 0.9.")
-      ->type_name("X")
-      ->check(Share())
-      ->group(kGroup);
-  command
-      .add_flag("--adam,!--no-adam", options.adam,
-                "Adam instead of plain momentum. Default for unigauss "
-                "experts; --no-adam turns it off.")
-      ->group(kGroup);
-  AddChoice(command, "--schedule", options.schedule,
-            {"constant", "linear", "cosine"},
-            "How the step size falls. Default: constant.")
-      ->group(kGroup);
-  command
-      .add_option("--final-rate", options.final_rate,
-                  "Share of the step size that is left at the end of a "
-                  "schedule. Default: 0.")
-      ->type_name("SHARE")
-      ->check(Share())
-      ->group(kGroup);
-  command
-      .add_option("--weight-decay", options.weight_decay,
-                  "Pull of the weights towards 0. Default: 0.")
-      ->type_name("X")
-      ->check(NotNegative())
-      ->group(kGroup);
-  command
-      .add_option("--average", options.average,
-                  "Average the parameters over this last share of the "
-                  "updates. Default: 0.")
-      ->type_name("SHARE")
-      ->check(Share())
-      ->group(kGroup);
-}
-
-void AddJobOptions(CLI::App& command, TrainOptions& options) {
-  constexpr char kSeparator[] = "Separator";
-  AddChoice(command, "--separator", options.separator,
-            {"maximum-margin", "logistic"},
-            "How the classes are told apart by their log scores. Default: "
-            "maximum-margin.")
-      ->group(kSeparator);
-  command
-      .add_option("--separator-cost", options.separator_cost,
-                  "Cost of an error. Default: large for two classes, 1 for "
-                  "more.")
-      ->type_name("X")
-      ->check(Positive())
-      ->group(kSeparator);
-  constexpr char kJob[] = "Job";
-  command
-      .add_option("--seed", options.seed,
-                  "Start of all random numbers: the same seed, data and "
-                  "options give the same model. Default: chosen by the "
-                  "server and printed.")
-      ->type_name("N")
-      ->group(kJob);
-  command
-      .add_flag("--detach", options.detach,
-                "Return when all rows are sent and leave the job to the "
-                "server; see poe jobs.")
-      ->group(kJob);
 }
 
 }  // namespace
@@ -241,9 +208,7 @@ void AddTrainOptions(CLI::App& command, TrainOptions& options) {
   AddClassOptions(command, options);
   AddSpecOptions(command, options);
   AddExpertOptions(command, options);
-  AddLengthOptions(command, options);
-  AddOptimizerOptions(command, options);
-  AddJobOptions(command, options);
+  AddLearningOptions(command, options);
 }
 
 }  // namespace poe::client

@@ -10,6 +10,9 @@ namespace poe::client {
 // command line is read.
 void AddTrainOptions(CLI::App& command, TrainOptions& options);
 
+// Those that say how it learns, which AddTrainOptions adds too.
+void AddLearningOptions(CLI::App& command, TrainOptions& options);
+
 }  // namespace poe::client
 
 #endif  // POE_CLIENT_CPP_COMMAND_TRAIN_OPTIONS_H_

@@ -1,6 +1,8 @@
 #include "client/cpp/command/train_start.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -8,6 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/coordinates.h"
+#include "client/cpp/command/expert_kinds.h"
+#include "client/cpp/command/train_product.h"
 
 namespace poe::client {
 namespace {
@@ -34,6 +38,37 @@ absl::Status SetImageSize(const TrainOptions& options, const DataSet& data,
   return absl::OkStatus();
 }
 
+bool AreAll(const std::vector<ExpertChoice>& kinds, ExpertKind kind) {
+  return !kinds.empty() && std::all_of(kinds.begin(), kinds.end(),
+                                       [kind](const ExpertChoice& choice) {
+                                         return choice.kind == kind;
+                                       });
+}
+
+bool Have(const std::vector<ExpertChoice>& kinds, ExpertKind kind) {
+  return std::any_of(
+      kinds.begin(), kinds.end(),
+      [kind](const ExpertChoice& choice) { return choice.kind == kind; });
+}
+
+bool IsSequential(const TrainOptions& options) {
+  return options.sequences ||
+         std::any_of(options.kinds.begin(), options.kinds.end(),
+                     [](const ExpertChoice& choice) {
+                       return SeesSequences(choice.kind);
+                     });
+}
+
+// The family that the data have where only the kinds of expert tell.
+v1::Family FamilyFor(const TrainOptions& options, const DataSet& data) {
+  if (IsSequential(options) || Have(options.kinds, ExpertKind::kTree)) {
+    return v1::FAMILY_STRUCTURED_GAUSSIAN;
+  }
+  const bool real = Have(options.kinds, ExpertKind::kUnigauss) ||
+                    Have(options.kinds, ExpertKind::kMixture);
+  return data.grey_levels && !real ? v1::FAMILY_BERNOULLI : v1::FAMILY_GAUSSIAN;
+}
+
 absl::StatusOr<v1::Family> FamilyOf(const TrainOptions& options,
                                     const DataSet& data) {
   const bool categorical = options.family.empty()
@@ -47,12 +82,21 @@ absl::StatusOr<v1::Family> FamilyOf(const TrainOptions& options,
                            options.family));
   }
   if (categorical) return v1::FAMILY_CATEGORICAL;
+  if (options.family == "bernoulli") return v1::FAMILY_BERNOULLI;
+  if (options.family == "gaussian") return v1::FAMILY_GAUSSIAN;
   if (options.family == "structured-gaussian") {
     return v1::FAMILY_STRUCTURED_GAUSSIAN;
   }
-  const bool bernoulli =
-      options.family.empty() ? data.grey_levels : options.family == "bernoulli";
-  return bernoulli ? v1::FAMILY_BERNOULLI : v1::FAMILY_GAUSSIAN;
+  return FamilyFor(options, data);
+}
+
+std::vector<ExpertChoice> KindsOf(const TrainOptions& options,
+                                  v1::Family family) {
+  if (!options.kinds.empty()) return options.kinds;
+  if (options.sequences) return {{ExpertKind::kMarkov}};
+  if (family == v1::FAMILY_GAUSSIAN) return {{ExpertKind::kUnigauss}};
+  if (family == v1::FAMILY_STRUCTURED_GAUSSIAN) return {{ExpertKind::kTree}};
+  return {{ExpertKind::kUnits}};
 }
 
 bool IsReal(v1::Family family) {
@@ -68,43 +112,16 @@ v1::Preprocessing::Kind PreprocessingKind(const TrainOptions& options,
              : v1::Preprocessing::KIND_NONE;
 }
 
-bool IsUnigauss(const TrainOptions& options, v1::Family family) {
-  if (options.kind.empty()) return family == v1::FAMILY_GAUSSIAN;
-  return options.kind == "unigauss";
-}
-
-v1::ProductSettings MakeProduct(const TrainOptions& options,
-                                v1::Family family) {
-  v1::ProductSettings product;
-  v1::GroupSettings& group = *product.add_groups();
-  group.set_num_experts(options.experts);
-  const bool unigauss = IsUnigauss(options, family);
-  if (unigauss) {
-    v1::UnigaussSettings& settings = *group.mutable_unigauss();
-    settings.set_circular(options.circular);
-    if (options.initial_deviation) {
-      settings.set_initial_standard_deviation(*options.initial_deviation);
-    }
-  } else {
-    v1::BernoulliUnitsSettings& settings = *group.mutable_bernoulli_units();
-    if (options.weight_scale) {
-      settings.set_initial_weight_scale(*options.weight_scale);
-    }
-  }
-  // Units see real values only through a base that has a variance.
-  product.mutable_base()->set_gaussian_factor(options.gaussian_factor.value_or(
-      family == v1::FAMILY_GAUSSIAN && !unigauss));
-  return product;
-}
-
-void SetDivergence(const TrainOptions& options, v1::Family family,
+void SetDivergence(const TrainOptions& options,
+                   const std::vector<ExpertChoice>& kinds,
                    v1::ContrastiveDivergenceStage& stage) {
+  stage.set_exact(options.exact);
   stage.set_epochs(options.epochs);
   stage.set_updates(options.updates);
   stage.set_batch_size(options.batch);
   stage.set_gibbs_steps(options.steps);
   v1::OptimizerSettings& optimizer = *stage.mutable_optimizer();
-  optimizer.set_kind(options.adam.value_or(IsUnigauss(options, family))
+  optimizer.set_kind(options.adam.value_or(!AreAll(kinds, ExpertKind::kUnits))
                          ? v1::OptimizerSettings::KIND_ADAM
                          : v1::OptimizerSettings::KIND_MOMENTUM);
   optimizer.set_rate(options.rate);
@@ -128,25 +145,26 @@ void SetSeparator(const TrainOptions& options, v1::SeparatorStage& stage) {
   if (options.separator_cost) stage.set_cost(*options.separator_cost);
 }
 
-}  // namespace
-
-DataForm FormOf(const TrainOptions& options) {
-  return {.sequential = options.sequences,
-          .symbols = options.symbols > 0 || options.family == "categorical"};
+void AddStages(const TrainOptions& options,
+               const std::vector<ExpertChoice>& kinds, bool classes,
+               v1::TrainStart& start) {
+  if (options.fit_apart) start.add_stages()->mutable_initialize();
+  if (!options.no_together) {
+    SetDivergence(options, kinds,
+                  *start.add_stages()->mutable_contrastive_divergence());
+  }
+  if (classes) SetSeparator(options, *start.add_stages()->mutable_separator());
+  start.add_stages()->mutable_calibration();
 }
 
-absl::StatusOr<v1::TrainStart> MakeTrainStart(
-    const TrainOptions& options, const DataSet& data,
-    const std::vector<std::string>& class_names) {
-  v1::TrainStart start;
-  start.set_model_name(options.model);
-  start.mutable_class_names()->Add(class_names.begin(), class_names.end());
-  v1::DataSpec& spec = *start.mutable_data_spec();
+absl::StatusOr<v1::DataSpec> MakeSpec(const TrainOptions& options,
+                                      const DataSet& data) {
+  v1::DataSpec spec;
   const absl::StatusOr<v1::Family> family = FamilyOf(options, data);
   if (!family.ok()) return family.status();
   spec.set_family(*family);
   spec.set_dimension(data.dimension);
-  spec.set_sequential(options.sequences);
+  spec.set_sequential(IsSequential(options));
   spec.set_num_symbols(options.symbols);
   if (!options.inputs.empty()) {
     const absl::StatusOr<std::vector<int32_t>> inputs =
@@ -158,16 +176,32 @@ absl::StatusOr<v1::TrainStart> MakeTrainStart(
                                        data.column_names.end());
   const absl::Status status = SetImageSize(options, data, spec);
   if (!status.ok()) return status;
-  spec.mutable_preprocessing()->set_kind(
-      PreprocessingKind(options, spec.family()));
+  spec.mutable_preprocessing()->set_kind(PreprocessingKind(options, *family));
   spec.set_box_margin(options.box_margin);
-  *start.add_products() = MakeProduct(options, spec.family());
-  SetDivergence(options, spec.family(),
-                *start.add_stages()->mutable_contrastive_divergence());
-  if (class_names.size() > 1) {
-    SetSeparator(options, *start.add_stages()->mutable_separator());
-  }
-  start.add_stages()->mutable_calibration();
+  return spec;
+}
+
+}  // namespace
+
+DataForm FormOf(const TrainOptions& options) {
+  return {.sequential = IsSequential(options),
+          .symbols = options.symbols > 0 || options.family == "categorical"};
+}
+
+absl::StatusOr<v1::TrainStart> MakeTrainStart(
+    const TrainOptions& options, const DataSet& data,
+    const std::vector<std::string>& class_names) {
+  v1::TrainStart start;
+  start.set_model_name(options.model);
+  start.mutable_class_names()->Add(class_names.begin(), class_names.end());
+  absl::StatusOr<v1::DataSpec> spec = MakeSpec(options, data);
+  if (!spec.ok()) return spec.status();
+  const std::vector<ExpertChoice> kinds = KindsOf(options, spec->family());
+  const absl::Status status = CheckKindOptions(options, kinds);
+  if (!status.ok()) return status;
+  *start.add_products() = MakeProduct(options, kinds, spec->family());
+  *start.mutable_data_spec() = *std::move(spec);
+  AddStages(options, kinds, class_names.size() > 1, start);
   start.set_held_out_share(options.held_out);
   if (options.seed) start.set_seed(*options.seed);
   start.set_detach(options.detach);

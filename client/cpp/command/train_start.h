@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/cpp/command/data_set.h"
+#include "client/cpp/command/expert_kinds.h"
 #include "poe/v1/training.pb.h"
 
 namespace poe::client {
@@ -32,14 +33,22 @@ struct TrainOptions {
   double box_margin = 0;
 
   // The experts of each class.
-  std::string kind;
-  int experts = 100;
+  std::vector<ExpertChoice> kinds;
+  int experts = 0;
+  int components = 0;
+  int states = 0;
+  int latent = 0;
+  int trees = 0;
+  bool uniform = false;
   std::optional<double> weight_scale;
   bool circular = false;
   std::optional<double> initial_deviation;
   std::optional<bool> gaussian_factor;
 
-  // Contrastive divergence.
+  // Each on its own, and together by contrastive divergence.
+  bool fit_apart = false;
+  bool no_together = false;
+  bool exact = false;
   int epochs = 0;
   int64_t updates = 0;
   int batch = 0;
@@ -62,11 +71,12 @@ struct TrainOptions {
 // How the options say that the data are to be read.
 DataForm FormOf(const TrainOptions& options);
 
-// The request that the options mean for these data: grey levels are taken as
-// Bernoulli data with Bernoulli units, everything else as Gaussian data,
-// standardized, with unigauss experts, unless the options say otherwise. A
-// usage error if width and height do not give the dimension, for inputs that
-// there are not, or where symbols and family do not fit.
+// The request that the options mean for these data. Where they leave it open,
+// the kinds of expert say what the data are, or else the data themselves; and
+// what the data are says which kind the experts are. A usage error if width and
+// height do not give the dimension, for inputs that there are not, where
+// symbols and family do not fit, and for options that mean nothing to the kinds
+// of expert.
 absl::StatusOr<v1::TrainStart> MakeTrainStart(
     const TrainOptions& options, const DataSet& data,
     const std::vector<std::string>& class_names);

@@ -82,7 +82,7 @@ TEST(ExpertsTest, AGaussianIsInTheUnitsOfTheData) {
   const auto experts = ReadExperts(OneUnigauss(), "", 0);
   ASSERT_TRUE(experts.ok()) << experts.status();
   ASSERT_THAT(*experts, SizeIs(1));
-  EXPECT_EQ(experts->front().kind, Expert::Kind::kUnigauss);
+  EXPECT_EQ(experts->front().kind, ExpertKind::kUnigauss);
   EXPECT_THAT(experts->front().strength, DoubleNear(0.5, 1e-12));
   EXPECT_THAT(experts->front().values, ElementsAre(10, 16));
   EXPECT_THAT(experts->front().deviations, ElementsAre(2, 4));
@@ -94,10 +94,7 @@ TEST(ExpertsTest, RefusesWhatItCannotRead) {
   EXPECT_EQ(ReadExperts(model, "", 0).status().code(),
             absl::StatusCode::kInternal);
   model = Units();
-  model.mutable_classes(0)
-      ->mutable_layers(0)
-      ->mutable_groups(0)
-      ->mutable_hidden_markov();
+  model.mutable_classes(0)->mutable_layers(0)->mutable_groups(0)->clear_kind();
   EXPECT_EQ(ReadExperts(model, "", 0).status().code(),
             absl::StatusCode::kUnimplemented);
 }

@@ -49,6 +49,21 @@ TEST(ScoresTest, TheTableHasWhatTheModelKnows) {
       "-inf\n");
 }
 
+TEST(ScoresTest, LogProbabilitiesAreShownWhereTheyAreKnown) {
+  v1::ScoreResponse response = Response();
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  *response.mutable_log_probabilities() = MakeTensor(
+      {3, 2}, std::vector<double>{-1.25, unknown, -2, unknown, -3, -3});
+  const auto scores = ReadScores(response);
+  ASSERT_TRUE(scores.ok()) << scores.status();
+  EXPECT_THAT(ScoreTable(*scores, {}, 0, 1), HasSubstr("  log p  "));
+  EXPECT_THAT(ScoreTable(*scores, {}, 0, 1), HasSubstr("  -1.25  "));
+  EXPECT_THAT(ScoreTable(*scores, {}, 0, 2), testing::Not(HasSubstr("nan")));
+  const Json document = ScoreJson(*scores, {}, 0, 2);
+  EXPECT_EQ(document["rows"][0]["log_probabilities"][0], -1.25);
+  EXPECT_TRUE(document["rows"][0]["log_probabilities"][1].is_null());
+}
+
 TEST(ScoresTest, TheTableStopsAtTheLimit) {
   const auto scores = ReadScores(Response());
   const std::string table = ScoreTable(*scores, {0, 0, 0}, 0, 1);

@@ -65,7 +65,7 @@ TEST(TrainStartTest, OtherNumbersGetStandardizedUnigauss) {
 
 TEST(TrainStartTest, UnitsOfRealNumbersHaveAGaussianBeside) {
   TrainOptions options;
-  options.kind = "bernoulli-units";
+  options.kinds = {{ExpertKind::kUnits}};
   options.standardize = false;
   auto start = MakeTrainStart(options, Measurements(), {});
   ASSERT_TRUE(start.ok()) << start.status();
@@ -140,7 +140,7 @@ TEST(TrainStartTest, SymbolsSequencesAndInputsAreInTheSpec) {
   EXPECT_TRUE(spec.sequential());
   EXPECT_THAT(spec.input_coordinates(), ElementsAre(0, 1, 5));
   EXPECT_EQ(spec.preprocessing().kind(), v1::Preprocessing::KIND_NONE);
-  EXPECT_TRUE(start->products(0).groups(0).has_bernoulli_units());
+  EXPECT_TRUE(start->products(0).groups(0).has_hidden_markov());
 }
 
 TEST(TrainStartTest, StructuredRealsAreStandardized) {
@@ -152,6 +152,7 @@ TEST(TrainStartTest, StructuredRealsAreStandardized) {
   EXPECT_EQ(start->data_spec().preprocessing().kind(),
             v1::Preprocessing::KIND_STANDARDIZE);
   EXPECT_FALSE(FormOf(options).symbols);
+  EXPECT_TRUE(start->products(0).groups(0).has_gaussian_tree());
 }
 
 TEST(TrainStartTest, FamilyAndSymbolsMustFit) {
