@@ -174,6 +174,18 @@ absl::Status Validate(const FitApartSettings& settings) {
   return absl::OkStatus();
 }
 
+absl::Status CheckEnoughFrames(const GroupSettings& group, Index frames) {
+  Index states = 1;
+  if (const auto* mixture = std::get_if<GaussianMixtureSettings>(&group.kind))
+    states = mixture->num_components;
+  if (const auto* markov = std::get_if<HiddenMarkovSettings>(&group.kind))
+    states = markov->num_states;
+  if (states <= frames) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("there are ", frames, " frames to learn ", states,
+                   " states from; give more data, or ask for fewer states"));
+}
+
 double NumParameters(const GroupSettings& group, const DataSpec& spec) {
   const double width =
       static_cast<double>(spec.dimension) *

@@ -13,6 +13,10 @@ absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec);
 
 absl::Status Validate(const FitApartSettings& settings);
 
+// FailedPrecondition where an expert has more components or states than there
+// are frames to learn them from.
+absl::Status CheckEnoughFrames(const GroupSettings& group, Index frames);
+
 // Parameters that a group has over rows of so many columns; in double, so that
 // no count overflows.
 double NumParameters(const GroupSettings& group, const DataSpec& spec);

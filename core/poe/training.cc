@@ -205,6 +205,17 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
                        "\" has no held-out rows to fit the separator on; raise "
                        "held_out_share"));
 
+  for (Index c = 0; c < classes; ++c) {
+    Index frames = 0;
+    for (Index n : split->training[c]) frames += rows.length(n);
+    for (const GroupSettings& group :
+         settings.products[settings.products.size() == 1 ? 0 : c].groups)
+      if (absl::Status status = CheckEnoughFrames(group, frames); !status.ok())
+        return absl::Status(status.code(),
+                            absl::StrCat("class \"", settings.class_names[c],
+                                         "\": ", status.message()));
+  }
+
   Model model;
   model.data_spec = settings.data_spec;
   if (absl::Status status = FitDataSpec(rows, *split, model.data_spec);

@@ -171,5 +171,20 @@ TEST(TrainingErrorsTest, ASeparatorOnHeldOutRowsNeedsSomeOfEveryClass) {
   EXPECT_FALSE(progressed);
 }
 
+TEST(TrainingErrorsTest, MoreComponentsThanRowsAreRefusedBeforeAnyWork) {
+  TrainingSettings settings = RealSettings();
+  const LabelledRows rows = RealRows(200);
+  GaussianMixtureSettings mixture;
+  mixture.num_components = 4000;
+  settings.products[0].groups = {{.num_experts = 1, .kind = mixture}};
+  const absl::Status status =
+      Train(
+          settings, rows.View(), Workers::Inline(),
+          [](const TrainingProgress&) { FAIL() << "no work was due"; },
+          NeverInterrupt)
+          .status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+}
+
 }  // namespace
 }  // namespace poe
