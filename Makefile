@@ -3,6 +3,9 @@
 #   make build   poe-server and poe, in build/release/bin
 #   make demo    trains on real images through a server and shows the results
 #   make test    builds everything and runs all tests
+#   make sanitize  runs unit and server tests under AddressSanitizer and
+#                UndefinedBehaviorSanitizer, those of the core under
+#                ThreadSanitizer
 #   make bench   measures speed; figures also in build/bench.json
 #   make image   builds the container image and prints its size
 #   make format  formats the C++ sources
@@ -14,7 +17,7 @@ INSTALL := cmake/install_dependencies.sh
 SOURCES = $(shell find core server client tests -name '*.h' -o -name '*.cc')
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test bench image format lint clean
+.PHONY: build demo test sanitize bench image format lint clean
 
 build:
 	$(INSTALL) build
@@ -30,6 +33,15 @@ test:
 	cmake --preset release
 	cmake --build --preset release
 	ctest --preset release
+
+sanitize:
+	$(INSTALL) build
+	cmake --preset tsan
+	cmake --build --preset tsan
+	ctest --preset tsan
+	cmake --preset asan
+	cmake --build --preset asan
+	ctest --preset asan
 
 bench:
 	$(INSTALL) build bench
