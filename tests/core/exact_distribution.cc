@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "boost/math/quadrature/gauss.hpp"
 #include "boost/math/special_functions/gamma.hpp"
@@ -18,6 +19,8 @@ constexpr int kNodes = 15;  // a cell has in each coordinate
 constexpr Index kUnboundedCells = 12;
 constexpr double kDeviations = 6;  // of an unbounded base, on either side
 constexpr Index kProposals = 4096;
+// By which log scores in a cell may exceed those at its nodes.
+constexpr double kSlack = 0.5;
 
 }  // namespace
 
@@ -186,31 +189,54 @@ Observations<double> ExactDistribution::Sample(Index size,
     return x;
   }
   const Index values = lower_.size();
-  // Rejection below a bound that the nodes nearly reach.
-  const double bound = greatest_log_score_ + 0.1;
+  // Rejection below bounds, one for each cell, that its nodes nearly reach.
+  const std::vector<double> bounds = CellBounds();
+  std::vector<double> cumulative;
+  double total = 0;
+  for (double bound : bounds)
+    cumulative.push_back(total += std::exp(bound - greatest_log_score_));
   Observations<double> proposals = Make(kProposals);
-  std::vector<double> draws(values + 1);
-  std::vector<double> accept(kProposals);
+  std::vector<double> draws(values + 2);
+  std::vector<double> accept(kProposals), bound(kProposals);
   Index found = 0;
   for (std::uint32_t round = 0; found < size; ++round) {
     for (Index n = 0; n < kProposals; ++n) {
       FillUniform({seed, Purpose::kTest, 21, round},
                   static_cast<std::uint64_t>(n), absl::MakeSpan(draws));
+      Index cell = std::upper_bound(cumulative.begin(), cumulative.end() - 1,
+                                    draws[values] * total) -
+                   cumulative.begin();
+      bound[n] = bounds[cell];
+      accept[n] = draws[values + 1];
       double* row = proposals.values.row(n * length_).data();
-      for (Index i = 0; i < values; ++i)
-        row[i] = lower_(i) + draws[i] * (upper_(i) - lower_(i));
-      accept[n] = draws[values];
+      for (Index i = 0; i < values; ++i, cell /= cells_)
+        row[i] = lower_(i) + (static_cast<double>(cell % cells_) + draws[i]) *
+                                 (upper_(i) - lower_(i)) /
+                                 static_cast<double>(cells_);
     }
     const std::vector<double> scores =
         TemperedLogScores(product_, beta_, proposals);
     for (Index n = 0; n < kProposals && found < size; ++n) {
-      EXPECT_LT(scores[n], bound);
-      if (std::log(accept[n]) < scores[n] - bound)
+      EXPECT_LT(scores[n], bound[n]);
+      if (std::log(accept[n]) < scores[n] - bound[n])
         x.values.middleRows(length_ * found++, length_) =
             proposals.values.middleRows(n * length_, length_);
     }
   }
   return x;
+}
+
+std::vector<double> ExactDistribution::CellBounds() const {
+  const std::vector<double> scores =
+      TemperedLogScores(product_, beta_, points_);
+  Index cells = 1;
+  for (Index i = 0; i < lower_.size(); ++i) cells *= cells_;
+  std::vector<double> bounds(cells, -std::numeric_limits<double>::infinity());
+  for (Index n = 0; n < points_.size; ++n) {
+    double& bound = bounds[CellOf(points_, n)];
+    bound = std::max(bound, scores[n] + kSlack);
+  }
+  return bounds;
 }
 
 Index ExactDistribution::CellOf(const Observations<double>& x, Index n) const {

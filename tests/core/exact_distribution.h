@@ -47,6 +47,8 @@ class ExactDistribution {
   Observations<double> Make(Index size) const;
   void Enumerate();
   void PlaceNodes();
+  // Real data only: for each cell, a bound on the log scores in it.
+  std::vector<double> CellBounds() const;
   Index CellOf(const Observations<double>& x, Index n) const;
 
   const Product<double>& product_;

@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "poe/bases/gaussian.h"
 #include "poe/experts/unigauss.h"
+#include "poe/initial_groups.h"
 #include "tests/core/core_models.h"
 
 namespace poe {
@@ -137,6 +138,15 @@ TEST(InitializationTest, TheBoxIsPreprocessedLikeTheData) {
   EXPECT_DOUBLE_EQ(box.lower(0), (-1 - 1) / 2.0);
   EXPECT_DOUBLE_EQ(box.upper(1), (5 - 2) / 0.5);
   EXPECT_NEAR(box.log_volume, std::log(6 / 2.0) + std::log(6 / 0.5), 1e-12);
+}
+
+TEST(LogVarianceBoundsTest, StayWithinWhatExpertsCanHave) {
+  const LogVarianceBounds tiny = BoundsOf({}, 1e-17);
+  EXPECT_EQ(tiny.least, -kGreatestLogVariance);
+  EXPECT_NEAR(tiny.greatest, 2 * std::log(1e-14), 1e-12);
+  const LogVarianceBounds huge = BoundsOf({}, 1e17);
+  EXPECT_NEAR(huge.least, 2 * std::log(1e14), 1e-12);
+  EXPECT_EQ(huge.greatest, kGreatestLogVariance);
 }
 
 }  // namespace

@@ -165,9 +165,10 @@ void ExpectLogIntegral(const TruncatedNormal& normal) {
       (normal.information - normal.precision * exact.mode() / 2) * exact.mode();
   const double scale =
       std::abs(normal.information) + std::abs(normal.precision);
-  EXPECT_NEAR(normal.LogIntegral(),
-              static_cast<double>(at_mode + std::log(exact.Mass())),
-              2e-12 + 1e-14 * scale * (1 + std::abs(normal.upper)))
+  const auto exact_log = static_cast<double>(at_mode + std::log(exact.Mass()));
+  EXPECT_NEAR(normal.LogIntegral(), exact_log,
+              2e-12 + 1e-14 * (scale * (1 + std::abs(normal.upper)) +
+                               std::abs(exact_log)))
       << normal.information << ' ' << normal.precision << ' ' << normal.lower
       << ' ' << normal.upper;
 }
@@ -175,6 +176,24 @@ void ExpectLogIntegral(const TruncatedNormal& normal) {
 TEST(TruncatedNormalTest, LogIntegralMatchesQuadrature) {
   for (const TruncatedNormal& normal : NearCases()) ExpectLogIntegral(normal);
   for (const TruncatedNormal& normal : FarCases()) ExpectLogIntegral(normal);
+}
+
+TEST(TruncatedNormalTest, LogIntegralOfCentredNormalsMatchesQuadrature) {
+  for (double precision : {1e-6, 0.3, 1.0, 1e8})
+    for (double width : {1e-4, 0.3, 1.0, 7.0})
+      for (double begin : {-2000.0, -40.0, -5.0, -0.5, -1e-5, 0.0, 0.4, 2.0,
+                           12.0, 29.0, 200.0, 1e5}) {
+        const double deviation = 1 / std::sqrt(precision);
+        ExpectLogIntegral(
+            {0, precision, begin * deviation, (begin + width) * deviation});
+      }
+}
+
+TEST(TruncatedNormalTest, LogIntegralStaysFinite) {
+  for (double end : {1e-300, 1.0, 1e10, 1e100})
+    for (double precision : {1e-30, 1.0, 1e30})
+      EXPECT_TRUE(std::isfinite(
+          (TruncatedNormal{0, precision, end, 2 * end}).LogIntegral()));
 }
 
 TEST(TruncatedNormalTest, LogIntegralOfSimpleCases) {

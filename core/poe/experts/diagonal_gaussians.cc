@@ -8,10 +8,29 @@ namespace {
 
 constexpr double kLog2Pi = 1.8378770664093454836;
 constexpr Index kLeastRows = 32;
-// Nothing is farther than this, so that squares stay finite in double.
-constexpr double kFarthest = 1e140;
+// Nothing is farther than this, so that squares times any precision stay finite
+// in double.
+constexpr double kFarthest = 1e100;
 
 }  // namespace
+
+template <typename Scalar>
+void GaussianFeatures(const Vector<double>& centre,
+                      const ConstRowMatrixRef<Scalar>& x,
+                      RowMatrixRef<double> features) {
+  const Index dimension = centre.size();
+  for (Index n = 0; n < x.rows(); ++n) {
+    const Scalar* from = x.row(n).data();
+    double* squares = features.row(n).data();
+    double* distances = squares + dimension;
+    for (Index i = 0; i < dimension; ++i) {
+      const double distance = std::clamp(
+          static_cast<double>(from[i]) - centre(i), -kFarthest, kFarthest);
+      squares[i] = distance * distance;
+      distances[i] = distance;
+    }
+  }
+}
 
 template <typename Scalar>
 void DiagonalGaussians<Scalar>::Update(
@@ -40,22 +59,6 @@ void DiagonalGaussians<Scalar>::Update(
       messages_(g, dimension + i) = static_cast<Scalar>(precision);
     }
     offset_(g) = offset;
-  }
-}
-
-template <typename Scalar>
-void DiagonalGaussians<Scalar>::ComputeFeatures(
-    const ConstRowMatrixRef<Scalar>& x, RowMatrixRef<double> features) const {
-  for (Index n = 0; n < x.rows(); ++n) {
-    const Scalar* from = x.row(n).data();
-    double* squares = features.row(n).data();
-    double* distances = squares + dimension();
-    for (Index i = 0; i < dimension(); ++i) {
-      const double distance = std::clamp(
-          static_cast<double>(from[i]) - centre_(i), -kFarthest, kFarthest);
-      squares[i] = distance * distance;
-      distances[i] = distance;
-    }
   }
 }
 
@@ -129,9 +132,12 @@ void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
       units(g, i) = std::exp(log_variance(g, circular ? 0 : i) / 2);
 }
 
-#define POE_INSTANTIATE(Scalar)                                     \
-  template class DiagonalGaussians<Scalar>;                         \
-  template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&, \
+#define POE_INSTANTIATE(Scalar)                                            \
+  template void GaussianFeatures<Scalar>(const Vector<double>&,            \
+                                         const ConstRowMatrixRef<Scalar>&, \
+                                         RowMatrixRef<double>);            \
+  template class DiagonalGaussians<Scalar>;                                \
+  template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&,        \
                                   RowMatrixRef<Scalar>);
 POE_INSTANTIATE(float)
 POE_INSTANTIATE(double)

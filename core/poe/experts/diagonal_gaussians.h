@@ -9,6 +9,12 @@
 
 namespace poe {
 
+// (x - centre)^2 and then x - centre; rows x 2D.
+template <typename Scalar>
+void GaussianFeatures(const Vector<double>& centre,
+                      const ConstRowMatrixRef<Scalar>& x,
+                      RowMatrixRef<double> features);
+
 // G weighted Gaussians w_g N(x; mu_g, diag exp(s_g)) in D coordinates. Const
 // methods are total and thread-safe.
 //
@@ -30,7 +36,9 @@ class DiagonalGaussians {
 
   // x: rows x D, features: rows x 2D.
   void ComputeFeatures(const ConstRowMatrixRef<Scalar>& x,
-                       RowMatrixRef<double> features) const;
+                       RowMatrixRef<double> features) const {
+    GaussianFeatures<Scalar>(centre_, x, features);
+  }
 
   // log_densities(n, g) = log w_g + log N(x_n; mu_g, diag exp(s_g)); rows x G,
   // each row the same bits in any batch.

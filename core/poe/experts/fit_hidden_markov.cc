@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/experts/diagonal_gaussians.h"
 #include "poe/numerics/random.h"
 
 namespace poe {
@@ -20,6 +21,7 @@ struct Data {
   std::vector<double> weights;    // N
   double total = 0;               // weighted number of frames
   Vector<double> mean, variance;  // D, weighted
+  RowMatrix<double> features;     // (x - mean)^2, x - mean
 };
 
 // Rows of D columns, N weights, at least K frames of positive weight.
@@ -60,9 +62,11 @@ absl::StatusOr<Data> MakeData(const Observations<Scalar>& x,
   if (!x.values.topRows(starts[x.size]).allFinite())
     return absl::InvalidArgumentError("a value of the sequences is not finite");
   data.mean = (of_frames.transpose() * data.x.values).transpose() / data.total;
-  const WeightedMoments moments =
-      MomentsAbout(data.mean, data.x.values, of_frames, Workers::Inline());
-  data.variance = moments.second.transpose() / data.total;
+  data.features.resize(x.values.rows(), 2 * x.dimension());
+  GaussianFeatures<double>(data.mean, data.x.values, data.features);
+  data.variance = FeatureSums(data.features, of_frames, Workers::Inline())
+                      .topRows(x.dimension()) /
+                  data.total;
   if (!data.mean.allFinite() || !data.variance.allFinite())
     return absl::FailedPreconditionError(
         "the variance of the sequences is not finite");
@@ -148,14 +152,15 @@ class Fitter {
           settings.num_symbols, least, settings.emission_logit);
       return;
     }
-    const WeightedMoments moments =
-        MomentsAbout(data_.mean, data_.x.values, counts.occupancy, workers);
+    const RowMatrix<double> sums =
+        FeatureSums(data_.features, counts.occupancy, workers);
+    const Index dimension = settings.mean.cols();
     for (Index k = 0; k < states; ++k) {
-      if (!(moments.total(k) > 0)) continue;
-      for (Index i = 0; i < settings.mean.cols(); ++i) {
-        const double shift = moments.first(k, i) / moments.total(k);
-        const double variance =
-            moments.second(k, i) / moments.total(k) - shift * shift;
+      const double total = counts.occupancy.col(k).sum();
+      if (!(total > 0)) continue;
+      for (Index i = 0; i < dimension; ++i) {
+        const double shift = sums(dimension + i, k) / total;
+        const double variance = sums(i, k) / total - shift * shift;
         settings.mean(k, i) = data_.mean(i) + shift;
         settings.log_variance(k, i) = BoundedLogVariance(variance, i);
       }

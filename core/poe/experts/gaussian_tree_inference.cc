@@ -2,10 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "poe/experts/components.h"
 #include "poe/experts/forest.h"
 #include "poe/experts/gaussian_tree.h"
-#include "poe/experts/latent_states.h"
-#include "poe/numerics/elementwise.h"
 
 namespace poe {
 namespace {
@@ -19,16 +18,17 @@ constexpr double kFarthest = 1e140;
 
 using Lanes = Eigen::Array<double, kBlock, 1>;
 
-struct LogJoints : Posterior {
+struct Shares : Posterior {
   // Columns b D .. b D + D - 1 are the coordinates of the rows of block b.
   Eigen::Array<double, kBlock, Eigen::Dynamic> columns;
-  RowMatrix<double> values;  // PaddedRows(N) x M S: scale log g(x, z)
-  double scale = 1;          // power x inverse temperature
-  Index size = 0;            // N
+  RowMatrix<double> values;      // PaddedRows(N) x M S: P(z | x)
+  RowMatrix<double> log_scores;  // PaddedRows(N) x M: log f(x)
+  double scale = 1;              // power x inverse temperature
+  Index size = 0;                // N
 };
 
-const LogJoints& Of(const Posterior& posterior) {
-  return static_cast<const LogJoints&>(posterior);
+const Shares& Of(const Posterior& posterior) {
+  return static_cast<const Shares&>(posterior);
 }
 
 Index NumBlocks(Index rows) { return (rows + kBlock - 1) / kBlock; }
@@ -53,26 +53,27 @@ Lanes Residual(const Block& columns, Index i, std::int32_t parent,
 
 template <typename Scalar>
 std::unique_ptr<Posterior> GaussianTree<Scalar>::NewPosterior() const {
-  return std::make_unique<LogJoints>();
+  return std::make_unique<Shares>();
 }
 
 template <typename Scalar>
 void GaussianTree<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
                                  const Workers& workers,
                                  Posterior& posterior) const {
-  auto& joints = static_cast<LogJoints&>(posterior);
+  auto& shares = static_cast<Shares&>(posterior);
   const Index rows = x.values.rows(), width = dimension();
   const Index states = num_states();
-  joints.size = x.size;
-  joints.scale = static_cast<double>(power_) * beta;
-  joints.columns.resize(kBlock, NumBlocks(rows) * width);
-  joints.values.resize(rows, num_experts() * states);
+  shares.size = x.size;
+  shares.scale = static_cast<double>(power_) * beta;
+  shares.columns.resize(kBlock, NumBlocks(rows) * width);
+  shares.values.resize(rows, num_experts() * states);
+  shares.log_scores.resize(rows, num_experts());
   const RowMatrix<double> weight = this->block(0).template cast<double>();
   const RowMatrix<double> offset = this->block(1).template cast<double>();
   workers.ParallelFor(
       NumBlocks(rows), kLeastBlocks, [&](Index begin, Index end) {
         for (Index b = begin; b < end; ++b) {
-          auto columns = joints.columns.middleCols(b * width, width);
+          auto columns = shares.columns.middleCols(b * width, width);
           const Index used = std::min(kBlock, rows - b * kBlock);
           if (used < kBlock) columns.setZero();
           for (Index n = 0; n < used; ++n)
@@ -92,11 +93,13 @@ void GaussianTree<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
                                   .square();
                 value += log_peak_(t) - distance / 2;
               }
-              value *= joints.scale;
+              value *= shares.scale;
               for (Index n = 0; n < used; ++n)
-                joints.values(b * kBlock + n, m * states + k) = value(n);
+                shares.values(b * kBlock + n, m * states + k) = value(n);
             }
           }
+          NormalizeComponents(shares.values.middleRows(b * kBlock, used),
+                              shares.log_scores.middleRows(b * kBlock, used));
         }
       });
 }
@@ -104,21 +107,17 @@ void GaussianTree<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
 template <typename Scalar>
 void GaussianTree<Scalar>::AddLogScores(const Posterior& posterior,
                                         absl::Span<double> log_scores) const {
-  const LogJoints& joints = Of(posterior);
-  for (Index n = 0; n < joints.size; ++n)
+  const Shares& shares = Of(posterior);
+  for (Index n = 0; n < shares.size; ++n)
     for (Index m = 0; m < num_experts(); ++m)
-      log_scores[n] += LogSumExp(absl::MakeConstSpan(
-          &joints.values(n, m * num_states()), num_states()));
+      log_scores[n] += shares.log_scores(n, m);
 }
 
 template <typename Scalar>
 void GaussianTree<Scalar>::ExpertLogScores(
     const Posterior& posterior, RowMatrixRef<double> log_scores) const {
-  const LogJoints& joints = Of(posterior);
-  for (Index n = 0; n < joints.size; ++n)
-    for (Index m = 0; m < num_experts(); ++m)
-      log_scores(n, m) = LogSumExp(absl::MakeConstSpan(
-          &joints.values(n, m * num_states()), num_states()));
+  const Index size = Of(posterior).size;
+  log_scores.topRows(size) = Of(posterior).log_scores.topRows(size);
 }
 
 template <typename Scalar>
@@ -126,22 +125,23 @@ void GaussianTree<Scalar>::AddSampledMessages(
     const Observations<Scalar>& x, const Posterior& posterior,
     const Draws& draws, const Workers& workers,
     Messages<Scalar>& messages) const {
-  const LogJoints& joints = Of(posterior);
+  const Shares& shares = Of(posterior);
   const Index width = dimension(), states = num_states();
   const auto scaled = [&](const RowMatrix<double>& message) {
-    return RowMatrix<Scalar>((joints.scale * message).template cast<Scalar>());
+    return RowMatrix<Scalar>((shares.scale * message).template cast<Scalar>());
   };
   const RowMatrix<Scalar> information = scaled(information_);
   const RowMatrix<Scalar> precision = scaled(precision_);
   const RowMatrix<Scalar> coupling = scaled(coupling_);
   workers.ParallelFor(x.size, kBlock, [&](Index begin, Index end) {
-    std::vector<double> uniform(num_experts(), 0);
+    std::vector<Index> chosen(num_experts());
     for (Index n = begin; n < end; ++n) {
-      if (states > 1) FillUniform(draws, x.row_ids[n], absl::MakeSpan(uniform));
+      DrawComponents(draws, x.row_ids[n],
+                     absl::MakeConstSpan(shares.values.row(n).data(),
+                                         shares.values.cols()),
+                     absl::MakeSpan(chosen));
       for (Index m = 0; m < num_experts(); ++m) {
-        const Index k = DrawState(
-            absl::MakeConstSpan(&joints.values(n, m * states), states),
-            uniform[m]);
+        const Index k = chosen[m] - m * states;
         if (k == num_trees_) continue;
         const Index t = m * num_trees_ + k;
         messages.linear.row(n) += information.row(t);
@@ -161,23 +161,18 @@ void GaussianTree<Scalar>::AddGradient(
     const Observations<Scalar>& x, const Posterior& posterior,
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
-  const LogJoints& joints = Of(posterior);
+  const Shares& shares = Of(posterior);
   const Index width = dimension(), states = num_states();
-  const Index blocks = NumBlocks(joints.values.rows());
+  const Index blocks = NumBlocks(shares.values.rows());
   // Row m S + k: the share of state k of expert m, times the row's weight and
   // the exponent.
-  RowMatrix<double> shares =
-      RowMatrix<double>::Zero(joints.values.cols(), blocks * kBlock);
-  Vector<double> state(states);
+  RowMatrix<double> weighted =
+      RowMatrix<double>::Zero(shares.values.cols(), blocks * kBlock);
   double total_weight = 0;
   for (Index n = 0; n < x.size; ++n) {
-    const double weight = joints.scale * weights[n];
+    const double weight = shares.scale * weights[n];
     total_weight += weight;
-    for (Index m = 0; m < num_experts(); ++m) {
-      state = joints.values.row(n).segment(m * states, states);
-      NormalizeStates(absl::Span<double>(state.data(), states));
-      shares.col(n).segment(m * states, states) = weight * state;
-    }
+    weighted.col(n) = weight * shares.values.row(n).transpose();
   }
   auto weight_gradient = this->BlockOf(gradient, 0);
   auto offset_gradient = this->BlockOf(gradient, 1);
@@ -191,12 +186,12 @@ void GaussianTree<Scalar>::AddGradient(
         std::vector<Lanes> first(end - begin, Lanes::Zero());
         std::vector<Lanes> product = first, second = first, total = first;
         for (Index b = 0; b < blocks; ++b) {
-          const auto columns = joints.columns.middleCols(b * width, width);
+          const auto columns = shares.columns.middleCols(b * width, width);
           for (Index p = begin; p < end; ++p) {
             const Index t = p / width, i = p % width;
             const std::int32_t parent = parents_[p];
             const Lanes share =
-                shares.row(t / num_trees_ * states + t % num_trees_)
+                weighted.row(t / num_trees_ * states + t % num_trees_)
                     .template segment<kBlock>(b * kBlock)
                     .transpose()
                     .array();
@@ -225,7 +220,7 @@ void GaussianTree<Scalar>::AddGradient(
   for (Index m = 0; m < num_experts(); ++m)
     for (Index k = 0; k < states; ++k)
       logit_gradient(m, k) +=
-          static_cast<Scalar>(shares.row(m * states + k).sum() -
+          static_cast<Scalar>(weighted.row(m * states + k).sum() -
                               std::exp(log_mixing_(m, k)) * total_weight);
 }
 
@@ -233,17 +228,13 @@ template <typename Scalar>
 void GaussianTree<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
   if (num_hidden() == 0) return;
-  const LogJoints& joints = Of(posterior);
-  const Index states = num_states();
-  Vector<double> state(states);
-  for (Index n = 0; n < joints.values.rows(); ++n) {
-    for (Index m = 0; m < num_experts(); ++m) {
-      state = joints.values.row(n).segment(m * states, states);
-      NormalizeStates(absl::Span<double>(state.data(), states));
+  const RowMatrix<double>& shares = Of(posterior).values;
+  for (Index n = 0; n < shares.rows(); ++n)
+    for (Index m = 0; m < num_experts(); ++m)
       probabilities.row(n).segment(m * num_trees_, num_trees_) =
-          state.head(num_trees_).transpose().template cast<Scalar>();
-    }
-  }
+          shares.row(n)
+              .segment(m * num_states(), num_trees_)
+              .template cast<Scalar>();
 }
 
 template class GaussianTree<float>;

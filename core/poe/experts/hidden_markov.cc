@@ -33,14 +33,13 @@ const ForwardMessages& Of(const Posterior& posterior) {
   return static_cast<const ForwardMessages&>(posterior);
 }
 
-// to.row(row) += scale * from.row(k), with the same bits wherever the row lies:
-// Eigen would treat its beginning differently by its address.
+// to.row(row) += scale * from, with the same bits wherever the row lies: Eigen
+// would treat its beginning differently by its address.
 template <typename Scalar>
-void AddScaled(Scalar scale, const RowMatrix<Scalar>& from, Index k,
-               RowMatrix<Scalar>& to, Index row) {
-  const Scalar* source = from.row(k).data();
+void AddScaled(Scalar scale, const Scalar* from, RowMatrix<Scalar>& to,
+               Index row) {
   Scalar* target = to.row(row).data();
-  for (Index i = 0; i < from.cols(); ++i) target[i] += scale * source[i];
+  for (Index i = 0; i < to.cols(); ++i) target[i] += scale * from[i];
 }
 
 std::string Shape(Index rows, Index cols) {
@@ -159,7 +158,8 @@ void HiddenMarkov<Scalar>::ParametersChanged() {
   auto log_variance = this->mutable_block(3);
   log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
                      .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
-  gaussians_.Set(this->block(2), this->block(3));
+  gaussians_.Update(this->block(2), this->block(3),
+                    Vector<double>::Zero(this->blocks()[2].rows));
 }
 
 template <typename Scalar>
@@ -200,10 +200,13 @@ void HiddenMarkov<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
   workers.ParallelFor(rows, kLeastFrames, [&](Index begin, Index end) {
     auto part = messages.log_emission.middleRows(begin, end - begin);
     const auto frames = x.values.middleRows(begin, end - begin);
-    if (has_symbols())
+    if (has_symbols()) {
       symbols_.LogDensities(frames, part);
-    else
-      gaussians_.LogDensities(frames, part);
+    } else {
+      RowMatrix<double> features(frames.rows(), 2 * frames.cols());
+      gaussians_.ComputeFeatures(frames, features);
+      gaussians_.LogDensities(features, part);
+    }
     part *= messages.exponent;
   });
   const std::vector<Index> starts = x.FrameStarts();
@@ -244,7 +247,7 @@ void HiddenMarkov<Scalar>::AddSampledMessages(
   const Index experts = num_experts(), states = num_states();
   const Scalar exponent = static_cast<Scalar>(forward.exponent);
   const RowMatrix<Scalar>& linear =
-      has_symbols() ? symbols_.logits() : gaussians_.information();
+      has_symbols() ? symbols_.logits() : gaussians_.messages();
   const std::vector<Index> starts = x.FrameStarts();
   workers.ParallelFor(x.size, kLeastSequences, [&](Index begin, Index end) {
     std::vector<double> uniforms, own;
@@ -262,10 +265,10 @@ void HiddenMarkov<Scalar>::AddSampledMessages(
             absl::MakeSpan(path));
         for (Index t = 0; t < length; ++t) {
           const Index frame = starts[n] + t, k = m * states + path[t];
-          AddScaled(exponent, linear, k, messages.linear, frame);
+          const Scalar* said = linear.row(k).data();
+          AddScaled(exponent, said, messages.linear, frame);
           if (!has_symbols())
-            AddScaled(exponent, gaussians_.precision(), k, messages.precision,
-                      frame);
+            AddScaled(exponent, said + dimension(), messages.precision, frame);
         }
       }
     }
@@ -329,13 +332,16 @@ void HiddenMarkov<Scalar>::AddGradient(
   };
   add(0, counts.initial, log_initial_);
   add(1, counts.transitions, log_transition_);
-  if (has_symbols())
+  if (has_symbols()) {
     symbols_.AddGradient(x.values, counts.occupancy, workers,
                          this->BlockOf(gradient, 2));
-  else
-    gaussians_.AddGradient(x.values, counts.occupancy, workers,
-                           this->BlockOf(gradient, 2),
-                           this->BlockOf(gradient, 3));
+    return;
+  }
+  RowMatrix<double> features(x.values.rows(), 2 * dimension());
+  gaussians_.ComputeFeatures(x.values, features);
+  gaussians_.AddGradient(features, counts.occupancy, workers,
+                         this->BlockOf(gradient, 2),
+                         this->BlockOf(gradient, 3));
 }
 
 template <typename Scalar>

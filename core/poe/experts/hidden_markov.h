@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "poe/expert_group.h"
-#include "poe/experts/gaussian_emissions.h"
+#include "poe/experts/diagonal_gaussians.h"
 #include "poe/experts/markov_chain.h"
 #include "poe/experts/symbol_emissions.h"
 
@@ -94,7 +94,7 @@ class HiddenMarkov final : public ExpertGroup<Scalar> {
   // Derived; one of the emissions is in use.
   RowMatrix<double> log_initial_;     // M x K
   RowMatrix<double> log_transition_;  // (M K) x K
-  GaussianEmissions<Scalar> gaussians_;
+  DiagonalGaussians<Scalar> gaussians_;
   SymbolEmissions<Scalar> symbols_;
 };
 

@@ -11,7 +11,7 @@
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/hidden_markov.h"
 #include "poe/numerics/elementwise.h"
-#include "poe/numerics/normal_integral.h"
+#include "poe/numerics/truncated_normal.h"
 
 namespace poe {
 namespace {
@@ -112,8 +112,9 @@ double LogIntegral(const RealCoordinate& base,
     result -= loss(experts[m].exponent * experts[m].precision(states[m], i),
                    experts[m].mean(states[m], i));
   return result + (base.bounded
-                       ? LogNormalIntegral(precision, base.lower - centre,
-                                           base.upper - centre)
+                       ? TruncatedNormal{0, precision, base.lower - centre,
+                                         base.upper - centre}
+                             .LogIntegral()
                        : (kLog2Pi - std::log(precision)) / 2);
 }
 
