@@ -82,7 +82,10 @@ v1::TrainStart MarkovProduct(uint64_t seed) {
   v1::ProductSettings& product = *start.add_products();
   v1::GroupSettings& group = *product.add_groups();
   group.set_num_experts(kExperts);
-  group.mutable_hidden_markov()->set_num_states(kStates);
+  v1::HiddenMarkovSettings& markov = *group.mutable_hidden_markov();
+  markov.set_num_states(kStates);
+  // Vague at first: three sharp opinions on every channel never part.
+  markov.set_initial_standard_deviation(2);
   product.mutable_base()->set_deviation_multiple(10);
   product.mutable_base()->set_fixed_variance(true);
   TrainTogether(3000, 0.02, start);
@@ -96,7 +99,6 @@ v1::TrainStart SystemProduct(uint64_t seed) {
   group.set_num_experts(kExperts);
   v1::LinearDynamicalSettings& system = *group.mutable_linear_dynamical();
   system.set_num_latent(kLatents);
-  // Vague at first: three sharp opinions on every channel never part.
   system.set_initial_standard_deviation(2);
   product.mutable_base()->set_deviation_multiple(10);
   product.mutable_base()->set_fixed_variance(true);
