@@ -91,22 +91,27 @@ void ExactGradient<Scalar>::ComputeGradient(const Observations<Scalar>& data,
   this->Add(data, posteriors, row_weights, workers);
   const std::vector<double> own = this->product().LogScores(data, workers);
   mean_log_probability_ = 0;
+  for (Index n = 0; n < data.size; ++n)
+    mean_log_probability_ += static_cast<double>(row_weights[n]) * own[n];
+  // Without inputs the expectation is the same for every row.
+  const Index rows = has_inputs() ? data.size : std::min<Index>(data.size, 1);
   const Index block = std::max<Index>(1, kBlockRows / combinations_);
   std::vector<double> scores;
   std::vector<Scalar> shares;
-  for (Index begin = 0; begin < data.size; begin += block) {
-    const Index end = std::min(data.size, begin + block);
+  for (Index begin = 0; begin < rows; begin += block) {
+    const Index end = std::min(rows, begin + block);
     const Observations<Scalar> combined = Combine(data, begin, end);
     const std::vector<double> sums = LogSums(combined, workers, scores);
     shares.resize(combined.size);
     for (Index k = 0; k < combined.size; ++k) {
       const Index n = k / combinations_;
-      shares[k] = -row_weights[begin + n] *
-                  static_cast<Scalar>(std::exp(scores[k] - sums[n]));
+      const Scalar weight = has_inputs() ? row_weights[begin + n] : Scalar{1};
+      shares[k] = -weight * static_cast<Scalar>(std::exp(scores[k] - sums[n]));
     }
     for (Index n = begin; n < end; ++n)
-      mean_log_probability_ +=
-          static_cast<double>(row_weights[n]) * (own[n] - sums[n - begin]);
+      mean_log_probability_ -=
+          (has_inputs() ? static_cast<double>(row_weights[n]) : 1.0) *
+          sums[n - begin];
     this->product().Infer(combined, 1, workers, posteriors);
     this->Add(combined, posteriors, shares, workers);
   }
@@ -116,6 +121,11 @@ template <typename Scalar>
 std::vector<double> ExactGradient<Scalar>::LogProbabilities(
     const Observations<Scalar>& data, const Workers& workers) const {
   std::vector<double> result = this->product().LogScores(data, workers);
+  if (!has_inputs()) {
+    const double log_partition = LogPartition(workers);
+    for (double& value : result) value -= log_partition;
+    return result;
+  }
   const Index block = std::max<Index>(1, kBlockRows / combinations_);
   std::vector<double> scores;
   for (Index begin = 0; begin < data.size; begin += block) {

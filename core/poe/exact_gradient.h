@@ -45,6 +45,11 @@ class ExactGradient final : public GradientEstimate<Scalar> {
   double mean_log_probability() const { return mean_log_probability_; }
 
  private:
+  bool has_inputs() const {
+    return static_cast<Index>(outputs_.size()) * columns_ <
+           this->product().dimension();
+  }
+
   explicit ExactGradient(const Product<Scalar>& product)
       : GradientEstimate<Scalar>(product) {}
 

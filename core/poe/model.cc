@@ -282,14 +282,19 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
       if (!rows.IsObserved(first + frame, i)) row(i) = 0;
   }
   if (!spec.input_coordinates.empty()) {
-    const Index columns = width / dimension;
-    x.clamped.assign(frames * width, 0);
+    const std::vector<std::uint8_t> mask = InputMask(spec);
     for (Index frame = 0; frame < frames; ++frame)
-      for (Index input : spec.input_coordinates)
-        std::fill_n(x.clamped.begin() + frame * width + input * columns,
-                    columns, std::uint8_t{1});
+      x.clamped.insert(x.clamped.end(), mask.begin(), mask.end());
   }
   return x;
+}
+
+std::vector<std::uint8_t> InputMask(const DataSpec& spec) {
+  const Index columns = spec.width() / spec.dimension;
+  std::vector<std::uint8_t> mask(spec.width(), 0);
+  for (Index input : spec.input_coordinates)
+    std::fill_n(mask.begin() + input * columns, columns, std::uint8_t{1});
+  return mask;
 }
 
 void KeepObserved(const DataSpec& spec, const RawRows& rows, Index begin,

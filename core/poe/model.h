@@ -141,6 +141,9 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
 RowMatrix<float> Unprocess(const DataSpec& spec,
                            const ConstRowMatrixRef<float>& values);
 
+// One byte for each column of a frame: 1 where an input stands.
+std::vector<std::uint8_t> InputMask(const DataSpec& spec);
+
 // Clamps, in x = Preprocess(spec, rows, begin, ...), all values that are
 // observed.
 void KeepObserved(const DataSpec& spec, const RawRows& rows, Index begin,

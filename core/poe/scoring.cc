@@ -5,6 +5,8 @@
 #include <limits>
 #include <set>
 
+#include "poe/exact_gradient.h"
+
 namespace poe {
 namespace {
 
@@ -57,6 +59,39 @@ void Judge(const Model& model, Scores& scores) {
           model.classes[c].percentiles->Percentile(comparable(n, c));
 }
 
+// The most combinations of outputs that are summed over for each row scored.
+constexpr Index kMostListed = 64;
+
+absl::StatusOr<ExactGradient<float>> Listed(const Model& model,
+                                            const Product<float>& product,
+                                            const Observations<float>& x) {
+  const auto width = static_cast<std::size_t>(product.dimension());
+  return ExactGradient<float>::Create(
+      product, model.data_spec.num_symbols,
+      absl::MakeConstSpan(x.clamped).subspan(0, width));
+}
+
+// Whether the model is conditional, over few enough bits or symbols.
+bool IsListed(const Model& model) {
+  const DataSpec& spec = model.data_spec;
+  if (spec.input_coordinates.empty() || spec.sequential) return false;
+  Observations<float> any = MakeDense<float>(1, spec.width());
+  any.clamped = InputMask(spec);
+  const auto listed = Listed(model, model.classes[0].layers[0], any);
+  return listed.ok() && listed->combinations() <= kMostListed;
+}
+
+// log p(outputs | inputs) of the rows from `begin` on.
+void AddConditional(
+    const Model& model, const Product<float>& product,
+    const Observations<float>& x, Index begin, const Workers& workers,
+    Eigen::Ref<Vector<double>, 0, Eigen::InnerStride<>> log_probabilities) {
+  const auto listed = Listed(model, product, x);
+  if (!listed.ok()) return;
+  const std::vector<double> values = listed->LogProbabilities(x, workers);
+  for (Index n = 0; n < x.size; ++n) log_probabilities(begin + n) = values[n];
+}
+
 // log p(x) where log Z is known.
 void Normalize(const Model& model, const RawRows& rows, Scores& scores) {
   const Index classes = model.num_classes();
@@ -94,6 +129,10 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
   const double jacobian = LogJacobian(model.data_spec);
   Scores scores;
   scores.log_scores.resize(total, classes);
+  const bool conditional = IsListed(model);
+  if (conditional)
+    scores.log_probabilities = RowMatrix<double>::Constant(
+        total, classes, std::numeric_limits<double>::quiet_NaN());
   std::vector<bool> out_of_support(total, false);
   for (Index c = 0; options.per_expert && c < classes; ++c)
     scores.expert_log_scores.emplace_back(
@@ -112,6 +151,9 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
     for (Index c = 0; c < classes; ++c) {
       const Product<float>& product = model.classes[c].layers[0];
       const std::vector<double> log_scores = product.LogScores(x, workers);
+      if (conditional)
+        AddConditional(model, product, x, begin, workers,
+                       scores.log_probabilities.col(c));
       for (Index n = 0; n < x.size; ++n)
         scores.log_scores(begin + n, c) =
             out_of_support[begin + n]
@@ -128,7 +170,7 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
   if (std::find(out_of_support.begin(), out_of_support.end(), true) !=
       out_of_support.end())
     scores.out_of_support = std::move(out_of_support);
-  Normalize(model, rows, scores);
+  if (!conditional) Normalize(model, rows, scores);
   Judge(model, scores);
   return scores;
 }

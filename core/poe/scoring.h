@@ -17,7 +17,8 @@ struct Scores {
   // N x (C L), class-major: log p*(x) in raw units; -infinity out of support.
   RowMatrix<double> log_scores;
   // N x C: log p(x) in raw units where the class's log Z is known for the
-  // observation's length, otherwise NaN; empty where no class has one.
+  // observation's length, otherwise NaN; empty where no class has one. Of
+  // conditional models over few bits or symbols, log p(outputs | inputs).
   RowMatrix<double> log_probabilities;
   // Where log probabilities are: the lengths of the observations, each once,
   // ascending; 0 for dense rows.

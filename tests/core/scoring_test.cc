@@ -192,5 +192,28 @@ TEST(ScoringTest, AnInterruptEndsTheWork) {
   EXPECT_EQ(asked, 3);
 }
 
+TEST(ScoringTest, ConditionalModelsGiveProbabilitiesThatSumToOne) {
+  Model model = BernoulliModel(5, 4, 1);
+  model.data_spec.input_coordinates = {0, 1, 2};
+  RowMatrix<float> raw(8, 5);
+  for (Index n = 0; n < 8; ++n)
+    raw.row(n) << 0.25f, 1, n < 4 ? 0.0f : 1.0f, static_cast<float>(n % 2),
+        static_cast<float>(n / 2 % 2);
+  const auto scores =
+      Score(model, RowsOf(raw), {}, Workers::Inline(), NeverInterrupt);
+  ASSERT_TRUE(scores.ok());
+  ASSERT_EQ(scores->log_probabilities.rows(), 8);
+  for (Index first : {0, 4}) {
+    double sum = 0;
+    for (Index n = first; n < first + 4; ++n)
+      sum += std::exp(scores->log_probabilities(n, 0));
+    EXPECT_NEAR(sum, 1, 1e-5);
+    EXPECT_NEAR(scores->log_probabilities(first, 0) -
+                    scores->log_probabilities(first + 1, 0),
+                scores->log_scores(first, 0) - scores->log_scores(first + 1, 0),
+                1e-5);
+  }
+}
+
 }  // namespace
 }  // namespace poe
