@@ -14,13 +14,11 @@
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "poe/numerics/workers.h"
-#include "server/batcher.h"
 #include "server/executor.h"
 #include "server/listen_address.h"
 #include "server/model_repository.h"
 #include "server/services/model_registry_service.h"
 #include "server/services/product_of_experts_service.h"
-#include "server/services/score_handler.h"
 #include "server/services/training_jobs_service.h"
 #include "server/training_jobs.h"
 #include "spdlog/spdlog.h"
@@ -81,7 +79,6 @@ class Server::Parts {
         product_of_experts_({.repository = *repository_,
                              .jobs = *jobs_,
                              .workers = workers_,
-                             .batcher = std::make_shared<Batcher>(kSmallWork),
                              .compute = compute_,
                              .sampling = sampling_,
                              .limits = options.limits}),

@@ -46,8 +46,10 @@ grpc::ServerUnaryReactor* ProductOfExpertsService::Score(
   if (!served.ok()) return Refuse(std::move(scope), served.status());
   scope.SetModel(served->name, served->version);
   if (IsSmall(*request, *served->model)) {
-    return AnswerScoreInBatch(resources_.batcher, std::move(scope), *request,
-                              *std::move(served), resources_.limits, *response);
+    return AnswerNow(std::move(scope), [&](RequestScope& scope) {
+      return AnswerScore(*request, *served, resources_.limits,
+                         Workers::Inline(), scope, *response);
+    });
   }
   return AnswerOn(resources_.compute, std::move(scope),
                   [this, served = *std::move(served), request,

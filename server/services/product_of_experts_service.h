@@ -2,13 +2,10 @@
 #ifndef POE_SERVER_SERVICES_PRODUCT_OF_EXPERTS_SERVICE_H_
 #define POE_SERVER_SERVICES_PRODUCT_OF_EXPERTS_SERVICE_H_
 
-#include <memory>
-
 #include "absl/time/time.h"
 #include "grpcpp/grpcpp.h"
 #include "poe/numerics/workers.h"
 #include "poe/v1/scoring.grpc.pb.h"
-#include "server/batcher.h"
 #include "server/codec/request_codec.h"
 #include "server/executor.h"
 #include "server/model_repository.h"
@@ -25,8 +22,6 @@ class ProductOfExpertsService final
     TrainingJobs& jobs;
     // Share the rows of large requests.
     const Workers& workers;
-    // Gathers small requests to Score.
-    std::shared_ptr<Batcher> batcher;
     // Runs what takes longer than a callback may.
     Executor& compute;
     // Runs Sample, whose threads wait for their clients.

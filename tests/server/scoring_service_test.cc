@@ -6,10 +6,8 @@
 #include <limits>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "absl/synchronization/blocking_counter.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
@@ -45,46 +43,6 @@ std::vector<double> CoreLogScores(const Model& model,
   EXPECT_TRUE(scores.ok()) << scores.status();
   return {scores->log_scores.data(),
           scores->log_scores.data() + scores->log_scores.size()};
-}
-
-TEST_F(ScoringServiceTest, CallsAtOnceGetWhatEachWouldGetAlone) {
-  constexpr int kCalls = 300;
-  struct Exchange {
-    grpc::ClientContext context;
-    v1::ScoreRequest request;
-    v1::ScoreResponse response;
-    grpc::Status status;
-  };
-  std::vector<Exchange> exchanges(kCalls);
-  absl::BlockingCounter unanswered(kCalls);
-  const auto rows_of = [](int i) {
-    return RandomBits(1 + i % 3, kDimension, i);
-  };
-  const auto is_bad = [](int i) { return i % 7 == 3; };
-  for (int i = 0; i < kCalls; ++i) {
-    Exchange& exchange = exchanges[i];
-    RowMatrix<float> rows = rows_of(i);
-    if (is_bad(i)) rows(0, 0) = std::numeric_limits<float>::quiet_NaN();
-    exchange.request = ScoreDigits(rows);
-    stub().async()->Score(&exchange.context, &exchange.request,
-                          &exchange.response,
-                          [&exchange, &unanswered](grpc::Status status) {
-                            exchange.status = std::move(status);
-                            unanswered.DecrementCount();
-                          });
-  }
-  unanswered.Wait();
-  for (int i = 0; i < kCalls; ++i) {
-    const Exchange& exchange = exchanges[i];
-    if (is_bad(i)) {
-      EXPECT_EQ(exchange.status.error_code(),
-                grpc::StatusCode::INVALID_ARGUMENT);
-      continue;
-    }
-    ASSERT_TRUE(exchange.status.ok()) << exchange.status.error_message();
-    EXPECT_THAT(Doubles(exchange.response.log_scores()),
-                ElementsAreArray(CoreLogScores(digits(), rows_of(i))));
-  }
 }
 
 TEST_F(ScoringServiceTest, ScoresAreThoseOfTheCoreToTheBit) {
