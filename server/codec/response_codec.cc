@@ -1,9 +1,5 @@
 #include "server/codec/response_codec.h"
 
-#include <algorithm>
-#include <vector>
-
-#include "google/protobuf/repeated_field.h"
 #include "server/codec/model_codec.h"
 #include "server/codec/tensor_codec.h"
 
@@ -26,31 +22,17 @@ void EncodeValues(const DataSpec& spec, const RowMatrix<float>& values,
     EncodeTensor(matrix, tensor, shape);
 }
 
-// Some of the values; none if there are none at all.
-template <typename T>
-void AssignRows(const std::vector<T>& values, Index first, Index rows,
-                google::protobuf::RepeatedField<T>* field) {
-  if (values.empty()) return;
-  field->Assign(values.begin() + first, values.begin() + first + rows);
-}
-
 }  // namespace
 
 void EncodeScores(const Model& model, const Scores& scores,
                   v1::ScoreResponse* response) {
-  EncodeScores(model, scores, 0, scores.log_scores.rows(), response);
-}
-
-void EncodeScores(const Model& model, const Scores& scores, Index first,
-                  Index rows, v1::ScoreResponse* response) {
   AddClassNames(model, response);
   const Index classes = model.num_classes();
-  const std::int64_t shape[] = {rows, classes,
+  const std::int64_t shape[] = {scores.log_scores.rows(), classes,
                                 scores.log_scores.cols() / classes};
-  const auto encode = [&](const RowMatrix<double>& matrix, v1::Tensor* tensor,
-                          absl::Span<const std::int64_t> as = {}) {
-    EncodeTensor(ConstRowMatrixRef<double>(matrix.middleRows(first, rows)),
-                 tensor, as);
+  const auto encode = [](const RowMatrix<double>& matrix, v1::Tensor* tensor,
+                         absl::Span<const std::int64_t> as = {}) {
+    EncodeTensor(ConstRowMatrixRef<double>(matrix), tensor, as);
   };
   encode(scores.log_scores, response->mutable_log_scores(), shape);
   if (scores.log_probabilities.size() > 0)
@@ -64,17 +46,16 @@ void EncodeScores(const Model& model, const Scores& scores, Index first,
       message.set_class_name(model.classes[c].name);
     }
   }
-  AssignRows(scores.labels, first, rows, response->mutable_labels());
-  AssignRows(scores.margins, first, rows, response->mutable_margins());
+  response->mutable_labels()->Assign(scores.labels.begin(),
+                                     scores.labels.end());
+  response->mutable_margins()->Assign(scores.margins.begin(),
+                                      scores.margins.end());
   if (scores.probabilities.size() > 0)
     encode(scores.probabilities, response->mutable_probabilities());
   if (scores.percentiles.size() > 0)
     encode(scores.percentiles, response->mutable_percentiles());
-  AssignRows(scores.out_of_support, first, rows,
-             response->mutable_out_of_support());
-  const auto& outside = response->out_of_support();
-  if (std::find(outside.begin(), outside.end(), true) == outside.end())
-    response->clear_out_of_support();
+  response->mutable_out_of_support()->Assign(scores.out_of_support.begin(),
+                                             scores.out_of_support.end());
   for (const RowMatrix<double>& of_class : scores.expert_log_scores)
     encode(of_class, response->add_expert_scores()->mutable_log_scores());
 }

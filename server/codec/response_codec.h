@@ -19,9 +19,6 @@ namespace poe::server {
 
 void EncodeScores(const Model& model, const Scores& scores,
                   v1::ScoreResponse* response);
-// The same for `rows` rows of them, from `first` on.
-void EncodeScores(const Model& model, const Scores& scores, Index first,
-                  Index rows, v1::ScoreResponse* response);
 
 // `asked` gives the shape: N x H x W if that is how the rows came, or the
 // lengths of its sequences.

@@ -71,28 +71,6 @@ TEST(ResponseCodecTest, EverythingTheModelSaysIsThere) {
   EXPECT_EQ(ValuesOf(response.expert_scores(1).log_scores())[5], 8);
 }
 
-TEST(ResponseCodecTest, SomeRowsAreEncodedAsIfThereWereNoOthers) {
-  Scores scores;
-  scores.log_scores.resize(3, 1);
-  scores.log_scores << 1, 2, 3;
-  scores.labels = {-1, 1, 0};
-  scores.margins = {0, 4, 5};
-  scores.percentiles.resize(3, 1);
-  scores.percentiles << 0, 20, 30;
-  scores.out_of_support = {true, false, false};
-  scores.expert_log_scores = {RowMatrix<double>::Constant(3, 2, 7)};
-  v1::ScoreResponse response;
-  EncodeScores(MakeBernoulliModel(4, 3, {"a"}, 1), scores, 1, 2, &response);
-  EXPECT_THAT(response.log_scores().shape(), ElementsAre(2, 1, 1));
-  EXPECT_THAT(ValuesOf(response.log_scores()), ElementsAre(2, 3));
-  EXPECT_THAT(response.labels(), ElementsAre(1, 0));
-  EXPECT_THAT(response.margins(), ElementsAre(4, 5));
-  EXPECT_THAT(ValuesOf(response.percentiles()), ElementsAre(20, 30));
-  EXPECT_EQ(response.out_of_support_size(), 0);
-  EXPECT_THAT(response.expert_scores(0).log_scores().shape(),
-              ElementsAre(2, 2));
-}
-
 TEST(ResponseCodecTest, ReconstructionsHaveTheShapeAsked) {
   Reconstructions reconstructions;
   reconstructions.values.resize(1, 6);
