@@ -33,7 +33,8 @@ struct HiddenMarkovFit {
 
 // Raises the likelihood of x from `start`, which has one expert, at power 1;
 // the result has the start's power and bounds. Sequence n counts weights[n] >=
-// 0 times; no weights count all as 1. Within the options' bounds the likelihood never falls.
+// 0 times; no weights count all as 1. Within the options' bounds the likelihood
+// never falls.
 //
 // InvalidArgument where shapes, weights or options are wrong;
 // FailedPrecondition where frames of positive weight are fewer than states or
