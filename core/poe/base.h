@@ -25,6 +25,9 @@ class Base : public Parameterized<Scalar> {
  public:
   virtual Family family() const = 0;
   virtual Index dimension() const = 0;  // D
+  // The last columns of a frame may be real inputs of a conditional model: the
+  // base has no term for them, never draws them, and takes any number there.
+  virtual Index num_real_inputs() const { return 0; }
   virtual std::unique_ptr<Base> Clone() const = 0;
 
   // Tells a structured base, once and before any messages, which pairs of

@@ -30,8 +30,11 @@ absl::StatusOr<ExactGradient<Scalar>> ExactGradient<Scalar>::Create(
         "summed over");
   ExactGradient exact(product);
   if (family == Family::kCategorical) exact.columns_ = exact.states_ = symbols;
-  for (Index i = 0; i < product.dimension(); i += exact.columns_) {
-    if (!inputs.empty() && inputs[i] != 0) continue;
+  Index columns;
+  for (Index i = 0; i < product.dimension(); i += columns) {
+    const bool given = !inputs.empty() && inputs[i] != 0;
+    columns = given ? 1 : exact.columns_;
+    if (given) continue;
     exact.outputs_.push_back(i);
     exact.combinations_ *= exact.states_;
     if (exact.combinations_ > kMostCombinations)

@@ -100,6 +100,10 @@ struct Checker {
                     IsReal(spec) || spec.family == Family::kCategorical,
                     "real-valued data or symbols (FAMILY_GAUSSIAN, "
                     "FAMILY_STRUCTURED_GAUSSIAN or FAMILY_CATEGORICAL)");
+    if (status.ok() && spec.real_inputs)
+      status = Refuse(
+          "hidden Markov models of symbols read every coordinate as a symbol; "
+          "beside real inputs (data_spec.real_inputs) use Bernoulli units");
     status.Update(CheckSequential("hidden Markov models", true, spec));
     status.Update(CheckCount("num_states", markov.num_states));
     status.Update(CheckDeviations("hidden Markov models", markov));
@@ -187,11 +191,8 @@ absl::Status CheckEnoughFrames(const GroupSettings& group, Index frames) {
 }
 
 double NumParameters(const GroupSettings& group, const DataSpec& spec) {
-  const double width =
-      static_cast<double>(spec.dimension) *
-      (spec.family == Family::kCategorical ? spec.num_symbols : 1);
   return static_cast<double>(group.num_experts) *
-         std::visit(Counter{width}, group.kind);
+         std::visit(Counter{static_cast<double>(spec.width())}, group.kind);
 }
 
 }  // namespace poe

@@ -27,20 +27,26 @@ absl::StatusOr<std::unique_ptr<Base<float>>> InitializeBase(
     const ProductSettings& settings, const DataSpec& spec,
     const DataMoments& moments) {
   if (spec.family == Family::kBernoulli) {
-    Vector<float> bias(spec.dimension);
-    for (Index i = 0; i < spec.dimension; ++i) {
+    Vector<float> bias(spec.width() - spec.num_real_inputs());
+    for (Index i = 0; i < bias.size(); ++i) {
       const double mean =
           std::clamp(moments.mean(i), kLeastMean, 1 - kLeastMean);
       bias(i) = static_cast<float>(std::log(mean / (1 - mean)));
     }
-    return BernoulliBase<float>::Create(bias);
+    return BernoulliBase<float>::Create(bias, spec.num_real_inputs());
   }
   if (spec.family == Family::kCategorical) {
     // Columns of one coordinate sum to 1, so their means are probabilities.
     const Vector<float> logits =
-        moments.mean.cwiseMax(kLeastMean / 10).array().log().cast<float>();
-    return CategoricalBase<float>::Create(Eigen::Map<const RowMatrix<float>>(
-        logits.data(), spec.dimension, spec.num_symbols));
+        moments.mean.head(spec.width() - spec.num_real_inputs())
+            .cwiseMax(kLeastMean / 10)
+            .array()
+            .log()
+            .cast<float>();
+    return CategoricalBase<float>::Create(
+        Eigen::Map<const RowMatrix<float>>(
+            logits.data(), logits.size() / spec.num_symbols, spec.num_symbols),
+        spec.num_real_inputs());
   }
   const double least = kLeastDeviationShare * RootMeanSquareDeviation(moments);
   const Vector<float> mean = moments.mean.cast<float>();

@@ -32,6 +32,16 @@ absl::Status ValidatePreprocessing(const DataSpec& spec) {
                                  " and scale ", preprocessing.scale[i],
                                  "; the scale must be positive"));
   }
+  if (!spec.real_inputs || preprocessing.scale.empty()) return absl::OkStatus();
+  const std::vector<Columns> columns = ColumnsOf(spec);
+  for (std::size_t i = 0; i < dimension; ++i)
+    if (!columns[i].is_real_input &&
+        (preprocessing.shift[i] != 0 || preprocessing.scale[i] != 1))
+      return Refuse(absl::StrCat("preprocessing of coordinate ", i,
+                                 " has shift ", preprocessing.shift[i],
+                                 " and scale ", preprocessing.scale[i],
+                                 "; beside real inputs, outputs are left as "
+                                 "they are, with shift 0 and scale 1"));
   return absl::OkStatus();
 }
 
@@ -76,6 +86,15 @@ absl::Status ValidateInputs(const DataSpec& spec) {
     return Refuse(
         "input_coordinates names every coordinate; none is left to "
         "be explained");
+  if (!spec.real_inputs) return absl::OkStatus();
+  if (spec.input_coordinates.empty())
+    return Refuse(
+        "real_inputs is given without input_coordinates; name the coordinates "
+        "that are inputs");
+  if (spec.family != Family::kBernoulli && spec.family != Family::kCategorical)
+    return Refuse(
+        "real_inputs is given for real-valued data, whose inputs are real "
+        "anyway; it is for bits and symbols");
   return absl::OkStatus();
 }
 
@@ -90,6 +109,20 @@ float RoundWithin(double value, double lower, double upper) {
 }
 
 }  // namespace
+
+std::vector<Columns> ColumnsOf(const DataSpec& spec) {
+  std::vector<Columns> columns(spec.dimension);
+  Index next = spec.width() - spec.num_real_inputs();
+  for (Index k = 0; k < spec.num_real_inputs(); ++k)
+    columns[spec.input_coordinates[k]] = {next++, 1, true};
+  next = 0;
+  for (Columns& one : columns) {
+    if (one.is_real_input) continue;
+    one = {next, spec.family == Family::kCategorical ? spec.num_symbols : 1};
+    next += one.count;
+  }
+  return columns;
+}
 
 absl::Status Validate(const DataSpec& spec) {
   if (spec.dimension < 1)
@@ -114,10 +147,10 @@ absl::Status Validate(const DataSpec& spec) {
     return Refuse(absl::StrCat("an image of ", spec.image_height, " x ",
                                spec.image_width, " does not have ",
                                spec.dimension, " coordinates"));
-  if (spec.family == Family::kCategorical &&
+  if (spec.family == Family::kCategorical && !spec.real_inputs &&
       spec.preprocessing.kind != Preprocessing::Kind::kNone)
     return Refuse("preprocessing is given; symbols are left as they are");
-  if (spec.family == Family::kBernoulli &&
+  if (spec.family == Family::kBernoulli && !spec.real_inputs &&
       spec.preprocessing.kind == Preprocessing::Kind::kStandardize)
     return Refuse(
         "preprocessing is to standardize, which gives values outside [0, 1]; "
@@ -185,6 +218,7 @@ absl::Status Validate(const Model& model) {
     const Base<float>& base = one.layers[0].base();
     if (base.family() != model.data_spec.family ||
         base.dimension() != model.data_spec.width() ||
+        base.num_real_inputs() != model.data_spec.num_real_inputs() ||
         one.layers[0].sequential() != model.data_spec.sequential)
       return Refuse(absl::StrCat("the product of class \"", one.name,
                                  "\" has other data than the model"));
@@ -260,26 +294,26 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
     lower[i] = seen(spec.box->lower[i], i);
     upper[i] = seen(spec.box->upper[i], i);
   }
+  const std::vector<Columns> columns = ColumnsOf(spec);
   for (Index frame = 0; frame < frames; ++frame) {
     const auto raw = rows.values.row(first + frame);
     auto row = x.values.row(frame);
-    if (spec.family == Family::kCategorical) {
-      row.setZero();
-      for (Index i = 0; i < dimension; ++i)
-        if (rows.IsObserved(first + frame, i))
-          row(i * spec.num_symbols + static_cast<Index>(raw(i))) = 1;
-      continue;
+    row.setZero();
+    for (Index i = 0; i < dimension; ++i) {
+      if (!rows.IsObserved(first + frame, i)) continue;
+      const Columns& at = columns[i];
+      if (at.is_symbol()) {
+        row(at.first + static_cast<Index>(raw(i))) = 1;
+        continue;
+      }
+      float& value = row(at.first) = raw(i);
+      if (!scaled) continue;
+      value = RoundWithin(seen(value, i), lower[i], upper[i]);
+      // Rounding must not carry the ends of a fitted range beyond it.
+      if (spec.family == Family::kBernoulli && !at.is_real_input &&
+          value > -1e-6f && value < 1 + 1e-6f)
+        value = std::clamp(value, 0.0f, 1.0f);
     }
-    row = raw;
-    for (Index i = 0; scaled && i < dimension; ++i)
-      row(i) = RoundWithin(seen(row(i), i), lower[i], upper[i]);
-    // Rounding must not carry the ends of a fitted range beyond it.
-    if (scaled && spec.family == Family::kBernoulli)
-      for (float& value : absl::MakeSpan(row.data(), dimension))
-        if (value > -1e-6f && value < 1 + 1e-6f)
-          value = std::clamp(value, 0.0f, 1.0f);
-    for (Index i = 0; !rows.observed.empty() && i < dimension; ++i)
-      if (!rows.IsObserved(first + frame, i)) row(i) = 0;
   }
   if (!spec.input_coordinates.empty()) {
     const std::vector<std::uint8_t> mask = InputMask(spec);
@@ -290,23 +324,25 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
 }
 
 std::vector<std::uint8_t> InputMask(const DataSpec& spec) {
-  const Index columns = spec.width() / spec.dimension;
+  const std::vector<Columns> columns = ColumnsOf(spec);
   std::vector<std::uint8_t> mask(spec.width(), 0);
   for (Index input : spec.input_coordinates)
-    std::fill_n(mask.begin() + input * columns, columns, std::uint8_t{1});
+    std::fill_n(mask.begin() + columns[input].first, columns[input].count,
+                std::uint8_t{1});
   return mask;
 }
 
 void KeepObserved(const DataSpec& spec, const RawRows& rows, Index begin,
                   Observations<float>& x) {
   const Index frames = x.frames(), width = spec.width();
-  const Index columns = width / spec.dimension, first = rows.start(begin);
+  const Index first = rows.start(begin);
+  const std::vector<Columns> columns = ColumnsOf(spec);
   x.clamped.resize(frames * width, 0);
   for (Index frame = 0; frame < frames; ++frame)
     for (Index i = 0; i < spec.dimension; ++i)
       if (rows.IsObserved(first + frame, i))
-        std::fill_n(x.clamped.begin() + frame * width + i * columns, columns,
-                    std::uint8_t{1});
+        std::fill_n(x.clamped.begin() + frame * width + columns[i].first,
+                    columns[i].count, std::uint8_t{1});
 }
 
 void CopyObserved(const RawRows& rows, Index begin,
@@ -322,18 +358,18 @@ RowMatrix<float> Unprocess(const DataSpec& spec,
                            const ConstRowMatrixRef<float>& values) {
   const Preprocessing& preprocessing = spec.preprocessing;
   const bool scaled = !preprocessing.scale.empty();
+  const std::vector<Columns> columns = ColumnsOf(spec);
   RowMatrix<float> result(values.rows(), spec.dimension);
   for (Index n = 0; n < values.rows(); ++n) {
     for (Index i = 0; i < spec.dimension; ++i) {
-      if (spec.family == Family::kCategorical) {
+      const Columns& at = columns[i];
+      if (at.is_symbol()) {
         Index symbol;
-        values.row(n)
-            .segment(i * spec.num_symbols, spec.num_symbols)
-            .maxCoeff(&symbol);
+        values.row(n).segment(at.first, at.count).maxCoeff(&symbol);
         result(n, i) = static_cast<float>(symbol);
         continue;
       }
-      double raw = values(n, i);
+      double raw = values(n, at.first);
       if (scaled) raw = raw * preprocessing.scale[i] + preprocessing.shift[i];
       double lower = -HUGE_VAL, upper = HUGE_VAL;
       if (spec.box.has_value()) {
@@ -355,30 +391,33 @@ absl::Status ValidateRows(const DataSpec& spec, const RawRows& rows) {
                       ? "observations are dense rows; the model's are sequences"
                       : "observations are sequences; the model's are rows");
   const bool grey = spec.family == Family::kBernoulli &&
-                    spec.preprocessing.kind == Preprocessing::Kind::kNone;
-  const bool symbols = spec.family == Family::kCategorical;
-  auto is_legal = [&](float value) {
-    if (grey) return value >= 0 && value <= 1;
-    if (!symbols) return std::isfinite(value);
-    return value >= 0 && value < static_cast<float>(spec.num_symbols) &&
-           value == std::trunc(value);
+                    (spec.preprocessing.kind == Preprocessing::Kind::kNone ||
+                     spec.real_inputs);
+  const std::vector<Columns> columns = ColumnsOf(spec);
+  auto is_legal = [&](float value, const Columns& at) {
+    if (at.is_symbol())
+      return value >= 0 && value < static_cast<float>(spec.num_symbols) &&
+             value == std::trunc(value);
+    if (grey && !at.is_real_input) return value >= 0 && value <= 1;
+    return std::isfinite(value);
   };
   for (Index n = 0; n < rows.values.rows(); ++n) {
     const float* row = rows.values.row(n).data();
     for (Index i = 0; i < spec.dimension; ++i) {
       const float value = row[i];
-      if (is_legal(value) || !rows.IsObserved(n, i)) continue;
+      if (is_legal(value, columns[i]) || !rows.IsObserved(n, i)) continue;
       if (!std::isfinite(value))
         return Refuse(absl::StrCat(
             "values[", n, "][", i, "] is ",
             std::isnan(value) ? "NaN" : "infinite",
             "; values must be finite; mark missing values in the mask"));
       return Refuse(
-          symbols ? absl::StrCat("values[", n, "][", i, "] is ", value,
-                                 "; symbols must be whole numbers from 0 to ",
-                                 spec.num_symbols - 1)
-                  : absl::StrCat("values[", n, "][", i, "] is ", value,
-                                 "; grey levels must be in [0, 1]"));
+          columns[i].is_symbol()
+              ? absl::StrCat("values[", n, "][", i, "] is ", value,
+                             "; symbols must be whole numbers from 0 to ",
+                             spec.num_symbols - 1)
+              : absl::StrCat("values[", n, "][", i, "] is ", value,
+                             "; grey levels must be in [0, 1]"));
     }
     for (Index input : spec.input_coordinates)
       if (!rows.IsObserved(n, input))

@@ -16,7 +16,8 @@
 
 namespace poe {
 
-// seen = (raw - shift) / scale, coordinate by coordinate.
+// seen = (raw - shift) / scale, coordinate by coordinate. Where inputs are real
+// it is theirs alone: outputs have shift 0 and scale 1.
 struct Preprocessing {
   enum class Kind { kNone, kUnitInterval, kStandardize };
   Kind kind = Kind::kNone;
@@ -37,17 +38,36 @@ struct DataSpec {
   int num_symbols = 0;      // S, kCategorical only
   // Coordinates that a conditional model is given: ascending, each below D.
   std::vector<Index> input_coordinates;
+  // Inputs are any finite numbers, whatever the family of the outputs, which is
+  // kBernoulli or kCategorical.
+  bool real_inputs = false;
   std::vector<std::string> coordinate_names;  // D or none
   int image_height = 0, image_width = 0;      // both 0: no image
   Preprocessing preprocessing;
   std::optional<Box> box;   // kGaussian, once fitted or given
   double box_margin = 0.1;  // of the data's range, where the box is fitted
 
-  // Columns that experts see of a frame: D, or D x S where each symbol has one.
+  Index num_real_inputs() const {
+    return real_inputs ? static_cast<Index>(input_coordinates.size()) : 0;
+  }
+  // Columns that experts see of a frame: D, but S for each symbol.
   Index width() const {
-    return family == Family::kCategorical ? dimension * num_symbols : dimension;
+    const Index columns = family == Family::kCategorical ? num_symbols : 1;
+    return (dimension - num_real_inputs()) * columns + num_real_inputs();
   }
 };
+
+// Where a coordinate stands in the frames that experts see.
+struct Columns {
+  Index first = 0, count = 1;
+  bool is_real_input = false;
+
+  bool is_symbol() const { return count > 1; }
+};
+
+// Of each coordinate, D in all. Columns follow each other as coordinates do,
+// but those of real inputs stand behind all others.
+std::vector<Columns> ColumnsOf(const DataSpec& spec);
 
 // InvalidArgument naming the field at fault.
 absl::Status Validate(const DataSpec& spec);
@@ -155,8 +175,8 @@ void CopyObserved(const RawRows& rows, Index begin, RowMatrixRef<float> values);
 
 // InvalidArgument, naming frame and column, if an observed value is not finite,
 // or is no grey level in [0, 1] where Bernoulli data are not preprocessed, or
-// no symbol of the alphabet, or an input is missing, or the number of columns
-// is not D.
+// no symbol of the alphabet (real inputs need be neither), or an input is
+// missing, or the number of columns is not D.
 absl::Status ValidateRows(const DataSpec& spec, const RawRows& rows);
 
 }  // namespace poe

@@ -65,6 +65,8 @@ absl::Status Sample(const Model& model, const SampleOptions& options,
     chains.values = Unprocess(model.data_spec, chains.values);
     chains.lengths = x.lengths;
     if (start != nullptr && clamp) CopyObserved(*start, 0, chains.values);
+    for (Index input : model.data_spec.input_coordinates)
+      chains.values.col(input) = start->values.col(input);
     chains.step = next;
     chains.inverse_temperature = schedule[next - 1];
     if (absl::Status status = emit(chains); !status.ok()) return status;

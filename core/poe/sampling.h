@@ -27,7 +27,8 @@ struct SampledChains {
 };
 
 // Starts from the base's own draws, or from `start` (one row for each chain,
-// validated); observed values stay as they are if `clamp`. Calls `emit` in the
+// validated), which a conditional model needs; inputs stay as they are, and
+// observed values if `clamp`. Calls `emit` in the
 // order of steps and stops with its status if that is not OK.
 absl::Status Sample(const Model& model, const SampleOptions& options,
                     const RawRows* start, bool clamp, const Workers& workers,

@@ -92,6 +92,7 @@ absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
   Preprocessing& preprocessing = spec.preprocessing;
   preprocessing.shift.clear();
   preprocessing.scale.clear();
+  const std::vector<Columns> columns = ColumnsOf(spec);
   for (Index i = 0; i < dimension; ++i) {
     const double range = greatest(i) - least(i);
     const double deviation = std::sqrt(squares(i) / count);
@@ -101,16 +102,17 @@ absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
       return Refuse(
           absl::StrCat("coordinate ", i, " has the value ", least(i),
                        " in every training row; leave it out, or give a box"));
+    const bool left = spec.real_inputs && !columns[i].is_real_input;
     switch (preprocessing.kind) {
       case Preprocessing::Kind::kNone:
         break;
       case Preprocessing::Kind::kUnitInterval:
-        preprocessing.shift.push_back(least(i));
-        preprocessing.scale.push_back(range > 0 ? range : 1);
+        preprocessing.shift.push_back(left ? 0 : least(i));
+        preprocessing.scale.push_back(!left && range > 0 ? range : 1);
         break;
       case Preprocessing::Kind::kStandardize:
-        preprocessing.shift.push_back(mean(i));
-        preprocessing.scale.push_back(deviation > 0 ? deviation : 1);
+        preprocessing.shift.push_back(left ? 0 : mean(i));
+        preprocessing.scale.push_back(!left && deviation > 0 ? deviation : 1);
         break;
     }
   }

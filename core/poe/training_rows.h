@@ -25,8 +25,9 @@ struct Split {
 absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
                                 const TrainingRows& rows);
 
-// Fits preprocessing, and the box if none is given, to the training rows of all
-// classes. InvalidArgument where a coordinate without a box never varies.
+// Fits preprocessing (beside real inputs theirs alone), and the box if none is
+// given, to the training rows of all classes. InvalidArgument where a
+// coordinate without a box never varies.
 absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
                          DataSpec& spec);
 

@@ -205,7 +205,7 @@ TEST(AnnealedImportanceTest, StopsWhenInterrupted) {
 // A base whose normalizer nobody knows.
 class UnknownBase final : public LinearBase<double> {
  public:
-  UnknownBase() { SetBias(Vector<double>::Zero(5)).IgnoreError(); }
+  UnknownBase() { SetBias(Vector<double>::Zero(5), 0).IgnoreError(); }
   Family family() const override { return Family::kBernoulli; }
   std::unique_ptr<Base<double>> Clone() const override {
     return std::make_unique<UnknownBase>();

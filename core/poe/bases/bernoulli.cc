@@ -9,9 +9,11 @@ namespace poe {
 
 template <typename Scalar>
 absl::StatusOr<std::unique_ptr<BernoulliBase<Scalar>>>
-BernoulliBase<Scalar>::Create(const Vector<Scalar>& bias) {
+BernoulliBase<Scalar>::Create(const Vector<Scalar>& bias,
+                              Index num_real_inputs) {
   auto base = absl::WrapUnique(new BernoulliBase());
-  if (absl::Status status = base->SetBias(bias); !status.ok()) return status;
+  if (absl::Status status = base->SetBias(bias, num_real_inputs); !status.ok())
+    return status;
   return base;
 }
 
@@ -22,7 +24,7 @@ std::unique_ptr<Base<Scalar>> BernoulliBase<Scalar>::Clone() const {
 
 template <typename Scalar>
 bool BernoulliBase<Scalar>::InSupport(absl::Span<const Scalar> row) const {
-  for (Scalar value : row)
+  for (Scalar value : row.first(this->num_outputs()))
     if (!(value >= 0 && value <= 1)) return false;
   return true;
 }
@@ -39,7 +41,7 @@ void BernoulliBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
                                         const Draws& draws,
                                         const Workers& workers,
                                         Observations<Scalar>& x) const {
-  const Index width = this->dimension();
+  const Index width = this->num_outputs();
   const std::vector<Index> starts = x.FrameStarts();
   workers.ParallelFor(x.size, 8, [&](Index begin, Index end) {
     std::vector<std::uint32_t> bits;
@@ -50,7 +52,7 @@ void BernoulliBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
         FillBits(draws, x.row_ids[n], absl::MakeSpan(bits));
       }
       for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
-        row = messages.linear.row(frame);
+        row = messages.linear.row(frame).head(width);
         Logistic(absl::Span<Scalar>(row.data(), width));
         const std::uint32_t* bit = bits.data() + (frame - starts[n]) * width;
         if (reconstruction == Reconstruction::kSample)

@@ -13,9 +13,9 @@ namespace poe {
 template <typename Scalar>
 class BernoulliBase final : public LinearBase<Scalar> {
  public:
-  // D finite log-odds, D >= 1.
+  // Finite log-odds, at least one, of the columns before `num_real_inputs`.
   static absl::StatusOr<std::unique_ptr<BernoulliBase>> Create(
-      const Vector<Scalar>& bias);
+      const Vector<Scalar>& bias, Index num_real_inputs = 0);
 
   Family family() const override { return Family::kBernoulli; }
   std::unique_ptr<Base<Scalar>> Clone() const override;

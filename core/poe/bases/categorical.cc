@@ -12,7 +12,8 @@ namespace poe {
 
 template <typename Scalar>
 absl::StatusOr<std::unique_ptr<CategoricalBase<Scalar>>>
-CategoricalBase<Scalar>::Create(const RowMatrix<Scalar>& logits) {
+CategoricalBase<Scalar>::Create(const RowMatrix<Scalar>& logits,
+                                Index num_real_inputs) {
   if (logits.cols() < 2)
     return absl::InvalidArgumentError(absl::StrCat(
         "a categorical base has ", logits.cols(), " symbols; at least 2"));
@@ -20,7 +21,8 @@ CategoricalBase<Scalar>::Create(const RowMatrix<Scalar>& logits) {
   base->num_symbols_ = logits.cols();
   const Vector<Scalar> flat =
       Eigen::Map<const Vector<Scalar>>(logits.data(), logits.size());
-  if (absl::Status status = base->SetBias(flat); !status.ok()) return status;
+  if (absl::Status status = base->SetBias(flat, num_real_inputs); !status.ok())
+    return status;
   return base;
 }
 
@@ -31,7 +33,7 @@ std::unique_ptr<Base<Scalar>> CategoricalBase<Scalar>::Clone() const {
 
 template <typename Scalar>
 bool CategoricalBase<Scalar>::InSupport(absl::Span<const Scalar> row) const {
-  for (Scalar value : row)
+  for (Scalar value : row.first(this->num_outputs()))
     if (!(value >= 0 && value <= 1)) return false;
   return true;
 }
@@ -52,8 +54,8 @@ void CategoricalBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
                                           const Workers& workers,
                                           Observations<Scalar>& x) const {
   const bool sample = reconstruction == Reconstruction::kSample;
-  const Index symbols = num_symbols_, width = this->dimension();
-  const Index coordinates = width / symbols;
+  const Index symbols = num_symbols_;
+  const Index coordinates = this->num_outputs() / symbols;
   const std::vector<Index> starts = x.FrameStarts();
   workers.ParallelFor(x.size, 8, [&](Index begin, Index end) {
     std::vector<double> uniform;

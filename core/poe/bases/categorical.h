@@ -10,13 +10,14 @@
 
 namespace poe {
 
-// dimension() is the number of columns, coordinates x S.
+// dimension() is the number of columns, coordinates x S + real inputs.
 template <typename Scalar>
 class CategoricalBase final : public LinearBase<Scalar> {
  public:
-  // coordinates x S finite logits, S >= 2.
+  // coordinates x S finite logits, S >= 2, of the columns before
+  // `num_real_inputs`.
   static absl::StatusOr<std::unique_ptr<CategoricalBase>> Create(
-      const RowMatrix<Scalar>& logits);
+      const RowMatrix<Scalar>& logits, Index num_real_inputs = 0);
 
   Index num_symbols() const { return num_symbols_; }  // S
 

@@ -5,32 +5,36 @@
 namespace poe {
 
 template <typename Scalar>
-absl::Status LinearBase<Scalar>::SetBias(const Vector<Scalar>& bias) {
+absl::Status LinearBase<Scalar>::SetBias(const Vector<Scalar>& bias,
+                                         Index num_real_inputs) {
   if (bias.size() == 0)
     return absl::InvalidArgumentError("a base has no coordinates");
   if (!bias.allFinite())
     return absl::InvalidArgumentError("a visible bias is not finite");
   this->AddBlock(ParameterKind::kVisibleBias, 1, bias.size());
   this->UpdateParameters([&](auto parameters) { parameters = bias; });
+  num_real_inputs_ = num_real_inputs;
   return absl::OkStatus();
 }
 
 template <typename Scalar>
 void LinearBase<Scalar>::AddLogScores(const Observations<Scalar>& x,
                                       absl::Span<double> log_scores) const {
-  const absl::Span<const Scalar> bias(this->parameters().data(), dimension());
+  const absl::Span<const Scalar> bias(this->parameters().data(), num_outputs());
   Index frame = 0;
   for (Index n = 0; n < x.size; ++n)
     for (Index t = 0; t < x.length(n); ++t, ++frame)
       log_scores[n] += Dot(
-          bias, absl::MakeConstSpan(x.values.row(frame).data(), dimension()));
+          bias, absl::MakeConstSpan(x.values.row(frame).data(), num_outputs()));
 }
 
 template <typename Scalar>
 void LinearBase<Scalar>::StartMessages(const Observations<Scalar>& x,
                                        Messages<Scalar>& messages) const {
-  messages.linear =
+  messages.linear.resize(x.values.rows(), dimension());
+  messages.linear.leftCols(num_outputs()) =
       this->parameters().transpose().replicate(x.values.rows(), 1);
+  messages.linear.rightCols(num_real_inputs_).setZero();
 }
 
 template <typename Scalar>
@@ -49,7 +53,8 @@ void LinearBase<Scalar>::AddGradient(
   Index frame = 0;
   for (Index n = 0; n < x.size; ++n)
     for (Index t = 0; t < x.length(n); ++t, ++frame)
-      gradient += weights[n] * x.values.row(frame).transpose();
+      gradient +=
+          weights[n] * x.values.row(frame).head(num_outputs()).transpose();
 }
 
 template class LinearBase<float>;

@@ -1,5 +1,6 @@
 // What bases have in common whose log score is linear: log b(x) = a.x, with
-// messages that add to a.
+// messages that add to a. Real inputs, which stand behind the columns that a
+// speaks of, have no part in it.
 #ifndef POE_BASES_LINEAR_H_
 #define POE_BASES_LINEAR_H_
 
@@ -8,11 +9,12 @@
 
 namespace poe {
 
-// One block: visible bias 1 x D.
+// One block: visible bias 1 x (D - real inputs).
 template <typename Scalar>
 class LinearBase : public Base<Scalar> {
  public:
-  Index dimension() const final { return this->parameters().size(); }
+  Index dimension() const final { return num_outputs() + num_real_inputs_; }
+  Index num_real_inputs() const final { return num_real_inputs_; }
   void AddLogScores(const Observations<Scalar>& x,
                     absl::Span<double> log_scores) const final;
   void StartMessages(const Observations<Scalar>& x,
@@ -23,8 +25,15 @@ class LinearBase : public Base<Scalar> {
                    Eigen::Ref<Vector<Scalar>> gradient) const final;
 
  protected:
-  // InvalidArgument unless the bias is finite and not empty.
-  absl::Status SetBias(const Vector<Scalar>& bias);
+  // InvalidArgument unless the bias is finite and not empty. num_real_inputs
+  // must be at least 0.
+  absl::Status SetBias(const Vector<Scalar>& bias, Index num_real_inputs);
+
+  // The columns before those of real inputs.
+  Index num_outputs() const { return this->parameters().size(); }
+
+ private:
+  Index num_real_inputs_ = 0;
 };
 
 }  // namespace poe
