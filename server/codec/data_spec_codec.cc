@@ -53,12 +53,14 @@ absl::Status CheckSymbols(const v1::DataSpec& spec, Family family,
     return FieldError(path, "REQUIRED",
                       "is missing; FAMILY_CATEGORICAL needs the size of the "
                       "alphabet");
-  if (spec.num_symbols() > 0 &&
-      spec.dimension() > kMostColumns / spec.num_symbols())
-    return FieldError(path, "OUT_OF_RANGE",
-                      absl::StrCat("is ", spec.num_symbols(), " for each of ",
-                                   spec.dimension(), " coordinates; at most ",
-                                   kMostColumns, " in all can be"));
+  const std::int64_t coordinates =
+      spec.dimension() -
+      (spec.real_inputs() ? spec.input_coordinates_size() : 0);
+  if (spec.num_symbols() > 0 && coordinates > kMostColumns / spec.num_symbols())
+    return FieldError(
+        path, "OUT_OF_RANGE",
+        absl::StrCat("is ", spec.num_symbols(), " for each of ", coordinates,
+                     " coordinates; at most ", kMostColumns, " in all can be"));
   return absl::OkStatus();
 }
 
@@ -96,6 +98,16 @@ absl::Status CheckUses(const v1::DataSpec& spec, Family family,
         absl::StrCat(
             field, spec.image_height() != 0 ? ".image_height" : ".image_width"),
         "CONFLICT", "is given; sequences are of rows, not of images");
+  if (spec.real_inputs() && spec.input_coordinates().empty())
+    return FieldError(absl::StrCat(field, ".input_coordinates"), "REQUIRED",
+                      "is missing; real_inputs needs the coordinates that are "
+                      "inputs");
+  if (spec.real_inputs() && family != Family::kBernoulli &&
+      family != Family::kCategorical)
+    return FieldError(absl::StrCat(field, ".real_inputs"), "NOT_ALLOWED",
+                      "is given; it is for FAMILY_BERNOULLI and "
+                      "FAMILY_CATEGORICAL only, real-valued data have real "
+                      "inputs anyway");
   if (spec.has_box() && family != Family::kGaussian)
     return FieldError(absl::StrCat(field, ".box"), "NOT_ALLOWED",
                       "is given; it is for FAMILY_GAUSSIAN only");
@@ -178,6 +190,7 @@ v1::DataSpec EncodeDataSpec(const DataSpec& spec) {
   message.set_num_symbols(spec.num_symbols);
   message.mutable_input_coordinates()->Assign(spec.input_coordinates.begin(),
                                               spec.input_coordinates.end());
+  message.set_real_inputs(spec.real_inputs);
   message.mutable_coordinate_names()->Assign(spec.coordinate_names.begin(),
                                              spec.coordinate_names.end());
   message.set_image_height(spec.image_height);
@@ -218,6 +231,7 @@ absl::StatusOr<DataSpec> DecodeDataSpec(const v1::DataSpec& message,
   spec.sequential = message.sequential();
   spec.num_symbols = message.num_symbols();
   spec.input_coordinates = *std::move(inputs);
+  spec.real_inputs = message.real_inputs();
   spec.coordinate_names.assign(message.coordinate_names().begin(),
                                message.coordinate_names().end());
   spec.image_height = message.image_height();

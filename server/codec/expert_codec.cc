@@ -89,6 +89,10 @@ StatusOrGroup Decode(const v1::HiddenMarkov& message, const DataSpec& spec,
   settings.transition_logit =
       reader.Read(message.transition_logit(), "transition_logit",
                   {experts, states, states}, states);
+  if (spec.real_inputs)
+    return FieldError(field, "CONFLICT",
+                      "is given; hidden Markov models cannot see real inputs "
+                      "beside symbols (data_spec.real_inputs)");
   const bool symbols = spec.family == Family::kCategorical;
   if (message.has_categorical() != symbols || message.has_gaussian() == symbols)
     return FieldError(absl::StrCat(field, ".emission"), "CONFLICT",

@@ -54,10 +54,11 @@ bool IsEmpty(const v1::Tensor& tensor) {
 StatusOrUnique<Base<float>> DecodeBernoulliBase(
     const v1::BernoulliBase& message, const DataSpec& spec,
     absl::string_view field) {
+  const Index inputs = spec.num_real_inputs();
   const auto bias = DecodeParameters(
-      message.bias(), absl::StrCat(field, ".bias"), {spec.dimension});
+      message.bias(), absl::StrCat(field, ".bias"), {spec.dimension - inputs});
   if (!bias.ok()) return bias.status();
-  auto base = BernoulliBase<float>::Create(ToVector(*bias));
+  auto base = BernoulliBase<float>::Create(ToVector(*bias), inputs);
   if (!base.ok()) return AsFieldError(field, kInvalid, base.status());
   return *std::move(base);
 }
@@ -88,12 +89,14 @@ StatusOrUnique<Base<float>> DecodeGaussianBase(const v1::GaussianBase& message,
 StatusOrUnique<Base<float>> DecodeCategoricalBase(
     const v1::CategoricalBase& message, const DataSpec& spec,
     absl::string_view field) {
+  const Index inputs = spec.num_real_inputs();
+  const Index outputs = spec.dimension - inputs;
   const auto logits =
       DecodeParameters(message.logits(), absl::StrCat(field, ".logits"),
-                       {spec.dimension, spec.num_symbols});
+                       {outputs, spec.num_symbols});
   if (!logits.ok()) return logits.status();
   auto base = CategoricalBase<float>::Create(
-      ToMatrix(*logits, spec.dimension, spec.num_symbols));
+      ToMatrix(*logits, outputs, spec.num_symbols), inputs);
   if (!base.ok()) return AsFieldError(field, kInvalid, base.status());
   return *std::move(base);
 }
@@ -154,7 +157,8 @@ void EncodeBase(const Base<float>& base, v1::Base* message) {
     case Family::kCategorical: {
       const Index symbols =
           dynamic_cast<const CategoricalBase<float>&>(base).num_symbols();
-      const std::int64_t shape[] = {base.dimension() / symbols, symbols};
+      const std::int64_t shape[] = {base.parameters().size() / symbols,
+                                    symbols};
       EncodeTensor(ConstRowMatrixRef<float>(base.block(0)),
                    message->mutable_categorical()->mutable_logits(), shape);
       return;

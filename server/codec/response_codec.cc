@@ -12,11 +12,12 @@ void AddClassNames(const Model& model, Response* response) {
     response->add_class_names(one.name);
 }
 
-// Frames x D raw values, symbols as such. `shape` as EncodeTensor takes it.
+// Frames x D raw values, symbols as such unless real inputs stand beside them.
+// `shape` as EncodeTensor takes it.
 void EncodeValues(const DataSpec& spec, const RowMatrix<float>& values,
                   absl::Span<const std::int64_t> shape, v1::Tensor* tensor) {
   const ConstRowMatrixRef<float> matrix(values);
-  if (spec.family == Family::kCategorical)
+  if (spec.family == Family::kCategorical && !spec.real_inputs)
     EncodeSymbols(matrix, tensor, shape);
   else
     EncodeTensor(matrix, tensor, shape);

@@ -70,6 +70,54 @@ TEST(DataSpecCodecTest, SequencesOfSymbolsWithInputsRoundTrip) {
       << EncodeDataSpec(*spec).DebugString();
 }
 
+constexpr char kRealInputs[] = R"pb(
+  family: FAMILY_CATEGORICAL
+  dimension: 3
+  num_symbols: 10
+  input_coordinates: [ 0, 1 ]
+  real_inputs: true
+  preprocessing {
+    kind: KIND_STANDARDIZE
+    shift: [ 5, -2, 0 ]
+    scale: [ 0.5, 4, 1 ]
+  }
+)pb";
+
+TEST(DataSpecCodecTest, ASymbolBesideRealInputsRoundTrips) {
+  const auto stored = FromText<v1::DataSpec>(kRealInputs);
+  const absl::StatusOr<DataSpec> spec = DecodeDataSpec(stored);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_TRUE(spec->real_inputs);
+  EXPECT_EQ(spec->width(), 12);
+  EXPECT_TRUE(MessageDifferencer::Equals(EncodeDataSpec(*spec), stored))
+      << EncodeDataSpec(*spec).DebugString();
+}
+
+TEST(DataSpecCodecTest, BadRealInputsAreRefused) {
+  using R = Refusal<v1::DataSpec>;
+  ExpectRefused<v1::DataSpec>(
+      FromText<v1::DataSpec>(kRealInputs),
+      {R{[](auto& s) { s.clear_input_coordinates(); }, kInvalid, "REQUIRED",
+         "data_spec.input_coordinates is missing; real_inputs needs"},
+       R{[](auto& s) {
+           s.set_family(v1::FAMILY_STRUCTURED_GAUSSIAN);
+           s.clear_num_symbols();
+         },
+         kInvalid, "NOT_ALLOWED", "data_spec.real_inputs is given; it is for"},
+       R{[](auto& s) { s.mutable_preprocessing()->set_shift(2, 1); }, kInvalid,
+         "INVALID_DATA_SPEC",
+         "data_spec: preprocessing of coordinate 2 has shift 1"},
+       R{[](auto& s) { s.clear_real_inputs(); }, kInvalid, "INVALID_DATA_SPEC",
+         "symbols are left as they are"},
+       R{[](auto& s) {
+           s.set_num_symbols(65536);
+           s.set_dimension(1 << 20);
+         },
+         kInvalid, "OUT_OF_RANGE",
+         "data_spec.num_symbols is 65536 for each of 1048574 coordinates"}},
+      [](const v1::DataSpec& s) { return DecodeDataSpec(s).status(); });
+}
+
 TEST(DataSpecCodecTest, StructuredRealsNeedNoBox) {
   auto stored = FromText<v1::DataSpec>(kStored);
   stored.set_family(v1::FAMILY_STRUCTURED_GAUSSIAN);

@@ -213,7 +213,18 @@ TEST(ExpertKindsTest, EmissionsAreThoseOfTheFamily) {
          kInvalid, "CONFLICT", "hidden_markov.emission must be categorical"},
        R{other_symbols, kInvalid, "INVALID_SHAPE",
          "hidden_markov.categorical.logit.shape is [2, 3, 3, 5]; must be [2, "
-         "3, 3, 4]"}},
+         "3, 3, 4]"},
+       R{[](auto& m) {
+           m.mutable_data_spec()->add_input_coordinates(1);
+           m.mutable_data_spec()->set_real_inputs(true);
+           *ProductOf(m)
+                .mutable_base()
+                ->mutable_categorical()
+                ->mutable_logits() = MakeFloats({2, 4}, std::vector<float>(8));
+         },
+         kInvalid, "CONFLICT",
+         "groups[0].hidden_markov is given; hidden Markov models cannot see "
+         "real inputs beside symbols"}},
       Decode);
 }
 

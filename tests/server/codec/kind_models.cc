@@ -122,12 +122,14 @@ class Maker {
   }
 
   std::unique_ptr<Base<float>> MakeBase() {
+    const Index inputs = spec_.num_real_inputs();
+    const Index outputs = spec_.dimension - inputs;
     switch (spec_.family) {
       case Family::kBernoulli:
-        return *BernoulliBase<float>::Create(Draw(spec_.dimension, 1));
+        return *BernoulliBase<float>::Create(Draw(outputs, 1), inputs);
       case Family::kCategorical:
-        return *CategoricalBase<float>::Create(
-            Draw(spec_.dimension, spec_.num_symbols));
+        return *CategoricalBase<float>::Create(Draw(outputs, spec_.num_symbols),
+                                               inputs);
       case Family::kGaussian: {
         GaussianBase<float>::Settings settings;
         settings.lower = BoxOf(spec_).lower;
@@ -174,6 +176,17 @@ DataSpec Spec(Family family, bool sequential = false) {
   return spec;
 }
 
+// The first and the last coordinate are real inputs.
+DataSpec SpecWithRealInputs(Family family) {
+  DataSpec spec = Spec(family);
+  spec.input_coordinates = {0, 2};
+  spec.real_inputs = true;
+  spec.preprocessing.kind = Preprocessing::Kind::kStandardize;
+  spec.preprocessing.shift = {0.5, 0, -3};
+  spec.preprocessing.scale = {2, 1, 0.25};
+  return spec;
+}
+
 }  // namespace
 
 std::vector<KindModel> ModelsOfAllKinds() {
@@ -188,6 +201,10 @@ std::vector<KindModel> ModelsOfAllKinds() {
   const auto units = [](Maker& m, bool wide) { return m.Units(wide); };
   add("UnitsOnBits", Spec(Family::kBernoulli), units);
   add("UnitsOnSymbols", Spec(Family::kCategorical), units);
+  add("UnitsOnBitsAndRealInputs", SpecWithRealInputs(Family::kBernoulli),
+      units);
+  add("UnitsOnSymbolsAndRealInputs", SpecWithRealInputs(Family::kCategorical),
+      units);
   add("UnitsOnRealValues", Spec(Family::kStructuredGaussian), units);
   for (const bool circular : {false, true})
     add(circular ? "CircularUnigauss" : "UnigaussExperts",

@@ -190,6 +190,31 @@ TEST(ObservationsTest, RawGreyLevelsAreAnyBeforeTheirScaleIsFitted) {
   EXPECT_EQ(Decode(observations, spec).status(), absl::OkStatus());
 }
 
+TEST(ObservationsTest, NumbersStandBesideSymbolsInAnyTypeButBytes) {
+  DataSpec spec;
+  spec.family = Family::kCategorical;
+  spec.dimension = 2;
+  spec.num_symbols = 3;
+  spec.input_coordinates = {0};
+  spec.real_inputs = true;
+  v1::Observations rows;
+  *rows.mutable_dense() = MakeFloats({2, 2}, {-4.5f, 2, 1e6f, 0});
+  absl::StatusOr<DecodedRows> decoded = Decode(rows, spec);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->View().values(0, 0), -4.5f);
+  *rows.mutable_dense() =
+      MakeTensor<std::int32_t>({1, 2}, v1::ELEMENT_TYPE_INT32, {-700, 2});
+  decoded = Decode(rows, spec);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->View().values(0, 0), -700);
+  *rows.mutable_dense() = MakeFloats({1, 2}, {2, -4.5f});
+  EXPECT_THAT(std::string(Decode(rows, spec).status().message()),
+              testing::HasSubstr("[0][1] is -4.5; symbols must be"));
+  *rows.mutable_dense() =
+      MakeTensor<std::uint8_t>({1, 2}, v1::ELEMENT_TYPE_UINT8, {7, 2});
+  EXPECT_EQ(ReasonOf(Decode(rows, spec).status()), "INVALID_ELEMENT_TYPE");
+}
+
 TEST(ObservationsTest, ErrorsBeginWithTheFieldAsked) {
   const absl::Status status =
       DecodeObservations({}, RealSpec(), {1}, false, "start_from").status();

@@ -149,6 +149,11 @@ TEST(ResponseCodecTest, SymbolsComeBackAsIntegers) {
   v1::SampleResponse sampled;
   EncodeSampledChains(model, chains, 1, &sampled);
   EXPECT_THAT(SymbolsOf(sampled.observations().dense()), ElementsAre(3, 0));
+  model.data_spec.real_inputs = true;
+  v1::SampleResponse mixed;
+  EncodeSampledChains(model, chains, 1, &mixed);
+  EXPECT_THAT(ValuesOf(mixed.observations().dense()), ElementsAre(3, 0));
+  model.data_spec.real_inputs = false;
 
   Reconstructions reconstructions;
   reconstructions.values = chains.values;
