@@ -1,5 +1,6 @@
 #include "client/cpp/command/coordinates.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -35,6 +36,16 @@ absl::StatusOr<std::vector<int32_t>> ParseCoordinates(const std::string& option,
     for (int32_t i = first; i <= last; ++i) coordinates.push_back(i);
   }
   return coordinates;
+}
+
+std::vector<int64_t> FirstWeights(const v1::DataSpec& spec) {
+  std::vector<int64_t> sizes(spec.dimension(), std::max(spec.num_symbols(), 1));
+  if (spec.real_inputs()) {
+    for (const int32_t input : spec.input_coordinates()) sizes[input] = 1;
+  }
+  std::vector<int64_t> firsts = {0};
+  for (const int64_t size : sizes) firsts.push_back(firsts.back() + size);
+  return firsts;
 }
 
 }  // namespace poe::client

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "poe/v1/tensor.pb.h"
 
 namespace poe::client {
 
@@ -14,6 +15,10 @@ namespace poe::client {
 absl::StatusOr<std::vector<int32_t>> ParseCoordinates(const std::string& option,
                                                       const std::string& text,
                                                       int64_t dimension);
+
+// Where the weights of each coordinate begin among those of an expert, and last
+// their number: one of a number, one for each symbol of a symbol.
+std::vector<int64_t> FirstWeights(const v1::DataSpec& spec);
 
 }  // namespace poe::client
 

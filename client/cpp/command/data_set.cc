@@ -111,7 +111,12 @@ absl::StatusOr<v1::Tensor> MakeRows(const DataFile& file, int64_t begin,
     const auto part = absl::MakeConstSpan(values).subspan(
         begin * file.columns(), shape[0] * shape[1]);
     if constexpr (std::is_integral_v<Value>) {
-      if (form.symbols) return MakeSymbols(shape, part);
+      if (form.symbols && !form.real_inputs) return MakeSymbols(shape, part);
+    }
+    if constexpr (std::is_same_v<Value, uint8_t>) {
+      if (form.symbols) {
+        return MakeTensor(shape, std::vector<float>(part.begin(), part.end()));
+      }
     }
     if constexpr (std::is_same_v<Value, int64_t>) {
       return MakeTensor(shape, std::vector<double>(part.begin(), part.end()));
@@ -161,7 +166,8 @@ void AddDataOptions(CLI::App& command, DataOptions& options, bool with_labels) {
 
 DataForm FormOf(const v1::DataSpec& spec) {
   return {.sequential = spec.sequential(),
-          .symbols = spec.family() == v1::FAMILY_CATEGORICAL};
+          .symbols = spec.family() == v1::FAMILY_CATEGORICAL,
+          .real_inputs = spec.real_inputs()};
 }
 
 absl::StatusOr<DataSet> ReadDataSet(const DataOptions& options,

@@ -27,12 +27,15 @@ struct DataForm {
   bool sequential = false;
   // Whole numbers are symbols, bytes included.
   bool symbols = false;
+  // Some columns have any numbers beside those symbols.
+  bool real_inputs = false;
 };
 DataForm FormOf(const v1::DataSpec& spec);
 
 // Observations as they are sent to the server: rows, or sequences of rows.
 struct DataSet {
-  // Bytes stay bytes (symbols become integers), NaN becomes a missing value.
+  // Bytes stay bytes (symbols become integers or numbers), NaN becomes a
+  // missing value.
   v1::Observations observations;
   // Number of observations, and of the rows of all sequences together.
   int64_t rows = 0;

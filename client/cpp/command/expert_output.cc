@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "client/cpp/command/coordinates.h"
 #include "client/cpp/command/expert_kinds.h"
 #include "client/cpp/command/format.h"
 #include "client/cpp/command/table.h"
@@ -75,17 +76,24 @@ std::vector<size_t> MostImportant(size_t size, Importance importance) {
 
 using Named = std::vector<std::string>;
 
+std::string WeightName(const v1::DataSpec& spec, int layer, size_t i) {
+  if (layer > 0) return CoordinateName(spec, layer, i);
+  const std::vector<int64_t> firsts = FirstWeights(spec);
+  const auto place = static_cast<int64_t>(i);
+  const auto next = std::upper_bound(firsts.begin(), firsts.end(), place);
+  const int64_t first = *(next - 1);
+  const std::string name =
+      CoordinateName(spec, layer, next - firsts.begin() - 1);
+  return *next - first == 1 ? name : absl::StrCat(name, "=", place - first);
+}
+
 Named NameWeights(const Expert& expert, const v1::DataSpec& spec, int layer) {
-  const size_t symbols = layer == 0 ? spec.num_symbols() : 0;
   Named named;
   for (const size_t i : MostImportant(expert.values.size(), [&](size_t i) {
          return std::abs(expert.values[i]);
        })) {
-    const std::string name =
-        symbols == 0 ? CoordinateName(spec, layer, i)
-                     : absl::StrCat(CoordinateName(spec, layer, i / symbols),
-                                    "=", i % symbols);
-    named.push_back(absl::StrCat(name, " ", FormatNumber(expert.values[i])));
+    named.push_back(absl::StrCat(WeightName(spec, layer, i), " ",
+                                 FormatNumber(expert.values[i])));
   }
   return named;
 }

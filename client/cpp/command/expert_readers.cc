@@ -25,9 +25,19 @@ int64_t LastLength(const v1::Tensor& tensor) {
   return tensor.shape().empty() ? 0 : tensor.shape(tensor.shape_size() - 1);
 }
 
-// Columns that a coordinate takes.
-int64_t Columns(const SeenData& seen) {
-  return std::max<int64_t>(seen.symbols, 1);
+// The place among all weights of those that a group has, in its order.
+std::vector<int64_t> WeightPlaces(const SeenData& seen) {
+  std::vector<int64_t> places;
+  for (const bool real_inputs : {false, true}) {
+    for (const int64_t coordinate : seen.coordinates) {
+      if (seen.real_inputs.contains(coordinate) != real_inputs) continue;
+      for (int64_t place = seen.first_weights[coordinate];
+           place < seen.first_weights[coordinate + 1]; ++place) {
+        places.push_back(place);
+      }
+    }
+  }
+  return places;
 }
 
 }  // namespace
@@ -71,23 +81,19 @@ std::vector<double> Shares(absl::Span<const double> logits) {
 absl::Status Append(const v1::BernoulliUnits& group, const SeenData& seen,
                     std::vector<Expert>& experts) {
   const size_t count = FirstLength(group.bias());
-  const size_t columns = Columns(seen);
+  const std::vector<int64_t> places = WeightPlaces(seen);
   std::vector<double> weights, bias;
   if (!ReadParameters(group.bias(), count, bias) ||
-      !ReadParameters(group.weights(),
-                      seen.coordinates.size() * columns * count, weights)) {
+      !ReadParameters(group.weights(), places.size() * count, weights)) {
     return UnfitParameters();
   }
   for (size_t m = 0; m < count; ++m) {
     Expert& expert = experts.emplace_back();
     expert.kind = ExpertKind::kUnits;
     expert.strength = bias[m];
-    expert.values.assign(seen.dimension * columns, 0);
-    for (size_t i = 0; i < seen.coordinates.size(); ++i) {
-      for (size_t s = 0; s < columns; ++s) {
-        expert.values[seen.coordinates[i] * columns + s] =
-            weights[(i * columns + s) * count + m];
-      }
+    expert.values.assign(seen.first_weights.back(), 0);
+    for (size_t row = 0; row < places.size(); ++row) {
+      expert.values[places[row]] = weights[row * count + m];
     }
   }
   return absl::OkStatus();

@@ -3,6 +3,7 @@
 #define POE_CLIENT_CPP_COMMAND_EXPERT_READERS_H_
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +19,10 @@ struct SeenData {
   std::vector<int64_t> coordinates;
   int64_t dimension = 0;
   int64_t symbols = 0;
+  // As FirstWeights has them.
+  std::vector<int64_t> first_weights;
+  // Coordinates whose columns stand behind all others.
+  std::set<int64_t> real_inputs;
 };
 
 // INTERNAL: the model contradicts itself.

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cpp/command/coordinates.h"
 #include "client/cpp/command/expert_readers.h"
 
 namespace poe::client {
@@ -90,7 +91,17 @@ absl::Status AppendLayer(const v1::Model& model, const v1::ClassModel& c,
                          int layer, std::vector<Expert>& experts) {
   SeenData seen;
   seen.dimension = LayerDimension(model, c, layer);
-  seen.symbols = layer == 0 ? model.data_spec().num_symbols() : 0;
+  if (layer == 0) {
+    const v1::DataSpec& spec = model.data_spec();
+    seen.symbols = spec.num_symbols();
+    seen.first_weights = FirstWeights(spec);
+    if (spec.real_inputs()) {
+      seen.real_inputs.insert(spec.input_coordinates().begin(),
+                              spec.input_coordinates().end());
+    }
+  } else {
+    seen.first_weights = Coordinates({}, seen.dimension + 1);
+  }
   const size_t first = experts.size();
   for (const v1::ExpertGroup& group : c.layers(layer).groups()) {
     seen.coordinates = Coordinates(group, seen.dimension);

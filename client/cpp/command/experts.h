@@ -27,9 +27,9 @@ struct Expert {
   // hidden state in the long run.
   double strength = 0;
   // Units: weights, of preprocessed data, 0 where nothing is seen; of symbols,
-  // one for each symbol of each coordinate. Dynamics: root mean squares of what
-  // the first latent state adds to each. Others: means. Empty for trees and for
-  // hidden states over symbols.
+  // one for each symbol of each coordinate (FirstWeights). Dynamics: root mean
+  // squares of what the first latent state adds to each. Others: means. Empty
+  // for trees and for hidden states over symbols.
   std::vector<double> values;
   // Standard deviations; of dynamics, of the noise of a coordinate. Empty for
   // units.

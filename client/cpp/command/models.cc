@@ -52,7 +52,8 @@ std::string DataText(const v1::DataSpec& spec) {
   }
   if (!spec.input_coordinates().empty()) {
     absl::StrAppend(&text, ", ",
-                    FormatCount(spec.input_coordinates_size(), "input"));
+                    FormatCount(spec.input_coordinates_size(),
+                                spec.real_inputs() ? "real input" : "input"));
   }
   if (spec.sequential()) absl::StrAppend(&text, ", sequences");
   return text;

@@ -54,13 +54,21 @@ void AddSpecOptions(CLI::App& command, TrainOptions& options) {
                 "The data are sequences of rows. Goes without saying for "
                 "experts of kind hmm and lds.")
       ->group(kGroup);
+  CLI::Option* inputs =
+      command
+          .add_option(
+              "--inputs", options.inputs,
+              "Columns that are only given, not explained: the model is "
+              "one of the others under the condition of these. Counted "
+              "from 0, such as 0-3,7, without the columns of labels and "
+              "sequences.")
+          ->type_name("LIST")
+          ->group(kGroup);
   command
-      .add_option("--inputs", options.inputs,
-                  "Columns that are only given, not explained: the model is "
-                  "one of the others under the condition of these. Counted "
-                  "from 0, such as 0-3,7, without the columns of labels and "
-                  "sequences.")
-      ->type_name("LIST")
+      .add_flag("--real-inputs", options.real_inputs,
+                "Inputs are any numbers, while the other columns are symbols "
+                "(--symbols) or else bits or grey levels from 0 to 1.")
+      ->needs(inputs)
       ->group(kGroup);
   command
       .add_option("--width", options.image_width,
@@ -78,11 +86,13 @@ void AddSpecOptions(CLI::App& command, TrainOptions& options) {
       command
           .add_flag("--standardize,!--no-standardize", options.standardize,
                     "Experts see each column with mean 0 and variance 1. "
-                    "Default for real numbers; --no-standardize turns it off.")
+                    "Default for real numbers and for real inputs, which it "
+                    "is then for alone; --no-standardize turns it off.")
           ->group(kGroup);
   command
       .add_flag("--unit-interval", options.unit_interval,
-                "Experts see the range of each column as 0 to 1.")
+                "Experts see the range of each column as 0 to 1; where "
+                "inputs are real, of each input.")
       ->excludes(standardize)
       ->group(kGroup);
   command

@@ -87,6 +87,8 @@ absl::StatusOr<v1::Family> FamilyOf(const TrainOptions& options,
   if (options.family == "structured-gaussian") {
     return v1::FAMILY_STRUCTURED_GAUSSIAN;
   }
+  // Only bits and symbols can stand beside inputs of another family.
+  if (options.real_inputs) return v1::FAMILY_BERNOULLI;
   return FamilyFor(options, data);
 }
 
@@ -107,7 +109,7 @@ bool IsReal(v1::Family family) {
 v1::Preprocessing::Kind PreprocessingKind(const TrainOptions& options,
                                           v1::Family family) {
   if (options.unit_interval) return v1::Preprocessing::KIND_UNIT_INTERVAL;
-  return options.standardize.value_or(IsReal(family))
+  return options.standardize.value_or(IsReal(family) || options.real_inputs)
              ? v1::Preprocessing::KIND_STANDARDIZE
              : v1::Preprocessing::KIND_NONE;
 }
@@ -172,6 +174,7 @@ absl::StatusOr<v1::DataSpec> MakeSpec(const TrainOptions& options,
     if (!inputs.ok()) return inputs.status();
     spec.mutable_input_coordinates()->Add(inputs->begin(), inputs->end());
   }
+  spec.set_real_inputs(options.real_inputs);
   spec.mutable_coordinate_names()->Add(data.column_names.begin(),
                                        data.column_names.end());
   const absl::Status status = SetImageSize(options, data, spec);
@@ -185,7 +188,8 @@ absl::StatusOr<v1::DataSpec> MakeSpec(const TrainOptions& options,
 
 DataForm FormOf(const TrainOptions& options) {
   return {.sequential = IsSequential(options),
-          .symbols = options.symbols > 0 || options.family == "categorical"};
+          .symbols = options.symbols > 0 || options.family == "categorical",
+          .real_inputs = options.real_inputs};
 }
 
 absl::StatusOr<v1::TrainStart> MakeTrainStart(

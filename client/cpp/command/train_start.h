@@ -26,6 +26,7 @@ struct TrainOptions {
   bool sequences = false;
   int symbols = 0;
   std::string inputs;
+  bool real_inputs = false;
   int image_width = 0;
   int image_height = 0;
   std::optional<bool> standardize;

@@ -54,6 +54,16 @@ DataOptions Options(const std::string& data, const std::string& labels = "",
   return options;
 }
 
+TEST(ReadDataSetTest, BytesBesideSymbolsAreWholeNumbers) {
+  const auto set = ReadDataSet(Options(WriteImages()),
+                               {.symbols = true, .real_inputs = true});
+  ASSERT_TRUE(set.ok()) << set.status();
+  const auto values = TensorFloats(set->observations.dense());
+  ASSERT_TRUE(values.ok()) << values.status();
+  EXPECT_THAT(*values, ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  EXPECT_FALSE(set->grey_levels);
+}
+
 TEST(ReadDataSetTest, ImagesAreBytesWithASize) {
   const auto set = ReadDataSet(Options(WriteImages()));
   ASSERT_TRUE(set.ok()) << set.status();

@@ -138,6 +138,24 @@ TEST(ExpertReadersTest, UnitsOverSymbolsHaveAWeightForEach) {
               HasSubstr("[1]=1 4  [1]=0 3"));
 }
 
+TEST(ExpertReadersTest, UnitsOverSymbolsHaveOneWeightForARealInput) {
+  v1::ExpertGroup* group = nullptr;
+  v1::Model model = OneGroup(3, group);
+  v1::DataSpec& spec = *model.mutable_data_spec();
+  spec.set_num_symbols(2);
+  spec.add_input_coordinates(1);
+  spec.set_real_inputs(true);
+  v1::BernoulliUnits& units = *group->mutable_bernoulli_units();
+  // Those of the outputs, 0 and 2, stand before that of the input.
+  *units.mutable_weights() = MakeTensor({5, 1}, Floats{1, 2, 3, 4, -9});
+  *units.mutable_bias() = MakeTensor({1}, Floats{0});
+  const auto experts = ReadExperts(model, "", 0);
+  ASSERT_TRUE(experts.ok()) << experts.status();
+  EXPECT_THAT(experts->front().values, ElementsAre(1, 2, -9, 3, 4));
+  EXPECT_THAT(ExpertTable(*experts, spec, 0),
+              HasSubstr("[1] -9  [2]=1 4  [2]=0 3  [0]=1 2"));
+}
+
 TEST(ExpertReadersTest, AMixtureIsItsComponents) {
   const auto experts = ReadExperts(OneMixture(), "", 0);
   ASSERT_TRUE(experts.ok()) << experts.status();

@@ -143,6 +143,27 @@ TEST(TrainStartTest, SymbolsSequencesAndInputsAreInTheSpec) {
   EXPECT_TRUE(start->products(0).groups(0).has_hidden_markov());
 }
 
+TEST(TrainStartTest, RealInputsStandBesideSymbolsOrBits) {
+  TrainOptions options;
+  options.inputs = "0-4";
+  options.real_inputs = true;
+  auto start = MakeTrainStart(options, Measurements(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->data_spec().family(), v1::FAMILY_BERNOULLI);
+  EXPECT_TRUE(start->data_spec().real_inputs());
+  EXPECT_EQ(start->data_spec().preprocessing().kind(),
+            v1::Preprocessing::KIND_STANDARDIZE);
+  EXPECT_TRUE(start->products(0).groups(0).has_bernoulli_units());
+  options.symbols = 3;
+  options.standardize = false;
+  start = MakeTrainStart(options, Measurements(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->data_spec().family(), v1::FAMILY_CATEGORICAL);
+  EXPECT_EQ(start->data_spec().preprocessing().kind(),
+            v1::Preprocessing::KIND_NONE);
+  EXPECT_TRUE(FormOf(options).real_inputs);
+}
+
 TEST(TrainStartTest, StructuredRealsAreStandardized) {
   TrainOptions options;
   options.family = "structured-gaussian";
