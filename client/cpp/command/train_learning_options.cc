@@ -57,10 +57,9 @@ void AddOptimizerOptions(CLI::App& command, TrainOptions& options) {
       ->type_name("X")
       ->check(Share())
       ->group(kDivergence);
-  command
-      .add_flag("--adam,!--no-adam", options.adam,
-                "Adam instead of plain momentum. Default unless all "
-                "experts are units; --no-adam turns it off.")
+  AddSwitch(command, "--adam,!--no-adam", options.adam,
+            "Adam instead of plain momentum. Default unless all experts are "
+            "units; --no-adam turns it off.")
       ->group(kDivergence);
   AddChoice(command, "--schedule", options.schedule,
             {"constant", "linear", "cosine"},

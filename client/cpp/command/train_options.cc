@@ -1,5 +1,7 @@
 #include "client/cpp/command/train_options.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -83,11 +85,10 @@ void AddSpecOptions(CLI::App& command, TrainOptions& options) {
       ->check(Positive())
       ->group(kGroup);
   CLI::Option* standardize =
-      command
-          .add_flag("--standardize,!--no-standardize", options.standardize,
-                    "Experts see each column with mean 0 and variance 1. "
-                    "Default for real numbers and for real inputs, which it "
-                    "is then for alone; --no-standardize turns it off.")
+      AddSwitch(command, "--standardize,!--no-standardize", options.standardize,
+                "Experts see each column with mean 0 and variance 1. Default "
+                "for real numbers and for real inputs, which it is then for "
+                "alone; --no-standardize turns it off.")
           ->group(kGroup);
   command
       .add_flag("--unit-interval", options.unit_interval,
@@ -197,15 +198,21 @@ void AddExpertOptions(CLI::App& command, TrainOptions& options) {
       ->type_name("X")
       ->check(Positive())
       ->group(kGroup);
-  command
-      .add_flag("--gaussian-factor,!--no-gaussian-factor",
-                options.gaussian_factor,
-                "A Gaussian speaks beside the experts of real numbers. "
-                "Default with units; --no-gaussian-factor turns it off.")
+  AddSwitch(command, "--gaussian-factor,!--no-gaussian-factor",
+            options.gaussian_factor,
+            "A Gaussian speaks beside the experts of real numbers. Default "
+            "with units; --no-gaussian-factor turns it off.")
       ->group(kGroup);
 }
 
 }  // namespace
+
+// CLI11's own flag sets an optional to false at once.
+CLI::Option* AddSwitch(CLI::App& command, const std::string& names,
+                       std::optional<bool>& value, const std::string& text) {
+  return command.add_flag_function(
+      names, [&value](int64_t count) { value = count > 0; }, text);
+}
 
 void AddTrainOptions(CLI::App& command, TrainOptions& options) {
   command

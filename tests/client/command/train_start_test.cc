@@ -1,7 +1,12 @@
 #include "client/cpp/command/train_start.h"
 
+#include <optional>
+#include <string>
+
+#include "CLI/CLI.hpp"
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/data_set.h"
+#include "client/cpp/command/train_options.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -25,6 +30,36 @@ DataSet Measurements() {
   set.rows = 100;
   set.dimension = 6;
   return set;
+}
+
+// The options after `poe train m --data x`.
+TrainOptions Parse(const std::string& arguments) {
+  TrainOptions options;
+  CLI::App command;
+  AddTrainOptions(command, options);
+  command.parse("m --data x " + arguments);
+  return options;
+}
+
+TEST(TrainOptionsTest, SwitchesAreLeftOpenUnlessTheyAreGiven) {
+  const TrainOptions none = Parse("");
+  EXPECT_EQ(none.standardize, std::nullopt);
+  EXPECT_EQ(none.gaussian_factor, std::nullopt);
+  EXPECT_EQ(none.adam, std::nullopt);
+  const TrainOptions on = Parse("--standardize --gaussian-factor --adam");
+  EXPECT_EQ(on.standardize, true);
+  EXPECT_EQ(on.gaussian_factor, true);
+  EXPECT_EQ(on.adam, true);
+  const TrainOptions off =
+      Parse("--no-standardize --no-gaussian-factor --no-adam");
+  EXPECT_EQ(off.standardize, false);
+  EXPECT_EQ(off.gaussian_factor, false);
+  EXPECT_EQ(off.adam, false);
+}
+
+TEST(TrainOptionsTest, RealInputsNeedInputs) {
+  EXPECT_TRUE(Parse("--inputs 0-2 --real-inputs").real_inputs);
+  EXPECT_THROW(Parse("--real-inputs"), CLI::RequiresError);
 }
 
 TEST(TrainStartTest, GreyLevelsGetBernoulliUnits) {
