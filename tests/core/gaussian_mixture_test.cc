@@ -43,6 +43,18 @@ RowMatrix<double> ExpertLogScores(const GaussianMixture<Scalar>& group,
   return scores;
 }
 
+// Of the sum of log scores.
+Vector<double> Gradient(const GaussianMixture<double>& group,
+                        const Observations<double>& x, int threads) {
+  const Workers workers(threads);
+  auto posterior = group.NewPosterior();
+  group.Infer(x, 1, workers, *posterior);
+  Vector<double> gradient = Vector<double>::Zero(group.parameters().size());
+  group.AddGradient(x, *posterior, std::vector<double>(x.size, 1), workers,
+                    gradient);
+  return gradient;
+}
+
 void ExpectRefused(const GaussianMixture<double>::Settings& settings,
                    const char* text) {
   const auto group = GaussianMixture<double>::Create(settings);
@@ -78,6 +90,31 @@ TEST(GaussianMixtureTest, RefusesParametersThatDoNotFit) {
   bad = good;
   bad.power = 0;
   ExpectRefused(bad, "must be positive");
+}
+
+TEST(GaussianMixtureTest, GradientOfManyExpertsIsThatOfEachAloneOnAnyThreads) {
+  const Index experts = 21, components = 3, dimension = 5;
+  const auto together = SettingsOf<double>(experts, components, dimension);
+  const auto group = *GaussianMixture<double>::Create(together);
+  const Observations<double> x = UniformRows(30, dimension, -2, 2, 44);
+  const Vector<double> gradient = Gradient(*group, x, 1);
+  EXPECT_EQ(Gradient(*group, x, 3), gradient);
+  for (Index m = 0; m < experts; ++m) {
+    GaussianMixture<double>::Settings own;
+    own.mean = together.mean.middleRows(m * components, components);
+    own.log_variance =
+        together.log_variance.middleRows(m * components, components);
+    own.mixing_logit = together.mixing_logit.row(m);
+    const auto alone = *GaussianMixture<double>::Create(own);
+    const Vector<double> expected = Gradient(*alone, x, 1);
+    for (std::size_t i = 0; i < alone->blocks().size(); ++i) {
+      const ParameterBlock& part = alone->blocks()[i];
+      const Index begin = group->blocks()[i].offset + m * part.size();
+      EXPECT_TRUE(
+          gradient.segment(begin, part.size())
+              .isApprox(expected.segment(part.offset, part.size()), 1e-10));
+    }
+  }
 }
 
 TEST(GaussianMixtureTest, SpeaksToRealDataOfBothFamilies) {

@@ -1,16 +1,31 @@
 #include "poe/experts/diagonal_gaussians.h"
 
 #include <algorithm>
-#include <cmath>
+
+#include "poe/numerics/elementwise.h"
 
 namespace poe {
 namespace {
 
 constexpr double kLog2Pi = 1.8378770664093454836;
 constexpr Index kLeastRows = 32;
+constexpr Index kLeastGaussians = 16;
 // Nothing is farther than this, so that squares times any precision stay finite
 // in double.
 constexpr double kFarthest = 1e100;
+
+// body(g, i) for Gaussians [begin, end) and coordinates, a few Gaussians at a
+// time: matrices that lie one way and the other are both passed along cache
+// lines.
+template <typename Body>
+void ForEachEntry(Index begin, Index end, Index dimension, Body body) {
+  constexpr Index kTogether = 8;
+  for (Index first = begin; first < end; first += kTogether) {
+    const Index last = std::min(end, first + kTogether);
+    for (Index i = 0; i < dimension; ++i)
+      for (Index g = first; g < last; ++g) body(g, i);
+  }
+}
 
 }  // namespace
 
@@ -42,24 +57,22 @@ void DiagonalGaussians<Scalar>::Update(
   distance_ = mean.template cast<double>();
   centre_ = distance_.colwise().mean();
   distance_.rowwise() -= centre_.transpose();
+  RowMatrix<double> precisions = -log_variance.template cast<double>();
+  Exp(absl::Span<double>(precisions.data(), precisions.size()));
   quadratic_.resize(2 * dimension, size);
-  offset_.resize(size);
+  offset_ = log_weight;
   messages_.resize(size, 2 * dimension);
-  for (Index g = 0; g < size; ++g) {
-    double offset = log_weight(g);
-    for (Index i = 0; i < dimension; ++i) {
-      const double s = log_variance(g, circular ? 0 : i);
-      const double precision = std::exp(-s);
-      const double distance = distance_(g, i);
-      quadratic_(i, g) = -precision / 2;
-      quadratic_(dimension + i, g) = precision * distance;
-      offset -= (s + kLog2Pi + precision * distance * distance) / 2;
-      messages_(g, i) =
-          static_cast<Scalar>(precision * static_cast<double>(mean(g, i)));
-      messages_(g, dimension + i) = static_cast<Scalar>(precision);
-    }
-    offset_(g) = offset;
-  }
+  ForEachEntry(0, size, dimension, [&](Index g, Index i) {
+    const double s = log_variance(g, circular ? 0 : i);
+    const double precision = precisions(g, circular ? 0 : i);
+    const double distance = distance_(g, i);
+    quadratic_(i, g) = -precision / 2;
+    quadratic_(dimension + i, g) = precision * distance;
+    offset_(g) -= (s + kLog2Pi + precision * distance * distance) / 2;
+    messages_(g, i) =
+        static_cast<Scalar>(precision * static_cast<double>(mean(g, i)));
+    messages_(g, dimension + i) = static_cast<Scalar>(precision);
+  });
 }
 
 template <typename Scalar>
@@ -81,8 +94,8 @@ Vector<double> DiagonalGaussians<Scalar>::AddGradient(
   for (Index n = 0; n < weights.rows(); ++n)
     total += weights.row(n).transpose();
   const RowMatrix<double> sums = FeatureSums(features, weights, workers);
-  for (Index g = 0; g < size(); ++g) {
-    for (Index i = 0; i < dimension(); ++i) {
+  workers.ParallelFor(size(), kLeastGaussians, [&](Index begin, Index end) {
+    ForEachEntry(begin, end, dimension(), [&](Index g, Index i) {
       const double precision = -2 * quadratic_(i, g);
       const double distance = distance_(g, i);
       const double first = sums(dimension() + i, g) - distance * total(g);
@@ -92,8 +105,8 @@ Vector<double> DiagonalGaussians<Scalar>::AddGradient(
       mean_gradient(g, i) += static_cast<Scalar>(precision * first);
       log_variance_gradient(g, circular ? 0 : i) +=
           static_cast<Scalar>((precision * second - total(g)) / 2);
-    }
-  }
+    });
+  });
   return total;
 }
 
@@ -126,10 +139,13 @@ RowMatrix<double> FeatureSums(const ConstRowMatrixRef<double>& features,
 template <typename Scalar>
 void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
                RowMatrixRef<Scalar> units) {
-  const bool circular = log_variance.cols() != units.cols();
-  for (Index g = 0; g < units.rows(); ++g)
-    for (Index i = 0; i < units.cols(); ++i)
-      units(g, i) = std::exp(log_variance(g, circular ? 0 : i) / 2);
+  for (Index g = 0; g < units.rows(); ++g) {
+    if (log_variance.cols() == units.cols())
+      units.row(g) = log_variance.row(g) / 2;
+    else
+      units.row(g).setConstant(log_variance(g, 0) / 2);
+    Exp(absl::Span<Scalar>(units.row(g).data(), units.cols()));
+  }
 }
 
 #define POE_INSTANTIATE(Scalar)                                            \

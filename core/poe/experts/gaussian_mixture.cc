@@ -162,12 +162,12 @@ void GaussianMixture<Scalar>::AddGradient(
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
   const Responsibilities& responsibilities = Of(posterior);
-  RowMatrix<double> shares = responsibilities.values;
+  RowMatrix<double> shares(responsibilities.values.rows(), num_hidden());
   double total_weight = 0;
   for (Index n = 0; n < shares.rows(); ++n) {
     const double weight =
         n < x.size ? weights[n] * responsibilities.exponent : 0;
-    shares.row(n) *= weight;
+    shares.row(n) = weight * responsibilities.values.row(n);
     total_weight += weight;
   }
   const Vector<double> total = gaussians_.AddGradient(

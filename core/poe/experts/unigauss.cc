@@ -82,7 +82,6 @@ void Unigauss<Scalar>::ParametersChanged() {
   const Vector<double> logit = this->block(2).template cast<double>();
   gaussians_.Update(this->block(0), this->block(1),
                     logit.array() + log_volume_);
-  message_ = gaussians_.messages().transpose();
   log_uniform_.resize(num_experts());
   for (Index m = 0; m < num_experts(); ++m)
     log_uniform_(m) = -Softplus(logit(m)) - log_volume_;
@@ -155,13 +154,13 @@ void Unigauss<Scalar>::AddSampledMessages(const Observations<Scalar>& x,
     states.middleRows(begin, end - begin) = shares.template cast<Scalar>();
     DrawLatentBits(x, draws, static_cast<Scalar>(energies.scale), begin, end,
                    states);
-    const auto part = states.middleRows(begin, end - begin);
-    AddMultiplyRowsByTranspose<Scalar>(
-        part, message_.topRows(coordinates),
-        messages.linear.middleRows(begin, end - begin));
-    AddMultiplyRowsByTranspose<Scalar>(
-        part, message_.bottomRows(coordinates),
-        messages.precision.middleRows(begin, end - begin));
+    RowMatrix<Scalar> sums(end - begin, 2 * coordinates);
+    MultiplyRows<Scalar>(states.middleRows(begin, end - begin),
+                         gaussians_.messages(), sums);
+    messages.linear.middleRows(begin, end - begin) +=
+        sums.leftCols(coordinates);
+    messages.precision.middleRows(begin, end - begin) +=
+        sums.rightCols(coordinates);
   });
 }
 

@@ -69,7 +69,6 @@ class Unigauss final : public ExpertGroup<Scalar> {
   // Derived. Log densities are E(x), so the Gaussians' weights are pi / (1 -
   // pi) times the volume.
   DiagonalGaussians<Scalar> gaussians_;
-  RowMatrix<Scalar> message_;   // 2D x M: information and precision
   Vector<double> log_uniform_;  // M: log(1 - pi) - log V
 };
 
