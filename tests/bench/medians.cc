@@ -24,8 +24,8 @@ class MedianReporter : public benchmark::ConsoleReporter {
       for (const auto& [name, counter] : run.counters) {
         medians_[run.run_name.function_name][name] = counter.value;
       }
+      ConsoleReporter::ReportRuns({run});
     }
-    ConsoleReporter::ReportRuns(runs);
   }
 
   const Medians& medians() const { return medians_; }
