@@ -60,6 +60,14 @@ class ExpertGroup : public Parameterized<Scalar> {
   virtual void Infer(const Observations<Scalar>& x, Scalar beta,
                      const Workers& workers, Posterior& posterior) const = 0;
 
+  // Makes the posterior of x that at another inverse temperature, to the bit
+  // that which Infer would give. Kinds override it whose pass over the data
+  // does not depend on the temperature.
+  virtual void Temper(const Observations<Scalar>& x, Scalar beta,
+                      const Workers& workers, Posterior& posterior) const {
+    Infer(x, beta, workers, posterior);
+  }
+
   // log_scores[n] += sum_m log f_m(x_n).
   virtual void AddLogScores(const Posterior& posterior,
                             absl::Span<double> log_scores) const = 0;

@@ -118,6 +118,14 @@ void Product<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
 }
 
 template <typename Scalar>
+void Product<Scalar>::Temper(const Observations<Scalar>& x, Scalar beta,
+                             const Workers& workers,
+                             Posteriors& posteriors) const {
+  for (std::size_t i = 0; i < groups_.size(); ++i)
+    groups_[i]->Temper(x, beta, workers, *posteriors[i]);
+}
+
+template <typename Scalar>
 void Product<Scalar>::Resample(const Posteriors& posteriors, std::uint64_t seed,
                                std::uint32_t step,
                                Reconstruction reconstruction,

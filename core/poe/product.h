@@ -63,6 +63,9 @@ class Product {
   Posteriors NewPosteriors() const;
   void Infer(const Observations<Scalar>& x, Scalar beta, const Workers& workers,
              Posteriors& posteriors) const;
+  // Makes posteriors of x those at another inverse temperature.
+  void Temper(const Observations<Scalar>& x, Scalar beta,
+              const Workers& workers, Posteriors& posteriors) const;
 
   // The rest of a Gibbs step once x has been inferred: draws every latent, adds
   // the messages to the base's, replaces x. `step` numbers the step among all

@@ -54,7 +54,7 @@ TYPED_TEST(ElementwiseTest, SoftplusMatchesTheFormula) {
         << arguments[i];
     sum += values[i];
   }
-  EXPECT_DOUBLE_EQ(SumSoftplus(absl::MakeConstSpan(arguments)), sum);
+  EXPECT_DOUBLE_EQ(SumSoftplus(1, absl::MakeConstSpan(arguments)), sum);
 }
 
 TYPED_TEST(ElementwiseTest, ExpMatchesTheFormula) {

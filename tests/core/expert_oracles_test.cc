@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <tuple>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -307,6 +308,28 @@ TEST_P(ExpertOracles, RowsHaveTheSameBitsAloneAndInAnyBatch) {
             0);
       }
     }
+  }
+}
+
+TEST_P(ExpertOracles, ChangingTheTemperatureIsInferringAtIt) {
+  const auto group = kind().make_float(kind().experts, 0.7);
+  const Observations<float> x = Cast<float>(kind().rows(60, 11));
+  const auto answers = [&](const Posterior& posterior) {
+    Vector<double> scores = Vector<double>::Zero(x.size);
+    group->AddLogScores(posterior, absl::MakeSpan(scores.data(), x.size));
+    Messages<float> messages = NoMessages(x, *group);
+    group->AddSampledMessages(x, posterior, {4, Purpose::kLatents, 0, 1},
+                              Workers::Inline(), messages);
+    return std::make_tuple(scores, messages.linear, messages.precision,
+                           messages.coupling);
+  };
+  auto tempered = group->NewPosterior();
+  group->Infer(x, 1, Workers::Inline(), *tempered);
+  for (float beta : {0.3f, 0.8f, 1.0f, 0.1f}) {
+    auto inferred = group->NewPosterior();
+    group->Infer(x, beta, Workers::Inline(), *inferred);
+    group->Temper(x, beta, Workers::Inline(), *tempered);
+    EXPECT_EQ(answers(*tempered), answers(*inferred)) << beta;
   }
 }
 

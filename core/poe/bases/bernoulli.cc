@@ -32,7 +32,7 @@ bool BernoulliBase<Scalar>::InSupport(absl::Span<const Scalar> row) const {
 template <typename Scalar>
 std::optional<double> BernoulliBase<Scalar>::LogNormalizer() const {
   const Vector<double> bias = this->parameters().template cast<double>();
-  return SumSoftplus(absl::MakeConstSpan(bias.data(), bias.size()));
+  return SumSoftplus(1, absl::MakeConstSpan(bias.data(), bias.size()));
 }
 
 template <typename Scalar>

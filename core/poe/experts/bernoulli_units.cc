@@ -16,7 +16,7 @@ constexpr Index kLeastRows = 16;
 
 template <typename Scalar>
 struct Activations : Posterior {
-  RowMatrix<Scalar> values;  // PaddedRows(N) x M: scale (c + w.x)
+  RowMatrix<Scalar> values;  // PaddedRows(N) x M: c + w.x
   Scalar scale = 1;          // power x inverse temperature
   Index size = 0;            // N
 };
@@ -89,11 +89,15 @@ void BernoulliUnits<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
     MultiplyRows<Scalar>(x.values.middleRows(begin, used), weights,
                          part.topRows(used));
     part.bottomRows(part.rows() - used).setZero();
-    for (Index n = 0; n < part.rows(); ++n) {
-      part.row(n) += bias;
-      if (activations.scale != 1) part.row(n) *= activations.scale;
-    }
+    for (Index n = 0; n < part.rows(); ++n) part.row(n) += bias;
   });
+}
+
+template <typename Scalar>
+void BernoulliUnits<Scalar>::Temper(const Observations<Scalar>&, Scalar beta,
+                                    const Workers&,
+                                    Posterior& posterior) const {
+  static_cast<Activations<Scalar>&>(posterior).scale = power_ * beta;
 }
 
 template <typename Scalar>
@@ -102,6 +106,7 @@ void BernoulliUnits<Scalar>::AddLogScores(const Posterior& posterior,
   const auto& activations = Of<Scalar>(posterior);
   for (Index n = 0; n < activations.size; ++n)
     log_scores[n] += SumSoftplus(
+        activations.scale,
         absl::MakeConstSpan(activations.values.row(n).data(), num_experts()));
 }
 
@@ -110,7 +115,7 @@ void BernoulliUnits<Scalar>::ExpertLogScores(
     const Posterior& posterior, RowMatrixRef<double> log_scores) const {
   const auto& activations = Of<Scalar>(posterior);
   for (Index n = 0; n < activations.size; ++n) {
-    Vector<Scalar> row = activations.values.row(n);
+    Vector<Scalar> row = activations.scale * activations.values.row(n);
     Softplus(absl::Span<Scalar>(row.data(), row.size()));
     log_scores.row(n) = row.transpose().template cast<double>();
   }
@@ -126,7 +131,7 @@ void BernoulliUnits<Scalar>::AddSampledMessages(
   const auto weights = this->block(0);
   workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
     states.middleRows(begin, end - begin) =
-        activations.values.middleRows(begin, end - begin);
+        activations.scale * activations.values.middleRows(begin, end - begin);
     Logistic(RowsOf(states, begin, end));
     DrawLatentBits(x, draws, activations.scale, begin, end, states);
     AddMultiplyRowsByTranspose<Scalar>(
@@ -144,7 +149,7 @@ void BernoulliUnits<Scalar>::AddGradient(
   RowMatrix<Scalar> shares(activations.values.rows(), num_experts());
   workers.ParallelFor(shares.rows(), kLeastRows, [&](Index begin, Index end) {
     shares.middleRows(begin, end - begin) =
-        activations.values.middleRows(begin, end - begin);
+        activations.scale * activations.values.middleRows(begin, end - begin);
     Logistic(RowsOf(shares, begin, end));
     for (Index n = begin; n < end; ++n)
       shares.row(n) *= n < x.size ? weights[n] * activations.scale : Scalar{0};
@@ -163,7 +168,7 @@ template <typename Scalar>
 void BernoulliUnits<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
   const auto& activations = Of<Scalar>(posterior);
-  RowMatrix<Scalar> values = activations.values;
+  RowMatrix<Scalar> values = activations.scale * activations.values;
   Logistic(RowsOf(values, 0, values.rows()));
   probabilities = values;
 }

@@ -28,6 +28,8 @@ class BernoulliUnits final : public ExpertGroup<Scalar> {
   std::unique_ptr<Posterior> NewPosterior() const override;
   void Infer(const Observations<Scalar>& x, Scalar beta, const Workers& workers,
              Posterior& posterior) const override;
+  void Temper(const Observations<Scalar>& x, Scalar beta,
+              const Workers& workers, Posterior& posterior) const override;
   void AddLogScores(const Posterior& posterior,
                     absl::Span<double> log_scores) const override;
   void ExpertLogScores(const Posterior& posterior,

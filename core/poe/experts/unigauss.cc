@@ -15,7 +15,7 @@ constexpr Index kLeastRows = 16;
 
 struct Energies : Posterior {
   RowMatrix<double> features;  // PaddedRows(N) x 2D: (x - c)^2, x - c
-  RowMatrix<double> values;    // PaddedRows(N) x M: scale E(x)
+  RowMatrix<double> values;    // PaddedRows(N) x M: E(x)
   double scale = 1;            // power x inverse temperature
   Index size = 0;              // N
 };
@@ -111,10 +111,15 @@ void Unigauss<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
     const Index count = end - begin;
     gaussians_.ComputeFeatures(x.values.middleRows(begin, count),
                                energies.features.middleRows(begin, count));
-    auto part = energies.values.middleRows(begin, count);
-    gaussians_.LogDensities(energies.features.middleRows(begin, count), part);
-    part *= energies.scale;
+    gaussians_.LogDensities(energies.features.middleRows(begin, count),
+                            energies.values.middleRows(begin, count));
   });
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::Temper(const Observations<Scalar>&, Scalar beta,
+                              const Workers&, Posterior& posterior) const {
+  static_cast<Energies&>(posterior).scale = static_cast<double>(power_) * beta;
 }
 
 template <typename Scalar>
@@ -124,7 +129,8 @@ void Unigauss<Scalar>::AddLogScores(const Posterior& posterior,
   const double uniform = energies.scale * log_uniform_.sum();
   for (Index n = 0; n < energies.size; ++n)
     log_scores[n] +=
-        uniform + SumSoftplus(absl::MakeConstSpan(energies.values.row(n).data(),
+        uniform + SumSoftplus(energies.scale,
+                              absl::MakeConstSpan(energies.values.row(n).data(),
                                                   num_experts()));
 }
 
@@ -133,7 +139,7 @@ void Unigauss<Scalar>::ExpertLogScores(const Posterior& posterior,
                                        RowMatrixRef<double> log_scores) const {
   const Energies& energies = Of(posterior);
   for (Index n = 0; n < energies.size; ++n) {
-    Vector<double> row = energies.values.row(n);
+    Vector<double> row = energies.scale * energies.values.row(n);
     Softplus(absl::Span<double>(row.data(), row.size()));
     log_scores.row(n) = (row + energies.scale * log_uniform_).transpose();
   }
@@ -149,7 +155,8 @@ void Unigauss<Scalar>::AddSampledMessages(const Observations<Scalar>& x,
   const Index coordinates = dimension();
   RowMatrix<Scalar> states(energies.values.rows(), num_experts());
   workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
-    RowMatrix<double> shares = energies.values.middleRows(begin, end - begin);
+    RowMatrix<double> shares =
+        energies.scale * energies.values.middleRows(begin, end - begin);
     Logistic(absl::Span<double>(shares.data(), shares.size()));
     states.middleRows(begin, end - begin) = shares.template cast<Scalar>();
     DrawLatentBits(x, draws, static_cast<Scalar>(energies.scale), begin, end,
@@ -171,7 +178,7 @@ void Unigauss<Scalar>::AddGradient(const Observations<Scalar>& x,
                                    const Workers& workers,
                                    Eigen::Ref<Vector<Scalar>> gradient) const {
   const Energies& energies = Of(posterior);
-  RowMatrix<double> shares = energies.values;
+  RowMatrix<double> shares = energies.scale * energies.values;
   Logistic(absl::Span<double>(shares.data(), shares.size()));
   double total_weight = 0;
   for (Index n = 0; n < shares.rows(); ++n) {
@@ -199,7 +206,7 @@ void Unigauss<Scalar>::StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
 template <typename Scalar>
 void Unigauss<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
-  RowMatrix<double> values = Of(posterior).values;
+  RowMatrix<double> values = Of(posterior).scale * Of(posterior).values;
   Logistic(absl::Span<double>(values.data(), values.size()));
   probabilities = values.template cast<Scalar>();
 }

@@ -57,12 +57,13 @@ void Exp(absl::Span<Scalar> t) {
 }
 
 template <typename Scalar>
-double SumSoftplus(absl::Span<const Scalar> t) {
+double SumSoftplus(std::type_identity_t<Scalar> scale,
+                   absl::Span<const Scalar> t) {
   std::array<Scalar, 256> buffer;
   double total = 0;
   while (!t.empty()) {
     const absl::Span<const Scalar> part = t.subspan(0, buffer.size());
-    std::copy(part.begin(), part.end(), buffer.begin());
+    for (std::size_t i = 0; i < part.size(); ++i) buffer[i] = scale * part[i];
     Softplus(absl::Span<Scalar>(buffer.data(), part.size()));
     for (std::size_t i = 0; i < part.size(); ++i)
       total += static_cast<double>(buffer[i]);
@@ -93,7 +94,7 @@ double LogSumExp(absl::Span<const double> t) {
   template void Logistic<Scalar>(absl::Span<Scalar>); \
   template void Softplus<Scalar>(absl::Span<Scalar>); \
   template void Exp<Scalar>(absl::Span<Scalar>);      \
-  template double SumSoftplus<Scalar>(absl::Span<const Scalar>);
+  template double SumSoftplus<Scalar>(Scalar, absl::Span<const Scalar>);
 POE_INSTANTIATE(float)
 POE_INSTANTIATE(double)
 #undef POE_INSTANTIATE

@@ -3,6 +3,8 @@
 #ifndef POE_NUMERICS_ELEMENTWISE_H_
 #define POE_NUMERICS_ELEMENTWISE_H_
 
+#include <type_traits>
+
 #include "absl/types/span.h"
 
 namespace poe {
@@ -19,9 +21,10 @@ void Softplus(absl::Span<Scalar> t);
 template <typename Scalar>
 void Exp(absl::Span<Scalar> t);
 
-// Sum of softplus(t), in double.
+// Sum of softplus(scale t), in double.
 template <typename Scalar>
-double SumSoftplus(absl::Span<const Scalar> t);
+double SumSoftplus(std::type_identity_t<Scalar> scale,
+                   absl::Span<const Scalar> t);
 
 // Sum of a_i b_i in double, in an order that depends on the size alone.
 template <typename A, typename B>
