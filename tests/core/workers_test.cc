@@ -26,6 +26,17 @@ TEST(WorkersTest, RangesCoverEverythingOnce) {
   }
 }
 
+TEST(WorkersTest, EachPartIsDoneOnce) {
+  for (int threads : {1, 2, 3, 8}) {
+    const Workers workers(threads);
+    for (Index count : {0, 1, 2, 7, 100}) {
+      std::vector<std::atomic<int>> seen(count);
+      workers.ForEach(count, [&](Index i) { ++seen[i]; });
+      for (const std::atomic<int>& times : seen) EXPECT_EQ(times, 1);
+    }
+  }
+}
+
 TEST(WorkersTest, SeveralThreadsMayLoopAtOnce) {
   const Workers workers(2);
   std::atomic<Index> sum = 0;

@@ -1,6 +1,7 @@
 #include "poe/numerics/workers.h"
 
 #include <algorithm>
+#include <atomic>
 
 #define EIGEN_USE_THREADS
 #include "unsupported/Eigen/CXX11/ThreadPool"
@@ -49,6 +50,14 @@ void Workers::ParallelFor(Index total, Index least,
   }
   body(start(0), start(1));
   barrier.Wait();
+}
+
+void Workers::ForEach(Index count, absl::FunctionRef<void(Index)> body) const {
+  std::atomic<Index> next = 0;
+  const Index parts = std::min<Index>(count, threads());
+  ParallelFor(parts * kRowQuantum, kRowQuantum, [&](Index, Index) {
+    for (Index i = next++; i < count; i = next++) body(i);
+  });
 }
 
 const Workers& Workers::Inline() {

@@ -28,6 +28,10 @@ class Workers {
   void ParallelFor(Index total, Index least,
                    absl::FunctionRef<void(Index, Index)> body) const;
 
+  // Runs body(i) for each i in [0, count), each on the next free thread, and
+  // returns when all are done.
+  void ForEach(Index count, absl::FunctionRef<void(Index)> body) const;
+
   // Workers without threads of their own.
   static const Workers& Inline();
 
