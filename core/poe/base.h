@@ -47,6 +47,13 @@ class Base : public Parameterized<Scalar> {
   // bits.
   virtual std::optional<double> LogNormalizer() const = 0;
 
+  // log_normalizers[n] += log of the integral (sum) of b over those values of
+  // x_n that are not clamped, the others as they are: log b(x_n) where all are
+  // clamped, LogNormalizer() for each frame where none is. -infinity where a
+  // clamped value is out of support. Only where LogNormalizer() is known.
+  virtual void AddLogNormalizers(const Observations<Scalar>& x,
+                                 absl::Span<double> log_normalizers) const = 0;
+
   // The base's own natural parameters, for as many frames as x has.
   virtual void StartMessages(const Observations<Scalar>& x,
                              Messages<Scalar>& messages) const = 0;

@@ -36,6 +36,20 @@ std::optional<double> BernoulliBase<Scalar>::LogNormalizer() const {
 }
 
 template <typename Scalar>
+void BernoulliBase<Scalar>::AddLogNormalizers(
+    const Observations<Scalar>& x, absl::Span<double> log_normalizers) const {
+  const Vector<double> bias = this->parameters().template cast<double>();
+  Vector<double> free = bias;
+  Softplus(absl::Span<double>(free.data(), free.size()));
+  const std::vector<Index> starts = x.FrameStarts();
+  for (Index n = 0; n < x.size; ++n)
+    for (Index frame = starts[n]; frame < starts[n + 1]; ++frame)
+      for (Index i = 0; i < bias.size(); ++i)
+        log_normalizers[n] +=
+            x.IsClamped(frame, i) ? bias(i) * x.values(frame, i) : free(i);
+}
+
+template <typename Scalar>
 void BernoulliBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
                                         Reconstruction reconstruction,
                                         const Draws& draws,

@@ -48,6 +48,27 @@ std::optional<double> CategoricalBase<Scalar>::LogNormalizer() const {
 }
 
 template <typename Scalar>
+void CategoricalBase<Scalar>::AddLogNormalizers(
+    const Observations<Scalar>& x, absl::Span<double> log_normalizers) const {
+  const Vector<double> logits = this->parameters().template cast<double>();
+  const std::vector<Index> starts = x.FrameStarts();
+  for (Index n = 0; n < x.size; ++n) {
+    for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
+      for (Index first = 0; first < logits.size(); first += num_symbols_) {
+        const auto part = logits.segment(first, num_symbols_);
+        log_normalizers[n] +=
+            x.IsClamped(frame, first)
+                ? part.dot(x.values.row(frame)
+                               .segment(first, num_symbols_)
+                               .transpose()
+                               .template cast<double>())
+                : LogSumExp(absl::MakeConstSpan(part.data(), num_symbols_));
+      }
+    }
+  }
+}
+
+template <typename Scalar>
 void CategoricalBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
                                           Reconstruction reconstruction,
                                           const Draws& draws,

@@ -25,6 +25,8 @@ class CategoricalBase final : public LinearBase<Scalar> {
   std::unique_ptr<Base<Scalar>> Clone() const override;
   bool InSupport(absl::Span<const Scalar> row) const override;
   std::optional<double> LogNormalizer() const override;
+  void AddLogNormalizers(const Observations<Scalar>& x,
+                         absl::Span<double> log_normalizers) const override;
   void Reconstruct(const Messages<Scalar>& messages,
                    Reconstruction reconstruction, const Draws& draws,
                    const Workers& workers,

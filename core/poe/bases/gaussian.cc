@@ -123,17 +123,43 @@ void GaussianBase<Scalar>::AddLogScores(const Observations<Scalar>& x,
 }
 
 template <typename Scalar>
+double GaussianBase<Scalar>::LogIntegral(Index i) const {
+  // Measured from the mean, so that nothing cancels.
+  const double mean = has_gaussian_factor() ? this->block(0)(0, i) : 0;
+  const double precision = has_gaussian_factor() ? precision_(i) : 0;
+  const TruncatedNormal on_box = {0, precision, lower_(i) - mean,
+                                  upper_(i) - mean};
+  return on_box.LogIntegral();
+}
+
+template <typename Scalar>
 std::optional<double> GaussianBase<Scalar>::LogNormalizer() const {
   double sum = 0;
-  for (Index i = 0; i < dimension(); ++i) {
-    // Measured from the mean, so that nothing cancels.
-    const double mean = has_gaussian_factor() ? this->block(0)(0, i) : 0;
-    const double precision = has_gaussian_factor() ? precision_(i) : 0;
-    const TruncatedNormal on_box = {0, precision, lower_(i) - mean,
-                                    upper_(i) - mean};
-    sum += on_box.LogIntegral();
-  }
+  for (Index i = 0; i < dimension(); ++i) sum += LogIntegral(i);
   return sum;
+}
+
+template <typename Scalar>
+void GaussianBase<Scalar>::AddLogNormalizers(
+    const Observations<Scalar>& x, absl::Span<double> log_normalizers) const {
+  Vector<double> free(dimension());
+  for (Index i = 0; i < dimension(); ++i) free(i) = LogIntegral(i);
+  const std::vector<Index> starts = x.FrameStarts();
+  for (Index n = 0; n < x.size; ++n) {
+    for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
+      for (Index i = 0; i < dimension(); ++i) {
+        const double value = x.values(frame, i);
+        if (!x.IsClamped(frame, i)) {
+          log_normalizers[n] += free(i);
+        } else if (!(value >= lower_(i) && value <= upper_(i))) {
+          log_normalizers[n] = -std::numeric_limits<double>::infinity();
+        } else if (has_gaussian_factor()) {
+          const double distance = value - this->block(0)(0, i);
+          log_normalizers[n] -= distance * distance * precision_(i) / 2;
+        }
+      }
+    }
+  }
 }
 
 template <typename Scalar>

@@ -38,6 +38,8 @@ class GaussianBase final : public Base<Scalar> {
   void AddLogScores(const Observations<Scalar>& x,
                     absl::Span<double> log_scores) const override;
   std::optional<double> LogNormalizer() const override;
+  void AddLogNormalizers(const Observations<Scalar>& x,
+                         absl::Span<double> log_normalizers) const override;
   void StartMessages(const Observations<Scalar>& x,
                      Messages<Scalar>& messages) const override;
   // Each coordinate is a normal of mean h / Lambda and variance 1 / Lambda cut
@@ -57,6 +59,8 @@ class GaussianBase final : public Base<Scalar> {
  private:
   GaussianBase() = default;
   void ParametersChanged() override;
+  // log of the integral of the factor of coordinate i over the box.
+  double LogIntegral(Index i) const;
 
   Vector<double> lower_, upper_;
   Vector<Scalar> precision_;  // empty without a Gaussian factor

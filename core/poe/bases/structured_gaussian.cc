@@ -83,6 +83,27 @@ std::optional<double> StructuredGaussianBase<Scalar>::LogNormalizer() const {
 }
 
 template <typename Scalar>
+void StructuredGaussianBase<Scalar>::AddLogNormalizers(
+    const Observations<Scalar>& x, absl::Span<double> log_normalizers) const {
+  const auto mean = this->block(0);
+  const std::vector<Index> starts = x.FrameStarts();
+  for (Index n = 0; n < x.size; ++n) {
+    for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
+      for (Index i = 0; i < dimension(); ++i) {
+        const double precision = precision_(i);
+        if (x.IsClamped(frame, i)) {
+          const double distance =
+              static_cast<double>(x.values(frame, i)) - mean(0, i);
+          log_normalizers[n] -= distance * distance * precision / 2;
+        } else {
+          log_normalizers[n] += (kLog2Pi - std::log(precision)) / 2;
+        }
+      }
+    }
+  }
+}
+
+template <typename Scalar>
 void StructuredGaussianBase<Scalar>::StartMessages(
     const Observations<Scalar>& x, Messages<Scalar>& messages) const {
   const Index rows = x.values.rows();

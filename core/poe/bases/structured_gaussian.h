@@ -35,6 +35,8 @@ class StructuredGaussianBase final : public Base<Scalar> {
   void AddLogScores(const Observations<Scalar>& x,
                     absl::Span<double> log_scores) const override;
   std::optional<double> LogNormalizer() const override;
+  void AddLogNormalizers(const Observations<Scalar>& x,
+                         absl::Span<double> log_normalizers) const override;
   void StartMessages(const Observations<Scalar>& x,
                      Messages<Scalar>& messages) const override;
   // Draws and means by sparse Cholesky factors where coordinates are coupled.
