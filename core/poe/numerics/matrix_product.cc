@@ -1,6 +1,5 @@
 #include "poe/numerics/matrix_product.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "hwy/highway.h"
@@ -91,8 +90,10 @@ void MultiplyRows(const ConstRowMatrixRef<Scalar>& left,
       continue;
     }
     for (Index k = 0; k < depth; ++k)
-      std::copy_n(right.data() + k * right.outerStride() + j, 3 * lanes,
-                  panel.data() + k * 3 * lanes);
+      for (Index v = 0; v < 3; ++v)
+        hn::StoreU(hn::LoadU(d, right.data() + k * right.outerStride() + j +
+                                    v * lanes),
+                   d, panel.data() + (3 * k + v) * lanes);
     multiply.template operator()<3>(d, panel.data(), 3 * lanes);
   }
   for (; j + lanes <= columns; j += lanes)
