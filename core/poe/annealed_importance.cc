@@ -1,7 +1,5 @@
 #include "poe/annealed_importance.h"
 
-#include <algorithm>
-#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -11,141 +9,154 @@
 namespace poe {
 namespace {
 
+// Reverse chains draw apart from forward ones, and from the Gibbs chains that
+// may have made their samples.
+constexpr std::uint64_t kReverseSeed = 0x7265766572736521;
+
 template <typename Scalar>
-absl::Status CheckLadder(const std::vector<double>& ladder) {
-  if (ladder.size() < 2 || ladder.front() != 0 || ladder.back() != 1)
-    return absl::InvalidArgumentError(
-        absl::StrCat("the ladder of ", ladder.size(),
-                     " inverse temperatures must begin with 0 and end with 1"));
-  for (std::size_t k = 1; k < ladder.size(); ++k)
-    if (!(static_cast<Scalar>(ladder[k - 1]) < static_cast<Scalar>(ladder[k])))
-      return absl::InvalidArgumentError(absl::StrCat(
-          "inverse_temperatures[", k, "] is ", ladder[k], " after ",
-          ladder[k - 1], "; they must ascend strictly"));
+absl::Status CheckLength(const Product<Scalar>& product, Index length) {
+  if (length < 1 || (length > 1 && !product.sequential()))
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the length is ", length, "; it must be ",
+        product.sequential() ? "at least 1" : "1, as rows are no sequences"));
   return absl::OkStatus();
 }
 
+// log Z of the base alone, for observations of `length` frames.
 template <typename Scalar>
-absl::Status CheckOptions(const Product<Scalar>& product,
-                          const AnnealedImportanceOptions& options) {
-  if (options.chains < 2)
-    return absl::InvalidArgumentError(
-        absl::StrCat("there are ", options.chains, " chains; at least 2"));
-  if (options.length < 1 || (options.length > 1 && !product.sequential()))
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the length is ", options.length, "; it must be ",
-        product.sequential() ? "at least 1" : "1, as rows are no sequences"));
-  return CheckLadder<Scalar>(options.inverse_temperatures);
+absl::StatusOr<double> LogBaseNormalizer(const Product<Scalar>& product,
+                                         Index length) {
+  const std::optional<double> of_frame = product.base().LogNormalizer();
+  if (!of_frame)
+    return absl::FailedPreconditionError(
+        "the normalizer of this product's base is not known");
+  return *of_frame * static_cast<double>(length);
 }
 
-// log of the mean of the weights, with its error.
-LogPartitionEstimate Summarize(const std::vector<double>& log_weights) {
-  const double count = static_cast<double>(log_weights.size());
-  const double greatest =
-      *std::max_element(log_weights.begin(), log_weights.end());
-  double sum = 0, squares = 0;
-  for (double log_weight : log_weights) {
-    const double weight = std::exp(log_weight - greatest);
-    sum += weight;
-    squares += weight * weight;
-  }
-  const double mean = sum / count;
-  double deviations = 0;
-  for (double log_weight : log_weights)
-    deviations += std::pow(std::exp(log_weight - greatest) - mean, 2);
-  LogPartitionEstimate estimate;
-  estimate.value = greatest + std::log(mean);
-  estimate.standard_error = std::sqrt(deviations / (count - 1) / count) / mean;
-  estimate.effective_sample_size = sum * sum / squares;
-  return estimate;
-}
-
-// Chains on their way along beta, with their weights.
 template <typename Scalar>
-class AnnealedChains {
- public:
-  AnnealedChains(const Product<Scalar>& product, Observations<Scalar> x,
-                 std::uint64_t seed, const Workers& workers)
-      : product_(product),
-        workers_(workers),
-        seed_(seed),
-        x_(std::move(x)),
-        posteriors_(product.NewPosteriors()),
-        log_weights_(x_.size, 0) {}
-
-  // Infers at beta and adds sign log f_beta(x) to the log weights.
-  void Weigh(double beta, double sign) {
-    product_.Infer(x_, static_cast<Scalar>(beta), workers_, posteriors_);
-    std::vector<double> scores(x_.size, 0);
-    for (std::size_t i = 0; i < product_.num_groups(); ++i)
-      product_.group(i).AddLogScores(*posteriors_[i], absl::MakeSpan(scores));
-    for (Index n = 0; n < x_.size; ++n) log_weights_[n] += sign * scores[n];
-  }
-
-  // A Gibbs step at the beta of the last inference.
-  void Resample(std::uint32_t step) {
-    product_.Resample(posteriors_, seed_, step, Reconstruction::kSample,
-                      workers_, messages_, x_);
-  }
-
-  const std::vector<double>& log_weights() const { return log_weights_; }
-
- private:
-  const Product<Scalar>& product_;
-  const Workers& workers_;
-  std::uint64_t seed_;
-  Observations<Scalar> x_;
-  typename Product<Scalar>::Posteriors posteriors_;
-  Messages<Scalar> messages_;
-  std::vector<double> log_weights_;
-};
+Observations<Scalar> MakeChains(const Product<Scalar>& product, Index begin,
+                                Index end, Index length) {
+  Observations<Scalar> x =
+      product.sequential()
+          ? MakeSequences<Scalar>(std::vector<Index>(end - begin, length),
+                                  product.dimension())
+          : MakeDense<Scalar>(end - begin, product.dimension());
+  for (Index n = 0; n < x.size; ++n)
+    x.row_ids[n] = static_cast<std::uint64_t>(begin + n);
+  return x;
+}
 
 }  // namespace
 
-std::vector<double> EvenInverseTemperatures(int intervals) {
-  std::vector<double> ladder(intervals + 1);
-  for (int k = 0; k <= intervals; ++k)
-    ladder[k] = static_cast<double>(k) / intervals;
-  return ladder;
-}
-
 template <typename Scalar>
-absl::StatusOr<LogPartitionEstimate> EstimateLogPartition(
+absl::StatusOr<AnnealedEstimate> EstimateLogPartition(
     const Product<Scalar>& product, const AnnealedImportanceOptions& options,
-    const Workers& workers, InterruptCheck check) {
-  if (absl::Status status = CheckOptions(product, options); !status.ok())
+    const Workers& workers, InterruptCheck check, AnnealingProgress progress) {
+  if (options.chains < 2)
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are ", options.chains, " chains; at least 2"));
+  if (absl::Status status = CheckLength(product, options.length); !status.ok())
     return status;
-  const std::optional<double> log_normalizer = product.base().LogNormalizer();
-  if (!log_normalizer)
-    return absl::FailedPreconditionError(
-        "the normalizer of this product's base is not known");
-  Observations<Scalar> start =
-      product.sequential()
-          ? MakeSequences<Scalar>(
-                std::vector<Index>(options.chains, options.length),
-                product.dimension())
-          : MakeDense<Scalar>(options.chains, product.dimension());
-  product.base().SampleStart({options.seed, Purpose::kStart, 0, 0}, start);
-  AnnealedChains<Scalar> chains(product, std::move(start), options.seed,
-                                workers);
-  const std::vector<double>& ladder = options.inverse_temperatures;
-  for (std::size_t k = 1; k < ladder.size(); ++k) {
-    if (absl::Status status = check(); !status.ok()) return status;
-    chains.Weigh(ladder[k], 1);
-    if (k + 1 == ladder.size()) break;
-    chains.Resample(static_cast<std::uint32_t>(k));
-    chains.Weigh(ladder[k], -1);
-  }
-  LogPartitionEstimate estimate = Summarize(chains.log_weights());
-  estimate.value += *log_normalizer * static_cast<double>(options.length);
+  if (absl::Status status =
+          CheckInverseTemperatures<Scalar>(options.inverse_temperatures);
+      !status.ok())
+    return status;
+  const absl::StatusOr<double> of_base =
+      LogBaseNormalizer(product, options.length);
+  if (!of_base.ok()) return of_base.status();
+  const auto log_weights = AnnealedLogWeights<Scalar>(
+      product,
+      {AnnealingDirection::kForward, options.inverse_temperatures, options.seed,
+       options.chains},
+      [&](Index begin, Index end) {
+        Observations<Scalar> x =
+            MakeChains(product, begin, end, options.length);
+        product.base().SampleStart({options.seed, Purpose::kStart, 0, 0}, x);
+        return x;
+      },
+      workers, check, progress);
+  if (!log_weights.ok()) return log_weights.status();
+  AnnealedEstimate estimate = LogMeanWeight(*log_weights);
+  estimate.value += *of_base;
   return estimate;
 }
 
-template absl::StatusOr<LogPartitionEstimate> EstimateLogPartition<float>(
-    const Product<float>&, const AnnealedImportanceOptions&, const Workers&,
-    InterruptCheck);
-template absl::StatusOr<LogPartitionEstimate> EstimateLogPartition<double>(
-    const Product<double>&, const AnnealedImportanceOptions&, const Workers&,
-    InterruptCheck);
+template <typename Scalar>
+absl::StatusOr<AnnealedEstimate> EstimateLogPartitionInReverse(
+    const Product<Scalar>& product, const ProductSamples<Scalar>& samples,
+    const AnnealedImportanceOptions& options, const Workers& workers,
+    InterruptCheck check, AnnealingProgress progress) {
+  if (absl::Status status = CheckSamples(product, samples); !status.ok())
+    return status;
+  if (absl::Status status =
+          CheckInverseTemperatures<Scalar>(options.inverse_temperatures);
+      !status.ok())
+    return status;
+  const Index length = samples.x.length(0);
+  const absl::StatusOr<double> of_base = LogBaseNormalizer(product, length);
+  if (!of_base.ok()) return of_base.status();
+  auto log_weights = AnnealedLogWeights<Scalar>(
+      product,
+      {AnnealingDirection::kReverse, options.inverse_temperatures,
+       DeriveSeed(options.seed, kReverseSeed), samples.x.size},
+      [&](Index begin, Index end) {
+        Observations<Scalar> x = MakeChains(product, begin, end, length);
+        x.values.topRows(x.frames()) =
+            samples.x.values.middleRows(begin * length, x.frames());
+        return x;
+      },
+      workers, check, progress);
+  if (!log_weights.ok()) return log_weights.status();
+  for (double& log_weight : *log_weights) log_weight = -log_weight;
+  AnnealedEstimate estimate = LogMeanWeight(*log_weights);
+  estimate.value = *of_base - estimate.value;
+  estimate.is_bound = samples.exact;
+  return estimate;
+}
+
+template <typename Scalar>
+absl::StatusOr<LogPartitionEstimates> EstimateLogPartitionBothWays(
+    const Product<Scalar>& product, const ProductSamples<Scalar>& samples,
+    const AnnealedImportanceOptions& options, const Workers& workers,
+    InterruptCheck check, AnnealingProgress progress) {
+  if (absl::Status status = CheckSamples(product, samples); !status.ok())
+    return status;
+  if (samples.x.length(0) != options.length)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "samples have ", samples.x.length(0), " frames and forward chains ",
+        options.length, "; log Z is that of one length"));
+  // Of all chains' work.
+  const double forward_share =
+      static_cast<double>(options.chains) /
+      static_cast<double>(options.chains + samples.x.size);
+  const auto forward = EstimateLogPartition(
+      product, options, workers, check,
+      [&](double share) { progress(share * forward_share); });
+  if (!forward.ok()) return forward.status();
+  const auto reverse = EstimateLogPartitionInReverse(
+      product, samples, options, workers, check, [&](double share) {
+        progress(forward_share + share * (1 - forward_share));
+      });
+  if (!reverse.ok()) return reverse.status();
+  return LogPartitionEstimates{*forward, *reverse};
+}
+
+#define POE_INSTANTIATE(Scalar)                                           \
+  template absl::StatusOr<AnnealedEstimate> EstimateLogPartition<Scalar>( \
+      const Product<Scalar>&, const AnnealedImportanceOptions&,           \
+      const Workers&, InterruptCheck, AnnealingProgress);                 \
+  template absl::StatusOr<AnnealedEstimate>                               \
+  EstimateLogPartitionInReverse<Scalar>(                                  \
+      const Product<Scalar>&, const ProductSamples<Scalar>&,              \
+      const AnnealedImportanceOptions&, const Workers&, InterruptCheck,   \
+      AnnealingProgress);                                                 \
+  template absl::StatusOr<LogPartitionEstimates>                          \
+  EstimateLogPartitionBothWays<Scalar>(                                   \
+      const Product<Scalar>&, const ProductSamples<Scalar>&,              \
+      const AnnealedImportanceOptions&, const Workers&, InterruptCheck,   \
+      AnnealingProgress);
+POE_INSTANTIATE(float)
+POE_INSTANTIATE(double)
+#undef POE_INSTANTIATE
 
 }  // namespace poe

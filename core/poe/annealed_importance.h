@@ -1,6 +1,6 @@
 // Annealed importance sampling (Neal, 2001): log Z of a product, estimated
 // along the inverse temperature beta from the base, whose normalizer is known,
-// to the product.
+// to the product, or back from draws of the product.
 #ifndef POE_ANNEALED_IMPORTANCE_H_
 #define POE_ANNEALED_IMPORTANCE_H_
 
@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "poe/gibbs.h"
-#include "poe/product.h"
+#include "poe/annealed_chains.h"
+#include "poe/product_samples.h"
 
 namespace poe {
 
@@ -24,36 +24,42 @@ struct AnnealedImportanceOptions {
   Index length = 1;
 };
 
-struct LogPartitionEstimate {
-  double value = 0;  // log Z
-  // By the delta method: the weights' standard error over their mean. It knows
-  // only of states that some chain has seen.
-  double standard_error = 0;
-  // (sum w)^2 / sum w^2, between 1 and the number of chains.
-  double effective_sample_size = 0;
+// All functions below: same bits for any number of workers. InvalidArgument
+// where an option is out of its range; FailedPrecondition where the base's
+// normalizer is not known; whatever `check` says, asked before each Gibbs step.
+// For grey levels the answer is log Z over bits, which normalizes no score of
+// theirs.
+
+// The forward direction. Chains start from exact draws of the base, and
+// Z = Z_base E[w] exactly, whatever the ladder; so the estimate of log Z is too
+// low on average.
+template <typename Scalar>
+absl::StatusOr<AnnealedEstimate> EstimateLogPartition(
+    const Product<Scalar>& product, const AnnealedImportanceOptions& options,
+    const Workers& workers, InterruptCheck check, AnnealingProgress progress);
+
+// The reverse direction, one chain from each sample, whose draws are named by
+// the sample's place: Z = Z_base / E[1 / w]
+// where samples are exact, and the estimate of log Z is too high on average.
+// Of the options it asks for ladder and seed; samples may have been drawn with
+// the same seed.
+template <typename Scalar>
+absl::StatusOr<AnnealedEstimate> EstimateLogPartitionInReverse(
+    const Product<Scalar>& product, const ProductSamples<Scalar>& samples,
+    const AnnealedImportanceOptions& options, const Workers& workers,
+    InterruptCheck check, AnnealingProgress progress);
+
+struct LogPartitionEstimates {
+  AnnealedEstimate forward, reverse;
 };
 
-// 0, 1/intervals, 2/intervals, ..., 1; `intervals` >= 1.
-std::vector<double> EvenInverseTemperatures(int intervals);
-
-// The forward direction, from the base to the product. Chain n starts from an
-// exact draw x_0 of the base; with b(x) f_beta(x) the product at beta, and x_k
-// what a Gibbs step at beta_k makes of x_k-1, its weight is
-//   log w_n = sum_k log f_beta_k(x_k-1) - log f_beta_k-1(x_k-1),  log f_0 := 0,
-//   Z       = Z_base E[w],
-// exactly, whatever the ladder; so the estimate of log Z is too low on average,
-// by about standard_error^2 / 2 where that is small. As a kind's log score at
-// beta = 0 is a constant that drops out, it is never asked for.
-//
-// Same bits for any number of workers. Every chain is in memory at once.
-// InvalidArgument where an option is out of its range; FailedPrecondition where
-// the base's normalizer is not known; whatever `check` says, asked before each
-// Gibbs step. For grey levels the answer is log Z over bits, which normalizes
-// no score of theirs.
+// Both directions on one ladder. InvalidArgument also where the samples'
+// length is not options.length.
 template <typename Scalar>
-absl::StatusOr<LogPartitionEstimate> EstimateLogPartition(
-    const Product<Scalar>& product, const AnnealedImportanceOptions& options,
-    const Workers& workers, InterruptCheck check);
+absl::StatusOr<LogPartitionEstimates> EstimateLogPartitionBothWays(
+    const Product<Scalar>& product, const ProductSamples<Scalar>& samples,
+    const AnnealedImportanceOptions& options, const Workers& workers,
+    InterruptCheck check, AnnealingProgress progress);
 
 }  // namespace poe
 

@@ -108,8 +108,9 @@ TEST(GaussianTreeGoldenTest, AnnealedImportanceFindsTheNormalizer) {
   options.chains = 2000;
   options.inverse_temperatures = EvenInverseTemperatures(100);
   options.seed = 5;
-  const auto estimate = EstimateLogPartition(GoldenProduct(golden), options,
-                                             Workers::Inline(), NeverInterrupt);
+  const auto estimate =
+      EstimateLogPartition(GoldenProduct(golden), options, Workers::Inline(),
+                           NeverInterrupt, IgnoreProgress);
   ASSERT_TRUE(estimate.ok()) << estimate.status();
   // Beside chance the estimate is low by about half the squared error.
   const double error = estimate->standard_error;
