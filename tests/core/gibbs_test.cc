@@ -1,9 +1,11 @@
 #include "poe/gibbs.h"
 
 #include <cmath>
+#include <map>
 #include <utility>
 #include <vector>
 
+#include "boost/math/special_functions/gamma.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/core/exact_distribution.h"
@@ -67,6 +69,73 @@ TEST(GibbsTest, AnnealingEndsInTheProduct) {
     options.inverse_temperatures = AnnealingSchedule(60, 30);
     RunChains(product, options, x);
     EXPECT_GT(ExactDistribution(product, 1).PValue(x), kLeastPValue);
+  }
+}
+
+// Independent draws by rejection: proposed by the base, and taken with a chance
+// of f over the greatest f of all states.
+Observations<double> RejectionSample(const Product<double>& product,
+                                     const Observations<double>& states,
+                                     Index size, std::uint64_t seed) {
+  const auto log_experts = [&](const Observations<double>& x) {
+    return Vector<double>(
+        product.ExpertLogScores(x, Workers::Inline()).rowwise().sum());
+  };
+  const double greatest = log_experts(states).maxCoeff();
+  Observations<double> x = Repeat(states, 0, size), proposals = x;
+  const Index length = x.length(0);
+  Index taken = 0;
+  for (std::uint32_t trial = 0; taken < size; ++trial) {
+    product.base().SampleStart({seed, Purpose::kTest, 0, trial}, proposals);
+    const Vector<double> scores = log_experts(proposals);
+    std::vector<double> uniform(size);
+    FillUniform({seed, Purpose::kTest, 1, trial}, 0, absl::MakeSpan(uniform));
+    for (Index n = 0; n < size && taken < size; ++n)
+      if (std::log(uniform[n]) < scores(n) - greatest)
+        x.values.middleRows(length * taken++, length) =
+            proposals.values.middleRows(length * n, length);
+  }
+  return x;
+}
+
+// How often each state occurs.
+std::map<std::vector<double>, double> Counts(const Observations<double>& x) {
+  std::map<std::vector<double>, double> counts;
+  for (Index n = 0; n < x.size; ++n) {
+    const RowMatrix<double> frames = FramesOf(x, n);
+    ++counts[{frames.data(), frames.data() + frames.size()}];
+  }
+  return counts;
+}
+
+// The chance that two equally large samples of one distribution differ more, by
+// the chi-square test of homogeneity.
+double SameDistribution(const Observations<double>& x,
+                        const Observations<double>& y) {
+  auto of_x = Counts(x), of_y = Counts(y);
+  for (const auto& [state, count] : of_y) of_x[state];
+  double statistic = 0;
+  for (const auto& [state, count] : of_x) {
+    const double other = of_y[state];
+    statistic += (count - other) * (count - other) / (count + other);
+  }
+  return boost::math::gamma_q((static_cast<double>(of_x.size()) - 1) / 2,
+                              statistic / 2);
+}
+
+TEST(GibbsTest, ChainsEndLikeDrawsByRejection) {
+  for (const OracleKind& kind :
+       {BernoulliUnitsOnBinaryData(), HiddenMarkovOnSymbols()}) {
+    const Product<double> product = MakeProduct(kind);
+    const ExactDistribution exact(product, 1, kind.length);
+    const Observations<double> drawn =
+        RejectionSample(product, exact.points(), 6000, 59);
+    EXPECT_GT(exact.PValue(drawn), kLeastPValue);
+    Observations<double> x = Repeat(exact.points(), 0, 6000);
+    product.base().SampleStart({60, Purpose::kStart, 0, 0}, x);
+    EXPECT_LT(SameDistribution(x, drawn), kLeastPValue);
+    RunChains(product, Steps(30), x);
+    EXPECT_GT(SameDistribution(x, drawn), kLeastPValue);
   }
 }
 
