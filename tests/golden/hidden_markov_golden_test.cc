@@ -7,6 +7,7 @@
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/hidden_markov.h"
 #include "poe/experts/hidden_markov_partition.h"
+#include "poe/incomplete_scoring.h"
 #include "tests/golden/golden_file.h"
 #include "tests/golden/golden_gradients.h"
 
@@ -172,7 +173,15 @@ TEST(HiddenMarkovGoldenTest, LogPartitionMatchesEnumeratedJointPaths) {
   }
 }
 
-TEST(HiddenMarkovGoldenTest, AnnealedImportanceFindsTheProductsNormalizer) {
+// Beside chance the estimate is off by about half the squared error.
+double Bound(const AnnealedEstimate& estimate) {
+  return 6 * estimate.standard_error +
+         estimate.standard_error * estimate.standard_error;
+}
+
+// Reverse chains start from the ends of Gibbs chains, which mix fast here.
+TEST(HiddenMarkovGoldenTest,
+     AnnealedImportanceFindsTheNormalizerFromBothSides) {
   const GoldenFile golden("hidden_markov_product.txt");
   const Product<double> product = GoldenProduct(golden);
   const Vector<double> lengths = golden.Column("lengths");
@@ -182,14 +191,49 @@ TEST(HiddenMarkovGoldenTest, AnnealedImportanceFindsTheProductsNormalizer) {
     options.inverse_temperatures = EvenInverseTemperatures(100);
     options.seed = 5;
     options.length = static_cast<Index>(lengths(i));
-    const auto estimate = EstimateLogPartition(
-        product, options, Workers::Inline(), NeverInterrupt);
-    ASSERT_TRUE(estimate.ok()) << estimate.status();
-    // Beside chance the estimate is low by about half the squared error.
-    const double error = estimate->standard_error;
-    EXPECT_NEAR(estimate->value, golden.Column("log_normalizer")(i),
-                5.5 * error + error * error);
-    EXPECT_LT(error, 0.05);
+    ProductSamples<double> samples;
+    samples.x = MakeSequences<double>(std::vector<Index>(2000, options.length),
+                                      product.dimension());
+    product.base().SampleStart({6, Purpose::kStart, 0, 0}, samples.x);
+    GibbsOptions gibbs;
+    gibbs.seed = 6;
+    gibbs.inverse_temperatures = AnnealingSchedule(200, 100);
+    ASSERT_TRUE(
+        RunGibbs(product, gibbs, Workers::Inline(), NeverInterrupt, samples.x)
+            .ok());
+    const auto estimates = EstimateLogPartitionBothWays(
+        product, samples, options, Workers::Inline(), NeverInterrupt,
+        IgnoreProgress);
+    ASSERT_TRUE(estimates.ok()) << estimates.status();
+    for (const AnnealedEstimate& estimate :
+         {estimates->forward, estimates->reverse}) {
+      EXPECT_NEAR(estimate.value, golden.Column("log_normalizer")(i),
+                  Bound(estimate));
+      EXPECT_LT(estimate.standard_error, 0.05);
+    }
+    EXPECT_FALSE(estimates->reverse.is_bound);
+  }
+}
+
+TEST(HiddenMarkovGoldenTest, ScoresOfIncompleteSequencesAreTheIntegrals) {
+  const GoldenFile golden("hidden_markov_product.txt");
+  Observations<double> x = golden.Sequences();
+  const RowMatrix<double>& observed = golden["observed"];
+  for (Index i = 0; i < observed.size(); ++i)
+    x.clamped.push_back(observed.data()[i] != 0);
+  IncompleteScoreOptions options;
+  options.chains = 2000;
+  options.inverse_temperatures = EvenInverseTemperatures(100);
+  options.seed = 7;
+  const auto estimates = EstimateIncompleteLogScores(
+      GoldenProduct(golden), x, options, Workers::Inline(), NeverInterrupt,
+      IgnoreProgress);
+  ASSERT_TRUE(estimates.ok()) << estimates.status();
+  for (Index n = 0; n < x.size; ++n) {
+    const AnnealedEstimate& estimate = (*estimates)[n];
+    EXPECT_NEAR(estimate.value, golden.Column("incomplete_log_score")(n),
+                Bound(estimate));
+    EXPECT_LT(estimate.standard_error, 0.05);
   }
 }
 

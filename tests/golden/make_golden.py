@@ -19,6 +19,7 @@ import pathlib
 import sys
 
 import numpy as np
+from scipy.integrate import dblquad, quad
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
@@ -153,10 +154,17 @@ def hidden_markov_product(folder, parameters, log_initial, log_transition,
     base_mean = np.array([0.3, -0.2])
     base_log_variance = np.array([0.8, 0.4])
 
-    def frame(pair):
+    def frame(pair, x=None, observed=np.zeros(dimension)):
         total = 0
         for i in range(dimension):
             s = [log_variance[m, k, i] for m, k in enumerate(pair)]
+            if observed[i]:
+                total -= ((x[i] - base_mean[i])**2
+                          / np.exp(base_log_variance[i]) / 2)
+                total += sum(norm.logpdf(x[i], mean[m, k, i],
+                                         np.exp(s[m] / 2))
+                             for m, k in enumerate(pair))
+                continue
             log_scales = np.append(-(np.log(2 * np.pi) + np.array(s)) / 2, 0)
             total += log_integral_of_gaussians(
                 np.array([mean[m, k, i] for m, k in enumerate(pair)]
@@ -164,11 +172,12 @@ def hidden_markov_product(folder, parameters, log_initial, log_transition,
                 np.exp(-np.array(s + [base_log_variance[i]])), log_scales)
         return total
 
-    def log_normalizer(length):
+    def log_normalizer(length, *sequence):
+        """Of everything, or of what is missing in a sequence."""
         terms = []
         paths = list(itertools.product(range(states), repeat=length))
         for both in itertools.product(paths, repeat=experts):
-            term = sum(frame(pair) for pair in zip(*both))
+            term = sum(frame(*each) for each in zip(zip(*both), *sequence))
             for m, path in enumerate(both):
                 term += log_initial[m, path[0]]
                 term += sum(log_transition[m, a, b]
@@ -186,14 +195,32 @@ def hidden_markov_product(folder, parameters, log_initial, log_transition,
     scores += 2 * np.log(axis[1] - axis[0])
     assert abs(logsumexp(scores) - log_normalizer(1)) < 1e-9
 
+    lengths = [1, 2, 3]
+    rng = np.random.default_rng(106)
+    frames = rng.normal(0, 1, (sum(lengths), dimension))
+    observed = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0], [0, 1]])
+    incomplete = [log_normalizer(length, *sequence) for length, *sequence
+                  in zip(lengths, split(frames, lengths),
+                         split(observed, lengths))]
+    # Along a line of the grid.
+    line = np.column_stack([np.full_like(axis, frames[0, 0]), axis])
+    scores = (-(line - base_mean)**2 / np.exp(base_log_variance) / 2).sum(1)
+    for m in range(experts):
+        scores += logsumexp(log_initial[m] + gaussian_log_emissions(
+            line, mean[m], log_variance[m]), axis=1)
+    assert abs(logsumexp(scores + np.log(axis[1] - axis[0]))
+               - incomplete[0]) < 1e-9
+
     write(folder, "hidden_markov_product.txt",
           "The models of hidden_markov_gaussian.txt under a base "
           "exp(-sum (x - mean)^2 exp(-s) / 2) for each frame.",
           parameters | {"base_mean": base_mean,
                         "base_log_variance": base_log_variance,
-                        "lengths": [1, 2, 3],
-                        "log_normalizer": [log_normalizer(t)
-                                           for t in (1, 2, 3)]})
+                        "lengths": lengths,
+                        "log_normalizer": [log_normalizer(t) for t in lengths],
+                        "frames": frames, "observed": observed,
+                        # log of the integral over what is not observed.
+                        "incomplete_log_score": incomplete})
 
 
 # Linear dynamical systems, by the dense joint Gaussian of states and data.
@@ -345,6 +372,71 @@ def gaussian_tree(folder):
            "log_normalizer": log_normalizer})
 
 
+# Unigauss experts, by enumeration of who speaks.
+
+
+def unigauss(folder):
+    rng = np.random.default_rng(107)
+    experts, lower, upper = 8, np.array([-2.0, -3.0]), np.array([3.0, 2.5])
+    mean = rng.uniform(-1.5, 2, (experts, 2))
+    log_variance = rng.normal(-0.5, 0.7, (experts, 2))
+    mixing_logit = rng.normal(0.5, 1, experts)
+    base_mean, base_log_variance = np.array([0.4, -0.6]), np.array([1.5, 1.2])
+    share = 1 / (1 + np.exp(-mixing_logit))
+    log_uniform = np.log1p(-share) - np.log(upper - lower).sum()
+    precision = np.exp(-log_variance)
+
+    def log_score(x):
+        x = np.atleast_2d(x)
+        score = (-(x - base_mean)**2 * np.exp(-base_log_variance) / 2).sum(1)
+        for m in range(experts):
+            density = norm.logpdf(x, mean[m], np.exp(log_variance[m] / 2)).sum(1)
+            score += np.logaddexp(log_uniform[m], np.log(share[m]) + density)
+        return score
+
+    def log_normalizer(x=np.zeros(2), observed=np.zeros(2)):
+        terms = []
+        for spoken in itertools.product([False, True], repeat=experts):
+            on = np.array(spoken)
+            term = log_uniform[~on].sum() + np.log(share[on]).sum()
+            for i in range(2):
+                means = np.append(mean[on, i], base_mean[i])
+                precisions = np.append(precision[on, i],
+                                       np.exp(-base_log_variance[i]))
+                log_scales = np.append(
+                    -(np.log(2 * np.pi) + log_variance[on, i]) / 2, 0)
+                if observed[i]:
+                    term += (log_scales
+                             - precisions * (x[i] - means)**2 / 2).sum()
+                    continue
+                term += log_integral_of_gaussians(means, precisions, log_scales)
+                total = precisions.sum()
+                within = norm((precisions * means).sum() / total, total**-0.5)
+                term += np.log(within.cdf(upper[i]) - within.cdf(lower[i]))
+            terms.append(term)
+        return logsumexp(terms)
+
+    points = rng.uniform(lower, upper, (4, 2))
+    observed = np.array([[1, 0], [0, 1], [1, 0], [0, 1]])
+    incomplete = [log_normalizer(x, o) for x, o in zip(points, observed)]
+    # Again by quadrature.
+    value, _ = dblquad(lambda b, a: np.exp(log_score([a, b])[0]), lower[0],
+                       upper[0], lower[1], upper[1], epsabs=0, epsrel=1e-9)
+    assert abs(np.log(value) - log_normalizer()) < 1e-8
+    value, _ = quad(lambda b: np.exp(log_score([points[0, 0], b])[0]),
+                    lower[1], upper[1], epsabs=0, epsrel=1e-11)
+    assert abs(np.log(value) - incomplete[0]) < 1e-9
+    write(folder, "unigauss.txt",
+          "Eight unigauss experts on a box, under a base "
+          "exp(-sum (x - mean)^2 exp(-s) / 2).",
+          {"lower": lower, "upper": upper, "mean": mean,
+           "log_variance": log_variance, "mixing_logit": mixing_logit,
+           "base_mean": base_mean, "base_log_variance": base_log_variance,
+           "log_normalizer": log_normalizer(), "points": points,
+           "log_score": log_score(points), "observed": observed,
+           "incomplete_log_score": incomplete})
+
+
 # A restricted Boltzmann machine.
 
 
@@ -356,9 +448,14 @@ def rbm(folder):
     hidden_bias = rng.normal(0, 0.5, hidden)
 
     states = np.array(list(itertools.product([0.0, 1.0], repeat=hidden)))
-    log_normalizer = logsumexp(
-        states @ hidden_bias
-        + np.logaddexp(0, visible_bias + states @ weights.T).sum(axis=1))
+
+    def log_states(weights, visible_bias, hidden_bias):
+        """log of the sum over x of p*(x, z), for all z."""
+        return (states @ hidden_bias + np.logaddexp(
+            0, visible_bias + states @ weights.T).sum(axis=1))
+
+    of_states = log_states(weights, visible_bias, hidden_bias)
+    log_normalizer = logsumexp(of_states)
 
     def bits(log_odds):
         return (rng.random(log_odds.shape) < 1 / (1 + np.exp(-log_odds))) * 1.0
@@ -375,23 +472,70 @@ def rbm(folder):
         log_weights += score(x, beta) - score(x, before)
         on = bits(beta * (hidden_bias + x @ weights))
         x = bits(visible_bias + beta * on @ weights.T)
-    shares = np.exp(log_weights - log_weights.max())
-    estimate = (np.logaddexp(0, visible_bias).sum() + hidden * np.log(2)
-                + log_weights.max() + np.log(shares.mean()))
-    error = shares.std(ddof=1) / shares.mean() / np.sqrt(chains)
+    def log_mean(log_weights):
+        shares = np.exp(log_weights - log_weights.max())
+        return (log_weights.max() + np.log(shares.mean()),
+                shares.std(ddof=1) / shares.mean() / np.sqrt(chains))
+
+    log_base = np.logaddexp(0, visible_bias).sum() + hidden * np.log(2)
+    estimate, error = log_mean(log_weights)
+    estimate += log_base
     assert abs(estimate - log_normalizer) < 5.5 * error + error**2
+
+    # And back, from exact draws.
+    drawn = states[rng.choice(len(states), chains,
+                              p=np.exp(of_states - log_normalizer))]
+    x = bits(visible_bias + drawn @ weights.T)
+    log_weights = np.zeros(chains)
+    for before, beta in zip(ladder[-2::-1], ladder[:0:-1]):
+        log_weights += score(x, before) - score(x, beta)
+        on = bits(before * (hidden_bias + x @ weights))
+        x = bits(visible_bias + before * on @ weights.T)
+    reverse_estimate, reverse_error = log_mean(log_weights)
+    reverse_estimate = log_base - reverse_estimate
+    assert (abs(reverse_estimate - log_normalizer)
+            < 5.5 * reverse_error + reverse_error**2)
+
+    # Bits of some rows are not observed.
+    rows = (rng.random((6, visible)) < 0.5) * 1.0
+    observed = (rng.random((6, visible)) < 0.6) * 1
+    observed[0] = 0
+    observed[0, :12] = 1
+    incomplete = []
+    for row, mask in zip(rows, observed):
+        log_odds = visible_bias + states @ weights.T
+        incomplete.append(logsumexp(
+            states @ hidden_bias + np.where(
+                mask, row * log_odds, np.logaddexp(0, log_odds)).sum(axis=1)))
+    # The first again, by listing what may be missing.
+    filled = np.array([np.append(rows[0, :12], rest) for rest
+                       in itertools.product([0.0, 1.0], repeat=8)])
+    assert abs(logsumexp(filled @ visible_bias + score(filled, 1))
+               - incomplete[0]) < 1e-10
+
+    other = {"other_weights": weights + rng.normal(0, 0.1, weights.shape),
+             "other_visible_bias":
+                 visible_bias + rng.normal(0, 0.2, visible),
+             "other_hidden_bias": hidden_bias + rng.normal(0, 0.2, hidden)}
     write(folder, "rbm.txt",
           "A restricted Boltzmann machine of 20 visible and 16 hidden units.",
           {"weights": weights, "visible_bias": visible_bias,
            "hidden_bias": hidden_bias, "log_normalizer": log_normalizer,
-           "annealed_estimate": estimate, "annealed_standard_error": error})
+           "annealed_estimate": estimate, "annealed_standard_error": error,
+           "reverse_estimate": reverse_estimate,
+           "reverse_standard_error": reverse_error,
+           "rows": rows, "observed": observed,
+           # log of the sum over what is not observed.
+           "incomplete_log_score": incomplete}
+          | other | {"other_log_normalizer":
+                     logsumexp(log_states(*other.values()))})
 
 
 def main():
     here = pathlib.Path(__file__).resolve().parent
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else here
     for case in (hidden_markov_gaussian, hidden_markov_categorical,
-                 linear_dynamical, gaussian_tree, rbm):
+                 linear_dynamical, gaussian_tree, unigauss, rbm):
         case(folder)
 
 

@@ -1,0 +1,106 @@
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "poe/annealed_importance.h"
+#include "poe/bases/gaussian.h"
+#include "poe/experts/unigauss.h"
+#include "poe/incomplete_scoring.h"
+#include "tests/golden/golden_file.h"
+
+namespace poe {
+namespace {
+
+// Beside chance the estimate is off by about half the squared error.
+double Bound(const AnnealedEstimate& estimate) {
+  return 6 * estimate.standard_error +
+         estimate.standard_error * estimate.standard_error;
+}
+
+Product<double> GoldenProduct(const GoldenFile& golden) {
+  GaussianBase<double>::Settings base;
+  base.lower = golden.Column("lower");
+  base.upper = golden.Column("upper");
+  base.mean = golden.Column("base_mean");
+  base.log_variance = golden.Column("base_log_variance");
+  Unigauss<double>::Settings experts;
+  experts.mean = golden["mean"];
+  experts.log_variance = golden["log_variance"];
+  experts.mixing_logit = golden.Column("mixing_logit");
+  experts.log_volume = (base.upper - base.lower).array().log().sum();
+  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
+  groups.push_back(*Unigauss<double>::Create(std::move(experts)));
+  return *Product<double>::Create(
+      *GaussianBase<double>::Create(std::move(base)), std::move(groups));
+}
+
+Observations<double> GoldenPoints(const GoldenFile& golden) {
+  const RowMatrix<double>& points = golden["points"];
+  Observations<double> x = MakeDense<double>(points.rows(), points.cols());
+  x.values.topRows(x.size) = points;
+  return x;
+}
+
+TEST(UnigaussGoldenTest, LogScoresMatch) {
+  const GoldenFile golden("unigauss.txt");
+  const std::vector<double> scores =
+      GoldenProduct(golden).LogScores(GoldenPoints(golden), Workers::Inline());
+  for (std::size_t n = 0; n < scores.size(); ++n)
+    EXPECT_NEAR(scores[n], golden.Column("log_score")(static_cast<Index>(n)),
+                1e-10);
+}
+
+TEST(UnigaussGoldenTest, AnnealedImportanceFindsTheNormalizerFromBothSides) {
+  const GoldenFile golden("unigauss.txt");
+  const Product<double> product = GoldenProduct(golden);
+  AnnealedImportanceOptions options;
+  options.chains = 2000;
+  options.inverse_temperatures = EvenInverseTemperatures(200);
+  options.seed = 5;
+  // Selections hold for long; so chains of many steps, from the base.
+  ProductSamples<double> samples;
+  samples.x = MakeDense<double>(2000, 2);
+  product.base().SampleStart({6, Purpose::kStart, 0, 0}, samples.x);
+  GibbsOptions gibbs;
+  gibbs.seed = 6;
+  gibbs.inverse_temperatures = AnnealingSchedule(500, 200);
+  ASSERT_TRUE(
+      RunGibbs(product, gibbs, Workers::Inline(), NeverInterrupt, samples.x)
+          .ok());
+  const auto estimates =
+      EstimateLogPartitionBothWays(product, samples, options, Workers::Inline(),
+                                   NeverInterrupt, IgnoreProgress);
+  ASSERT_TRUE(estimates.ok()) << estimates.status();
+  for (const AnnealedEstimate& estimate :
+       {estimates->forward, estimates->reverse}) {
+    EXPECT_NEAR(estimate.value, golden.Number("log_normalizer"),
+                Bound(estimate));
+    EXPECT_LT(estimate.standard_error, 0.05);
+  }
+}
+
+TEST(UnigaussGoldenTest, ScoresOfIncompletePointsAreTheIntegrals) {
+  const GoldenFile golden("unigauss.txt");
+  Observations<double> x = GoldenPoints(golden);
+  const RowMatrix<double>& observed = golden["observed"];
+  for (Index i = 0; i < observed.size(); ++i)
+    x.clamped.push_back(observed.data()[i] != 0);
+  IncompleteScoreOptions options;
+  options.chains = 2000;
+  options.inverse_temperatures = EvenInverseTemperatures(100);
+  options.seed = 7;
+  const auto estimates = EstimateIncompleteLogScores(
+      GoldenProduct(golden), x, options, Workers::Inline(), NeverInterrupt,
+      IgnoreProgress);
+  ASSERT_TRUE(estimates.ok()) << estimates.status();
+  for (Index n = 0; n < x.size; ++n) {
+    const AnnealedEstimate& estimate = (*estimates)[n];
+    EXPECT_NEAR(estimate.value, golden.Column("incomplete_log_score")(n),
+                Bound(estimate));
+    EXPECT_LT(estimate.standard_error, 0.05);
+  }
+}
+
+}  // namespace
+}  // namespace poe
