@@ -23,6 +23,9 @@ absl::Status CheckPair(const Product<Scalar>& a,
     return absl::InvalidArgumentError(
         "the products are not over the same data: families, dimensions, or "
         "rows and sequences differ");
+  if (a.base().num_real_inputs() > 0 || b.base().num_real_inputs() > 0)
+    return absl::FailedPreconditionError(
+        "log Z of a product with real inputs depends on them");
   if (absl::Status status = CheckSamples(a, samples_of_a); !status.ok())
     return status;
   if (absl::Status status = CheckSamples(b, samples_of_b); !status.ok())

@@ -22,7 +22,8 @@ struct LogPartitionDifference {
 //
 // InvalidArgument unless both products are over the same family, dimension and
 // length, with valid and equally many samples; FailedPrecondition where all
-// samples of one are impossible under the other, so that nothing can be said.
+// samples of one are impossible under the other, so that nothing can be said,
+// or where there are real inputs, on which Z depends.
 template <typename Scalar>
 absl::StatusOr<LogPartitionDifference> EstimateLogPartitionDifference(
     const Product<Scalar>& a, const ProductSamples<Scalar>& samples_of_a,

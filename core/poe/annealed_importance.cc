@@ -26,6 +26,9 @@ absl::Status CheckLength(const Product<Scalar>& product, Index length) {
 template <typename Scalar>
 absl::StatusOr<double> LogBaseNormalizer(const Product<Scalar>& product,
                                          Index length) {
+  if (product.base().num_real_inputs() > 0)
+    return absl::FailedPreconditionError(
+        "log Z of this product depends on its real inputs");
   const std::optional<double> of_frame = product.base().LogNormalizer();
   if (!of_frame)
     return absl::FailedPreconditionError(

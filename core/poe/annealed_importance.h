@@ -26,9 +26,9 @@ struct AnnealedImportanceOptions {
 
 // All functions below: same bits for any number of workers. InvalidArgument
 // where an option is out of its range; FailedPrecondition where the base's
-// normalizer is not known; whatever `check` says, asked before each Gibbs step.
-// For grey levels the answer is log Z over bits, which normalizes no score of
-// theirs.
+// normalizer is not known or there are real inputs, on which Z depends;
+// whatever `check` says, asked before each Gibbs step. For grey levels the
+// answer is log Z over bits, which normalizes no score of theirs.
 
 // The forward direction. Chains start from exact draws of the base, and
 // Z = Z_base E[w] exactly, whatever the ladder; so the estimate of log Z is too

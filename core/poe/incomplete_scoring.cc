@@ -29,6 +29,13 @@ absl::Status CheckRequest(const Product<Scalar>& product,
     return absl::InvalidArgumentError(
         absl::StrCat("the mask has ", x.clamped.size(), " entries for ",
                      x.frames(), " frames of ", x.dimension(), " columns"));
+  const Index inputs = product.base().num_real_inputs();
+  for (Index frame = 0; frame < x.frames(); ++frame)
+    for (Index i = x.dimension() - inputs; i < x.dimension(); ++i)
+      if (!x.IsClamped(frame, i))
+        return absl::InvalidArgumentError(
+            absl::StrCat("frame ", frame, " misses a real input, column ", i,
+                         "; inputs must be given"));
   return CheckInverseTemperatures<Scalar>(options.inverse_temperatures);
 }
 

@@ -26,7 +26,8 @@ struct IncompleteScoreOptions {
 // not clamp them (of a symbol, all its columns or none), frames of sequences
 // too. Where nothing is missing the log score is exact, its error 0; where
 // everything is, it is log Z. Observed values out of support give -infinity,
-// with error 0. Missing grey levels are summed over as bits.
+// with error 0. Missing grey levels are summed over as bits. Real inputs must
+// be clamped.
 //
 // An observation has the same bits in any batch and with any number of workers.
 // InvalidArgument where an option or the shape of x is out of range;

@@ -8,8 +8,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "poe/bases/gaussian.h"
-#include "poe/bases/structured_gaussian.h"
+#include "poe/annealed_importance.h"
+#include "poe/bases/bernoulli.h"
+#include "poe/experts/bernoulli_units.h"
 #include "poe/numerics/elementwise.h"
 #include "poe/scoring.h"
 #include "tests/core/core_models.h"
@@ -316,6 +317,41 @@ TEST(IncompleteScoringTest, InputsAreGivenAndMayNotBeMissing) {
   const absl::Status refused = ValidateRows(model.data_spec, rows);
   EXPECT_TRUE(absl::IsInvalidArgument(refused));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("input"));
+}
+
+TEST(IncompleteScoringTest, RealInputsAreGivenAndMayNotBeMissing) {
+  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
+  groups.push_back(*BernoulliUnits<double>::Create(RandomMatrix(5, 4, 1, 40),
+                                                   Vector<double>::Ones(4)));
+  const auto product = *Product<double>::Create(
+      *BernoulliBase<double>::Create(Vector<double>::LinSpaced(3, -1, 1), 2),
+      std::move(groups));
+  Observations<double> x = MakeDense<double>(1, 5);
+  x.values.row(0) << 1, 0, 0, -0.7, 1.9;
+  x.clamped = {1, 0, 0, 1, 1};
+  Observations<double> filled = Repeat(x, 0, 4);
+  for (Index k = 0; k < 4; ++k) {
+    filled.values(k, 1) = k % 2;
+    filled.values(k, 2) = k / 2;
+  }
+  const AnnealedEstimate estimate = Estimate(product, x, Options(2000, 20))[0];
+  EXPECT_NEAR(estimate.value,
+              LogSumExp(product.LogScores(filled, Workers::Inline())),
+              6 * estimate.standard_error + 1e-4);
+  EXPECT_LT(estimate.standard_error, 0.1);
+
+  x.clamped[4] = 0;
+  const auto refused =
+      EstimateIncompleteLogScores(product, x, Options(10, 5), Workers::Inline(),
+                                  NeverInterrupt, IgnoreProgress);
+  EXPECT_TRUE(absl::IsInvalidArgument(refused.status()));
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("column 4"));
+  AnnealedImportanceOptions options;
+  options.inverse_temperatures = EvenInverseTemperatures(5);
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      EstimateLogPartition(product, options, Workers::Inline(), NeverInterrupt,
+                           IgnoreProgress)
+          .status()));
 }
 
 }  // namespace
