@@ -25,6 +25,11 @@ void JobEvents::AddPublishedVersion(std::int64_t version, absl::Time now) {
   Add(now).set_published_version(version);
 }
 
+void JobEvents::AddCheckpoint(std::int64_t update, absl::Time now) {
+  AddHeldBack();
+  Add(now).set_checkpoint_update(update);
+}
+
 bool JobEvents::AddProgress(const v1::Progress& progress, absl::Time now) {
   if (!SameStage(progress, last_progress_)) {
     AddHeldBack();

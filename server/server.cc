@@ -28,7 +28,7 @@ namespace {
 
 // Requests that may wait for a thread.
 constexpr std::size_t kQueueCapacity = 256;
-constexpr int kRegistryThreads = 1;
+constexpr int kFileThreads = 1;
 constexpr std::int64_t kLeastMessageBytes = 64 << 10;
 // Clients may ping as often as this, to keep connections open through proxies.
 constexpr absl::Duration kLeastPingInterval = absl::Seconds(10);
@@ -73,7 +73,7 @@ class Server::Parts {
       : repository_(std::move(repository)),
         jobs_(std::move(jobs)),
         workers_(ThreadsOrAll(options.threads)),
-        registry_executor_(kRegistryThreads, kQueueCapacity),
+        file_executor_(kFileThreads, kQueueCapacity),
         compute_(ThreadsOrAll(options.threads), kQueueCapacity),
         sampling_(ThreadsOrAll(options.threads), kQueueCapacity),
         product_of_experts_({.repository = *repository_,
@@ -82,8 +82,8 @@ class Server::Parts {
                              .compute = compute_,
                              .sampling = sampling_,
                              .limits = options.limits}),
-        registry_(*repository_, registry_executor_),
-        training_jobs_(jobs_.get()) {}
+        registry_(*repository_, file_executor_),
+        training_jobs_(jobs_.get(), &file_executor_) {}
 
   absl::Status Listen(const ListenAddress& address,
                       std::int64_t max_message_bytes);
@@ -91,7 +91,7 @@ class Server::Parts {
   std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<TrainingJobs> jobs_;
   Workers workers_;
-  Executor registry_executor_;
+  Executor file_executor_;
   Executor compute_;
   Executor sampling_;
   ProductOfExpertsService product_of_experts_;

@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "server/codec/observations.h"
 #include "server/errors.h"
+#include "server/files.h"
 #include "server/timestamp.h"
 
 namespace poe::server {
@@ -19,10 +20,12 @@ constexpr RowLimits kNoRowLimit = {std::numeric_limits<std::int64_t>::max()};
 
 TrainingJob::TrainingJob(std::string name, v1::TrainStart start,
                          TrainingSettings settings,
-                         std::shared_ptr<Spool> spool)
+                         std::shared_ptr<Spool> spool,
+                         std::string checkpoint_path)
     : name_(std::move(name)),
       start_(std::move(start)),
       settings_(std::move(settings)),
+      checkpoint_path_(std::move(checkpoint_path)),
       class_rows_(settings_.class_names.size()),
       spool_(std::move(spool)) {
   job_.set_name(name_);
@@ -34,6 +37,8 @@ TrainingJob::TrainingJob(std::string name, v1::TrainStart start,
   job_.set_state(v1::Job::STATE_RECEIVING);
   events_.AddState(v1::Job::STATE_RECEIVING, now);
 }
+
+TrainingJob::~TrainingJob() { RemoveTree(checkpoint_path_); }
 
 void TrainingJob::Aftermath::Finish() {
   spool.reset();
@@ -222,6 +227,17 @@ void TrainingJob::Succeed(std::int64_t version) {
     aftermath = SetEnded(v1::Job::STATE_SUCCEEDED);
   }
   aftermath.Finish();
+}
+
+void TrainingJob::SetCheckpoint(const v1::Checkpoint& checkpoint) {
+  absl::MutexLock lock(&mutex_);
+  *job_.mutable_checkpoint() = checkpoint;
+  events_.AddCheckpoint(checkpoint.update(), absl::Now());
+}
+
+void TrainingJob::SetVersion(std::int64_t version) {
+  absl::MutexLock lock(&mutex_);
+  job_.set_version(version);
 }
 
 void TrainingJob::End(const absl::Status& why) {

@@ -33,15 +33,18 @@ class TrainingJob {
     virtual void OnNews() = 0;
   };
 
-  // `settings` are what `start` asks for.
+  // `settings` are what `start` asks for. A file at `checkpoint_path` goes with
+  // the job.
   TrainingJob(std::string name, v1::TrainStart start, TrainingSettings settings,
-              std::shared_ptr<Spool> spool);
+              std::shared_ptr<Spool> spool, std::string checkpoint_path);
+  ~TrainingJob();
   TrainingJob(const TrainingJob&) = delete;
   TrainingJob& operator=(const TrainingJob&) = delete;
 
   const std::string& name() const { return name_; }
   const v1::TrainStart& start() const { return start_; }
   const TrainingSettings& settings() const { return settings_; }
+  const std::string& checkpoint_path() const { return checkpoint_path_; }
 
   v1::Job Snapshot() const ABSL_LOCKS_EXCLUDED(mutex_);
   v1::Job::State state() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -79,6 +82,11 @@ class TrainingJob {
   // From here on it is too late to cancel; false if it has been cancelled.
   bool BeginPublishing() ABSL_LOCKS_EXCLUDED(mutex_);
   void Succeed(std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
+  // There is one at checkpoint_path(), of a job that is about to fail.
+  void SetCheckpoint(const v1::Checkpoint& checkpoint)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // A failed job's checkpoint has become this version.
+  void SetVersion(std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Ends a running job, in the thread that runs it, and drops its rows:
   // cancelled if `why` is Cancelled, otherwise failed.
@@ -114,6 +122,7 @@ class TrainingJob {
   const std::string name_;
   const v1::TrainStart start_;
   const TrainingSettings settings_;
+  const std::string checkpoint_path_;
   // Rows of each class. Only Append and CloseData, never both at once.
   std::vector<std::int64_t> class_rows_;
   std::atomic<bool> cancel_asked_ = false;

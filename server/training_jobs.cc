@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "poe/numerics/workers.h"
+#include "server/checkpoint.h"
 #include "server/errors.h"
 #include "server/training_run.h"
 
@@ -107,9 +108,9 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
   if (absl::Status s = (*spool)->CheckSize(start.expected_rows()); !s.ok()) {
     return s;
   }
-  auto job =
-      std::make_shared<TrainingJob>(absl::StrCat("jobs/", id), start,
-                                    *std::move(settings), *std::move(spool));
+  auto job = std::make_shared<TrainingJob>(
+      absl::StrCat("jobs/", id), start, *std::move(settings), *std::move(spool),
+      absl::StrCat(folder_, "/", id, ".pb"));
   absl::MutexLock lock(&mutex_);
   // Another start may have come meanwhile.
   auto earlier = CheckStart(start);
@@ -266,6 +267,17 @@ absl::StatusOr<v1::Job> TrainingJobs::Cancel(absl::string_view name) {
   const absl::StatusOr<std::shared_ptr<TrainingJob>> job = Find(name);
   if (!job.ok()) return job.status();
   (*job)->Cancel("the job was cancelled");
+  return (*job)->Snapshot();
+}
+
+absl::StatusOr<v1::Job> TrainingJobs::PublishCheckpoint(
+    absl::string_view name) {
+  const absl::StatusOr<std::shared_ptr<TrainingJob>> job = Find(name);
+  if (!job.ok()) return job.status();
+  absl::MutexLock lock(&publish_mutex_);
+  const absl::StatusOr<std::int64_t> version =
+      server::PublishCheckpoint(**job, *repository_);
+  if (!version.ok()) return version.status();
   return (*job)->Snapshot();
 }
 

@@ -84,6 +84,10 @@ class TrainingJobs {
   // The job as it is after it was asked to stop.
   absl::StatusOr<v1::Job> Cancel(absl::string_view name)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // The job, whose checkpoint is a version from then on. FailedPrecondition for
+  // a job without one; errors of ModelRepository::Publish.
+  absl::StatusOr<v1::Job> PublishCheckpoint(absl::string_view name)
+      ABSL_LOCKS_EXCLUDED(mutex_, publish_mutex_);
   // FailedPrecondition for a job that has not ended.
   absl::Status Delete(absl::string_view name) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -110,6 +114,8 @@ class TrainingJobs {
   const TrainingJobsOptions options_;
   const std::string folder_;
 
+  // Held while a checkpoint becomes a version.
+  absl::Mutex publish_mutex_;
   mutable absl::Mutex mutex_;
   Jobs jobs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<TrainingJob>, std::less<>> request_ids_

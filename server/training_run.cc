@@ -3,11 +3,13 @@
 #include <exception>
 #include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "google/protobuf/text_format.h"
+#include "server/checkpoint.h"
 #include "server/codec/model_codec.h"
 #include "server/codec/response_codec.h"
 #include "server/errors.h"
@@ -40,6 +42,7 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
   const TrainingSettings& settings = job.settings();
   const absl::StatusOr<TrainingRows> rows = job.MapRows();
   if (!rows.ok()) return rows.status();
+  std::optional<Checkpoint> checkpoint;
   absl::StatusOr<Model> trained = Train(
       settings, *rows, workers,
       [&](const TrainingProgress& progress) {
@@ -47,7 +50,11 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
         EncodeProgress(progress, settings.class_names, &message);
         job.SetProgress(message);
       },
-      [&job] { return job.CheckCancelled(); });
+      [&job] { return job.CheckCancelled(); }, &checkpoint);
+  if (checkpoint.has_value()) {
+    return KeepCheckpoint(*checkpoint, MakeRecord(job, *rows, begin, program),
+                          trained.status(), job);
+  }
   if (!trained.ok()) return trained.status();
   if (!job.BeginPublishing()) return job.CheckCancelled();
   const auto model = std::make_shared<const Model>(*std::move(trained));

@@ -135,6 +135,10 @@ class Client {
   absl::StatusOr<v1::Job> CancelJob(const std::string& name,
                                     const CallOptions& options = {});
 
+  // Makes the checkpoint of a failed job a version of its model.
+  absl::StatusOr<v1::Job> PublishCheckpoint(const std::string& name,
+                                            const CallOptions& options = {});
+
   absl::Status DeleteJob(const std::string& name,
                          const CallOptions& options = {});
 

@@ -124,6 +124,14 @@ absl::StatusOr<v1::Job> Client::CancelJob(const std::string& name,
               options);
 }
 
+absl::StatusOr<v1::Job> Client::PublishCheckpoint(const std::string& name,
+                                                  const CallOptions& options) {
+  v1::PublishCheckpointRequest request;
+  request.set_name(name);
+  return Call(stubs_->jobs, &v1::TrainingJobs::Stub::PublishCheckpoint, request,
+              options);
+}
+
 absl::Status Client::DeleteJob(const std::string& name,
                                const CallOptions& options) {
   v1::DeleteJobRequest request;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 // Rows of either kind that the free-energy gap is taken over.
 constexpr Index kGapRows = 512;
-// Updates between two looks at whether all parameters are finite.
+// The most updates between two looks at whether all parameters are finite.
 constexpr std::int64_t kFiniteCheckEvery = 50;
 // Seconds between reports within an epoch.
 constexpr double kReportEvery = 0.5;
@@ -178,7 +180,8 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
                           const RowSelection& training,
                           const RowSelection& held_out, std::uint64_t seed,
                           const Workers& workers, ProgressCallback progress,
-                          InterruptCheck check, Product<float>& product) {
+                          InterruptCheck check, Product<float>& product,
+                          std::optional<std::int64_t>& kept_update) {
   const Index rows = training.size();
   const Index batch =
       settings.batch_size < 0 ? rows : std::min(rows, settings.batch_size);
@@ -197,6 +200,14 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
   const Clock::time_point start = Clock::now();
   Clock::time_point reported = start;
   std::int64_t update = 0, rows_done = 0;
+  Product<float> kept = product;
+  std::int64_t kept_after = 0;
+  auto diverged = [&](const std::string& text) {
+    product = std::move(kept);
+    kept_update = kept_after;
+    return absl::InternalError(
+        absl::StrCat(text, "; try a smaller optimizer.rate"));
+  };
 
   auto report = [&](int epoch, double error, bool end_of_epoch) {
     TrainingProgress now;
@@ -240,17 +251,26 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
       rows_done += static_cast<std::int64_t>(positions.size());
       error += teacher.reconstruction_error();
       ++batches;
-      if ((update % kFiniteCheckEvery == 0 || update == updates) &&
-          !IsFinite(product))
-        return absl::InternalError(
-            absl::StrCat("a parameter stopped being finite by update ", update,
-                         " of ", updates, "; try a smaller optimizer.rate"));
+      const bool last_of_epoch = begin + batch >= rows || update == updates;
+      if (last_of_epoch || update % kFiniteCheckEvery == 0) {
+        if (!IsFinite(product))
+          return diverged(
+              absl::StrCat("a parameter stopped being finite by update ",
+                           update, " of ", updates));
+        if (std::isfinite(teacher.estimate().gradient_norm())) {
+          kept = product;
+          kept_after = update;
+        }
+      }
       if (Seconds(reported) > kReportEvery)
         report(epoch, error / batches, false);
     }
     report(epoch, error / batches, true);
   }
   ascent.Finish();
+  if (!IsFinite(product))
+    return diverged(absl::StrCat(
+        "the average of a parameter is not finite after update ", updates));
   return absl::OkStatus();
 }
 

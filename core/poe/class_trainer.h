@@ -2,6 +2,8 @@
 #ifndef POE_CLASS_TRAINER_H_
 #define POE_CLASS_TRAINER_H_
 
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -36,13 +38,17 @@ class RowSelection {
 
 // Trains `product` on `training` and reports progress of this class:
 // `fraction` is that of the class. `held_out` only watches for overfitting.
-// Internal, naming the update, if a parameter stops being finite;
 // FailedPrecondition if the exact gradient is asked for and there is none.
+// Internal, naming the update, if a parameter stops being finite: then
+// `product` is what it was after update `kept_update` (0: the start), the last
+// of those at which all parameters and gradients were seen to be finite.
+// Looked at is every epoch's end, and every 50th update.
 absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
                           const RowSelection& training,
                           const RowSelection& held_out, std::uint64_t seed,
                           const Workers& workers, ProgressCallback progress,
-                          InterruptCheck check, Product<float>& product);
+                          InterruptCheck check, Product<float>& product,
+                          std::optional<std::int64_t>& kept_update);
 
 }  // namespace poe
 

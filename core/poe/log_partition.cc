@@ -1,6 +1,7 @@
 #include "poe/log_partition.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/status/status.h"
 #include "poe/exact_gradient.h"
@@ -35,7 +36,7 @@ std::vector<LogPartition> KnownLogPartitions(
   for (std::size_t i = 0; i < std::min(lengths.size(), kMostLengths); ++i) {
     const absl::StatusOr<double> value =
         ExactLogPartition(product, spec, lengths[i]);
-    if (!value.ok()) break;
+    if (!value.ok() || !std::isfinite(*value)) break;
     known.push_back({LogPartition::Method::kExact, *value, 0, lengths[i]});
   }
   return known;

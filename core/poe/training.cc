@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -189,7 +190,8 @@ absl::Status Validate(const TrainingSettings& settings) {
 
 absl::StatusOr<Model> Train(const TrainingSettings& settings,
                             const TrainingRows& rows, const Workers& workers,
-                            ProgressCallback progress, InterruptCheck check) {
+                            ProgressCallback progress, InterruptCheck check,
+                            std::optional<Checkpoint>* checkpoint) {
   if (absl::Status status = Validate(settings); !status.ok()) return status;
   const auto classes = static_cast<Index>(settings.class_names.size());
   if (absl::Status status = ValidateTrainingRows(settings, rows); !status.ok())
@@ -245,7 +247,16 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
         training.Take(0, std::min(training.size(), kMostInitialRows)), seed);
     if (!product.ok()) return product.status();
     const double share = static_cast<double>(training.size()) / training_rows;
+    auto add_class = [&] {
+      ClassModel one;
+      one.name = settings.class_names[c];
+      one.log_partitions =
+          KnownLogPartitions(*product, model.data_spec, lengths);
+      one.layers.push_back(*std::move(product));
+      model.classes.push_back(std::move(one));
+    };
     absl::Status trained;
+    std::optional<std::int64_t> kept_update;
     if (settings.fit_apart.has_value()) {
       TrainingProgress now;
       now.stage = "initialize";
@@ -269,7 +280,11 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
             now.seconds = seconds();
             progress(now);
           },
-          check, *product);
+          check, *product, kept_update);
+    if (kept_update.has_value() && checkpoint != nullptr) {
+      add_class();
+      *checkpoint = Checkpoint{std::move(model), *kept_update};
+    }
     if (!trained.ok()) {
       return absl::Status(
           trained.code(),
@@ -279,11 +294,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
               : std::string(trained.message()));
     }
     rows_done += static_cast<double>(training.size());
-    ClassModel one;
-    one.name = settings.class_names[c];
-    one.log_partitions = KnownLogPartitions(*product, model.data_spec, lengths);
-    one.layers.push_back(*std::move(product));
-    model.classes.push_back(std::move(one));
+    add_class();
   }
 
   auto announce = [&](absl::string_view stage, double fraction) {

@@ -130,14 +130,25 @@ struct TrainingProgress {
 // Called at every epoch's end and at most a few times a second between.
 using ProgressCallback = absl::FunctionRef<void(const TrainingProgress&)>;
 
+// What is left of a training whose parameters stopped being finite.
+struct Checkpoint {
+  // The classes trained before that, and last the one it happened to, as it was
+  // after `update` of its updates (0: as it started). Those not reached are
+  // missing; there is no separator and no calibration.
+  Model model;
+  std::int64_t update = 0;
+};
+
 // The same settings, rows and seed give the same bits at any number of threads.
 // InvalidArgument for rows that do not fit the settings (naming the row),
 // FailedPrecondition for a class without rows, Internal naming the update where
 // a parameter stopped being finite; the status of `check`, which is asked at
-// every update.
+// every update. `checkpoint`, unless null, is set where a parameter stopped
+// being finite.
 absl::StatusOr<Model> Train(const TrainingSettings& settings,
                             const TrainingRows& rows, const Workers& workers,
-                            ProgressCallback progress, InterruptCheck check);
+                            ProgressCallback progress, InterruptCheck check,
+                            std::optional<Checkpoint>* checkpoint = nullptr);
 
 }  // namespace poe
 

@@ -66,6 +66,16 @@ grpc::ServerUnaryReactor* TrainingJobsService::CancelJob(
   });
 }
 
+grpc::ServerUnaryReactor* TrainingJobsService::PublishCheckpoint(
+    grpc::CallbackServerContext* context,
+    const v1::PublishCheckpointRequest* request, v1::Job* response) {
+  return AnswerOn(executor_, RequestScope("PublishCheckpoint", context),
+                  [this, request, response](RequestScope&) {
+                    return AnswerWith(jobs_.PublishCheckpoint(request->name()),
+                                      *response);
+                  });
+}
+
 grpc::ServerUnaryReactor* TrainingJobsService::DeleteJob(
     grpc::CallbackServerContext* context, const v1::DeleteJobRequest* request,
     google::protobuf::Empty*) {

@@ -5,15 +5,18 @@
 #include "google/protobuf/empty.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "poe/v1/training.grpc.pb.h"
+#include "server/executor.h"
 #include "server/training_jobs.h"
 
 namespace poe::server {
 
-// Thread-safe. All answers come from memory, in the thread that gRPC calls.
+// Thread-safe. What is in memory is answered in the thread that gRPC calls,
+// what needs files in the executor's.
 class TrainingJobsService final : public v1::TrainingJobs::CallbackService {
  public:
-  // `jobs` must outlive the service.
-  explicit TrainingJobsService(TrainingJobs* jobs) : jobs_(*jobs) {}
+  // Both must outlive the service.
+  TrainingJobsService(TrainingJobs* jobs, Executor* executor)
+      : jobs_(*jobs), executor_(*executor) {}
 
   grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
                                    const v1::GetJobRequest* request,
@@ -27,12 +30,16 @@ class TrainingJobsService final : public v1::TrainingJobs::CallbackService {
   grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context,
                                       const v1::CancelJobRequest* request,
                                       v1::Job* response) override;
+  grpc::ServerUnaryReactor* PublishCheckpoint(
+      grpc::CallbackServerContext* context,
+      const v1::PublishCheckpointRequest* request, v1::Job* response) override;
   grpc::ServerUnaryReactor* DeleteJob(
       grpc::CallbackServerContext* context, const v1::DeleteJobRequest* request,
       google::protobuf::Empty* response) override;
 
  private:
   TrainingJobs& jobs_;
+  Executor& executor_;
 };
 
 }  // namespace poe::server

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -86,10 +87,11 @@ void TrainOneEpoch(benchmark::State& state, const RowMatrix<float>& images) {
   settings.batch_size = kBatch;
   const Workers workers(kThreads);
   Product<float> product = MakeProduct();
+  std::optional<std::int64_t> kept_update;
   for (auto _ : state) {
     const absl::Status status = TrainProduct(
         settings, training, held_out, /*seed=*/3, workers,
-        [](const TrainingProgress&) {}, NeverInterrupt, product);
+        [](const TrainingProgress&) {}, NeverInterrupt, product, kept_update);
     if (!status.ok()) state.SkipWithError(status.ToString().c_str());
   }
   ReportOperations(state, kUpdates);

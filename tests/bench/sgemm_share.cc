@@ -1,8 +1,10 @@
 #include "tests/bench/sgemm_share.h"
 
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -57,11 +59,12 @@ void TrainOneEpoch(benchmark::State& state, const KindCase& made, int batch,
   settings.batch_size = batch;
   settings.optimizer.rate = 1e-3;
   const Workers workers(threads);
+  std::optional<std::int64_t> kept_update;
   for (auto _ : state) {
     Product<float> product = made.product;
     const absl::Status status = TrainProduct(
         settings, training, held_out, /*seed=*/3, workers,
-        [](const TrainingProgress&) {}, NeverInterrupt, product);
+        [](const TrainingProgress&) {}, NeverInterrupt, product, kept_update);
     if (!status.ok()) state.SkipWithError(status.ToString().c_str());
   }
 }

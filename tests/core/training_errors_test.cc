@@ -1,5 +1,6 @@
 // What training refuses, and how it fails.
 #include <cmath>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -153,6 +154,73 @@ TEST(TrainingErrorsTest, DivergenceIsAnInternalErrorThatNamesTheUpdate) {
                         HasSubstr("optimizer.rate")));
     }
   }
+}
+
+// Weights change their sign and double at every update.
+void LetWeightsGrow(ContrastiveDivergenceSettings& settings) {
+  settings.optimizer.kind = OptimizerSettings::Kind::kMomentum;
+  settings.optimizer.momentum = settings.optimizer.early_momentum = 0;
+  settings.optimizer.rate = 0.05;
+  settings.optimizer.weight_decay = 60;
+}
+
+std::optional<Checkpoint> CheckpointOf(const TrainingSettings& settings,
+                                       const LabelledRows& rows) {
+  std::optional<Checkpoint> checkpoint;
+  const absl::Status status =
+      Train(
+          settings, rows.View(), Workers::Inline(),
+          [](const TrainingProgress&) {}, NeverInterrupt, &checkpoint)
+          .status();
+  EXPECT_TRUE(absl::IsInternal(status)) << status;
+  return checkpoint;
+}
+
+void ExpectSameProduct(const Model& a, const Model& b, Index c) {
+  const Product<float>& one = a.classes[c].layers[0];
+  const Product<float>& two = b.classes[c].layers[0];
+  EXPECT_EQ(one.base().parameters(), two.base().parameters());
+  for (std::size_t g = 0; g < one.num_groups(); ++g)
+    EXPECT_EQ(one.group(g).parameters(), two.group(g).parameters());
+}
+
+TEST(TrainingErrorsTest, ACheckpointIsTheModelAfterSoManyUpdates) {
+  for (auto& [settings, rows] : Cases()) {
+    TrainingSettings wild = settings;
+    LetWeightsGrow(wild.contrastive_divergence);
+    wild.contrastive_divergence.updates = 10000;
+    wild.contrastive_divergence.epochs = 0;
+    wild.class_names = {"only"};
+    wild.separator.reset();
+    rows.labels.clear();
+    const std::optional<Checkpoint> checkpoint = CheckpointOf(wild, rows);
+    ASSERT_TRUE(checkpoint.has_value());
+    EXPECT_TRUE(Validate(checkpoint->model).ok());
+    ASSERT_EQ(checkpoint->model.num_classes(), 1);
+    EXPECT_EQ(checkpoint->model.classes[0].name, "only");
+    ASSERT_GT(checkpoint->update, 0);
+    wild.contrastive_divergence.updates = checkpoint->update;
+    const absl::StatusOr<Model> shorter = TrainOn(wild, rows);
+    ASSERT_TRUE(shorter.ok()) << shorter.status();
+    ExpectSameProduct(*shorter, checkpoint->model, 0);
+  }
+}
+
+TEST(TrainingErrorsTest, ACheckpointHasTheClassesTrainedBefore) {
+  const LabelledRows rows = BinaryRows(203, 7);
+  TrainingSettings good = BinarySettings(7);
+  LetWeightsGrow(good.contrastive_divergence);
+  TrainingSettings wild = good;
+  wild.products.push_back(good.products[0]);
+  std::get<BernoulliUnitsSettings>(wild.products[1].groups[0].kind)
+      .initial_weight_scale = 1e37;
+  const std::optional<Checkpoint> checkpoint = CheckpointOf(wild, rows);
+  ASSERT_TRUE(checkpoint.has_value());
+  ASSERT_EQ(checkpoint->model.num_classes(), 2);
+  EXPECT_FALSE(checkpoint->model.separator.has_value());
+  ExpectSameProduct(*TrainOn(good, rows), checkpoint->model, 0);
+  EXPECT_TRUE(
+      checkpoint->model.classes[1].layers[0].group(0).parameters().allFinite());
 }
 
 TEST(TrainingErrorsTest, ASeparatorOnHeldOutRowsNeedsSomeOfEveryClass) {

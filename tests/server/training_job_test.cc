@@ -29,7 +29,8 @@ class SequenceJobTest : public ::testing::Test {
         "jobs/1", v1::TrainStart(), settings,
         *Spool::Create(folder_ / "job",
                        {.dimension = 1, .labelled = true, .sequential = true},
-                       {}));
+                       {}),
+        folder_ / "job.pb");
   }
 
   static v1::TrainChunk Chunk(std::int64_t offset,

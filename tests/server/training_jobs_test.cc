@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
@@ -18,6 +19,7 @@
 namespace poe::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -77,6 +79,8 @@ std::vector<std::string> Events(const TrainingJob& job) {
     number = event->number();
     if (event->has_published_version()) {
       texts.push_back(absl::StrCat("version ", event->published_version()));
+    } else if (event->has_checkpoint_update()) {
+      texts.push_back("checkpoint");
     } else if (!event->has_progress()) {
       texts.push_back(v1::Job::State_Name(event->state()));
     } else if (texts.empty() || texts.back() != "progress") {
@@ -349,6 +353,65 @@ TEST_F(TrainingJobsTest, ListsNewestFirstInPages) {
   request.set_page_size(1);
   request.set_page_token("x");
   EXPECT_FALSE(jobs_->List(request).ok());
+}
+
+TEST_F(TrainingJobsTest, ADivergedJobKeepsACheckpointThatCanBePublished) {
+  const auto job = Send(DivergingStart("wild"));
+  ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_FAILED);
+  const v1::Job failed = job->Snapshot();
+  ASSERT_TRUE(failed.has_checkpoint());
+  EXPECT_GT(failed.checkpoint().update(), 0);
+  EXPECT_THAT(failed.checkpoint().class_names(), ElementsAre("left"));
+  EXPECT_THAT(
+      failed.error_message(),
+      AllOf(HasSubstr("class \"left\": a parameter stopped being finite"),
+            HasSubstr(absl::StrCat("checkpoint of update ",
+                                   failed.checkpoint().update())),
+            HasSubstr(job->name())));
+  EXPECT_THAT(Events(*job),
+              ElementsAre("STATE_RECEIVING", "STATE_QUEUED", "STATE_RUNNING",
+                          "progress", "checkpoint", "STATE_FAILED"));
+  EXPECT_FALSE(repository_->Find(Select("wild")).ok());
+
+  for (int time = 0; time < 2; ++time) {
+    const auto published = jobs_->PublishCheckpoint(job->name());
+    ASSERT_TRUE(published.ok()) << published.status();
+    EXPECT_EQ(published->version(), 1);
+    EXPECT_EQ(published->state(), v1::Job::STATE_FAILED);
+  }
+  const auto served = repository_->Find(Select("wild"));
+  ASSERT_TRUE(served.ok()) << served.status();
+  EXPECT_EQ(served->version, 1);
+  ASSERT_EQ(served->model->num_classes(), 1);
+  EXPECT_TRUE(
+      served->model->classes[0].layers[0].base().parameters().allFinite());
+  EXPECT_EQ(repository_->Read("wild", 1)->training().job(), job->name());
+}
+
+TEST_F(TrainingJobsTest, ACheckpointGoesWithItsJob) {
+  auto job = Send(DivergingStart("wild"));
+  ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_FAILED);
+  EXPECT_EQ(Spools(), 1u);
+  ASSERT_TRUE(jobs_->Delete(job->name()).ok());
+  job.reset();
+  // The thread that ran it may still hold it.
+  for (int i = 0; i < 1000 && Spools() > 0; ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_EQ(Spools(), 0u);
+}
+
+TEST_F(TrainingJobsTest, JobsWithoutACheckpointHaveNoneToPublish) {
+  const auto done = Send(QuickStart("sides"));
+  WaitForEnd(*done);
+  const auto running = Send(EndlessStart("endless"));
+  for (const auto& job : {done, running}) {
+    const absl::Status status = jobs_->PublishCheckpoint(job->name()).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(ReasonOf(status), "NO_CHECKPOINT");
+  }
+  EXPECT_EQ(jobs_->PublishCheckpoint("jobs/nope").status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST_F(TrainingJobsTest, ShutdownCancelsWhatRunsAndTakesNoMore) {

@@ -40,6 +40,18 @@ v1::TrainStart EndlessStart(absl::string_view model_name) {
   return start;
 }
 
+v1::TrainStart DivergingStart(absl::string_view model_name) {
+  v1::TrainStart start = QuickStart(model_name);
+  v1::ContrastiveDivergenceStage& stage =
+      *start.mutable_stages(0)->mutable_contrastive_divergence();
+  stage.set_epochs(1000);
+  // Weights change their sign and double at every update.
+  stage.mutable_optimizer()->set_rate(0.05);
+  stage.mutable_optimizer()->set_momentum(0);
+  stage.mutable_optimizer()->set_weight_decay(60);
+  return start;
+}
+
 v1::TrainChunk Chunk(std::int64_t offset, std::int64_t rows) {
   v1::TrainChunk chunk;
   chunk.set_row_offset(offset);

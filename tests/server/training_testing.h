@@ -18,6 +18,9 @@ v1::TrainStart QuickStart(absl::string_view model_name);
 // The same with so many updates that only cancelling ends it.
 v1::TrainStart EndlessStart(absl::string_view model_name);
 
+// The same, but that parameters stop being finite.
+v1::TrainStart DivergingStart(absl::string_view model_name);
+
 // Rows [offset, offset + rows) of the training data: even rows are of class 0
 // and have their first half set, odd rows of class 1 and the second.
 v1::TrainChunk Chunk(std::int64_t offset, std::int64_t rows);

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "client/cpp/client.h"
 #include "client/cpp/command/commands.h"
 #include "client/cpp/command/context.h"
@@ -119,6 +120,20 @@ absl::Status Cancel(const JobsOptions& options, Context& context) {
       context.json);
 }
 
+absl::Status Publish(const JobsOptions& options, Context& context) {
+  const absl::StatusOr<Client*> client = context.Connect();
+  if (!client.ok()) return client.status();
+  const absl::StatusOr<v1::Job> job = (*client)->PublishCheckpoint(
+      FullName(options.job), context.call_options());
+  if (!job.ok()) return job.status();
+  if (context.json) return PrintJson(*job);
+  std::cout << job->model_name() << " version " << job->version()
+            << ": the checkpoint of update " << job->checkpoint().update()
+            << ", with class "
+            << absl::StrJoin(job->checkpoint().class_names(), ", ") << "\n";
+  return absl::OkStatus();
+}
+
 absl::Status Delete(const JobsOptions& options, Context& context) {
   const absl::StatusOr<Client*> client = context.Connect();
   if (!client.ok()) return client.status();
@@ -194,10 +209,20 @@ void AddJobsCommand(CLI::App& app, Context& context) {
        .description = "Asks the job to stop. Its model gets no new version.",
        .examples = {"poe jobs cancel jobs/1f0c3a"}},
       Cancel);
+  add("publish",
+      {.summary = "make the checkpoint of a failed job a version",
+       .synopsis = {},
+       .description =
+           "A job whose parameters stop being finite fails, and the model as "
+           "it was before is kept with the job: the classes trained until "
+           "then, without separator and percentiles. This makes it the next "
+           "version of its model.",
+       .examples = {"poe jobs publish jobs/1f0c3a"}},
+      Publish);
   add("delete",
       {.summary = "forget a job that has ended",
        .synopsis = {},
-       .description = "Its model stays.",
+       .description = "Its model stays, a checkpoint that is no version goes.",
        .examples = {"poe jobs delete jobs/1f0c3a"}},
       Delete);
 }

@@ -107,6 +107,20 @@ TEST_F(TrainingJobsServiceTest, AWatcherMayLeaveWhileTheJobRuns) {
   EXPECT_FALSE(job->HasEnded());
 }
 
+TEST_F(TrainingJobsServiceTest, PublishesACheckpoint) {
+  const auto job = Send(DivergingStart("wild"));
+  ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_FAILED);
+  v1::PublishCheckpointRequest request;
+  request.set_name(job->name());
+  v1::Job told;
+  grpc::ClientContext context;
+  const grpc::Status status =
+      stub_->PublishCheckpoint(&context, request, &told);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(told.version(), 1);
+  EXPECT_EQ(told.DebugString(), job->Snapshot().DebugString());
+}
+
 TEST_F(TrainingJobsServiceTest, CancelsAndDeletes) {
   const auto job = Send(EndlessStart("sides"));
   v1::DeleteJobRequest remove;

@@ -16,7 +16,8 @@ TrainingServiceTest::TrainingServiceTest() {
   repository_ = *ModelRepository::Open(folder_ / "models");
   jobs_ = *TrainingJobs::Open(repository_.get(), TrainingJobsOptions());
   train_service_ = std::make_unique<TrainOnlyService>(jobs_.get());
-  jobs_service_ = std::make_unique<TrainingJobsService>(jobs_.get());
+  jobs_service_ =
+      std::make_unique<TrainingJobsService>(jobs_.get(), &executor_);
   int port = 0;
   grpc::ServerBuilder builder;
   builder.RegisterService(train_service_.get());

@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "poe/v1/scoring.grpc.pb.h"
 #include "poe/v1/training.grpc.pb.h"
+#include "server/executor.h"
 #include "server/model_repository.h"
 #include "server/services/training_jobs_service.h"
 #include "server/training_jobs.h"
@@ -40,6 +41,7 @@ class TrainingServiceTest : public ::testing::Test {
   TemporaryFolder folder_;
   std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<TrainingJobs> jobs_;
+  Executor executor_{1, 16};
   std::unique_ptr<TrainOnlyService> train_service_;
   std::unique_ptr<TrainingJobsService> jobs_service_;
   std::unique_ptr<grpc::Server> server_;
