@@ -13,13 +13,13 @@ namespace poe {
 // ignored otherwise. FailedPrecondition, saying why, where there is no exact
 // way: products of hidden Markov models alone (by their joint states), of
 // linear dynamical systems alone, of Gaussian trees alone, and of anything over
-// bits and symbols whose rows can be listed have one.
+// bits and symbols whose rows can be listed have one. Conditional models have
+// none, because theirs depends on the inputs.
 absl::StatusOr<double> ExactLogPartition(const Product<float>& product,
                                          const DataSpec& spec, Index length);
 
 // Those of a product for each of these lengths (ascending; {0} for dense
-// rows) that has one. Conditional models have none, because theirs depends on
-// the inputs. At most kMostLengths lengths are tried.
+// rows) that has one. At most kMostLengths lengths are tried.
 inline constexpr std::size_t kMostLengths = 256;
 std::vector<LogPartition> KnownLogPartitions(const Product<float>& product,
                                              const DataSpec& spec,

@@ -177,6 +177,12 @@ const LogPartition* Model::FindLogPartition(Index class_index,
   return nullptr;
 }
 
+bool Model::has_log_partitions() const {
+  return std::none_of(
+      classes.begin(), classes.end(),
+      [](const ClassModel& one) { return one.log_partitions.empty(); });
+}
+
 Index Model::num_parameters() const {
   Index total = 0;
   for (const ClassModel& one : classes)
@@ -223,6 +229,10 @@ absl::Status Validate(const Model& model) {
       return Refuse(absl::StrCat("the product of class \"", one.name,
                                  "\" has other data than the model"));
   }
+  if (model.comparable_length < 0 ||
+      (model.comparable_length > 0 && !model.data_spec.sequential))
+    return Refuse(absl::StrCat("comparable_length is ", model.comparable_length,
+                               "; it must be that of sequences, or 0"));
   const Index classes = model.num_classes();
   if (model.separator.has_value() &&
       (model.separator->num_classes() != classes ||

@@ -98,11 +98,16 @@ struct Model {
   std::vector<ClassModel> classes;
   std::optional<Separator> separator;
   std::optional<ProbabilityCalibration> calibration;
+  // Of sequences where a class has no log partitions: the only length whose log
+  // scores separator and percentiles know. 0: they know none.
+  Index comparable_length = 0;
 
   Index num_classes() const { return static_cast<Index>(classes.size()); }
   // Log Z of a class's product for sequences of `length` frames (0: dense
   // rows); null where it is not known.
   const LogPartition* FindLogPartition(Index class_index, Index length) const;
+  // Whether every class has some.
+  bool has_log_partitions() const;
   // Experts of one class, the most over classes, and parameters in all.
   Index num_experts() const;
   Index num_parameters() const;

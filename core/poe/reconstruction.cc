@@ -150,18 +150,23 @@ absl::StatusOr<Reconstructions> Reconstruct(const Model& model,
             !status.ok())
           return status;
       }
-      const absl::StatusOr<Scores> scores = Score(
-          model, Completed(completed[c], rows), ScoreOptions{}, workers, check);
+      const RawRows whole = Completed(completed[c], rows);
+      const absl::StatusOr<Scores> scores =
+          Score(model, whole, ScoreOptions{}, workers, check);
       if (!scores.ok()) return scores.status();
+      const RowMatrix<double> comparable = Comparable(model, whole, *scores);
       if (complete)
-        log_scores = scores->log_scores;
+        log_scores = comparable;
       else
-        log_scores.col(c) = scores->log_scores.col(c);
+        log_scores.col(c) = comparable.col(c);
     }
-    for (Index n = 0; n < rows.size(); ++n)
-      if (!supported[n]) log_scores.row(n).setZero();
-    const Classification judged = model.separator->Classify(log_scores);
-    for (Index n : all) of_class[judged.labels[n]].push_back(n);
+    std::vector<Index> judged;
+    for (Index n : all)
+      if (log_scores.row(n).allFinite()) judged.push_back(n);
+    const Classification classified =
+        model.separator->Classify(log_scores(judged, Eigen::all));
+    for (std::size_t i = 0; i < judged.size(); ++i)
+      of_class[classified.labels[i]].push_back(judged[i]);
   }
   for (Index c = 0; c < classes; ++c) {
     for (Index n : of_class[c])

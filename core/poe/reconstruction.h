@@ -22,7 +22,8 @@ struct ReconstructOptions {
 
 struct Reconstructions {
   RowMatrix<float> values;            // N x D, raw units
-  std::vector<std::int32_t> classes;  // N; -1: out of support, left as it came
+  std::vector<std::int32_t> classes;  // N; -1: left as it came, because it
+                                      // is out of support or has no label
 };
 
 // Rows must have passed ValidateRows. FailedPrecondition if class_index is -1

@@ -14,6 +14,8 @@ namespace {
 // products run at full speed.
 constexpr Index kBlockRows = 512;
 
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
 // Of one frame: d preprocessed / d raw.
 double LogJacobian(const DataSpec& spec) {
   if (spec.family != Family::kGaussian &&
@@ -26,9 +28,9 @@ double LogJacobian(const DataSpec& spec) {
 
 // Labels, margins, probabilities and percentiles of rows whose log scores are
 // known; rows out of support keep the values they have.
-void Judge(const Model& model, Scores& scores) {
-  const Index rows = scores.log_scores.rows(), classes = model.num_classes();
-  const RowMatrix<double>& comparable = Comparable(model.data_spec, scores);
+void Judge(const Model& model, const RowMatrix<double>& comparable,
+           Scores& scores) {
+  const Index rows = comparable.rows(), classes = model.num_classes();
   auto supported = [&](Index n) { return comparable.row(n).allFinite(); };
   if (model.separator.has_value()) {
     RowMatrix<double> features = comparable;
@@ -56,7 +58,9 @@ void Judge(const Model& model, Scores& scores) {
   for (Index n = 0; n < rows; ++n)
     for (Index c = 0; c < classes; ++c)
       scores.percentiles(n, c) =
-          model.classes[c].percentiles->Percentile(comparable(n, c));
+          std::isnan(comparable(n, c))
+              ? kNaN
+              : model.classes[c].percentiles->Percentile(comparable(n, c));
 }
 
 // The most combinations of outputs that are summed over for each row scored.
@@ -105,9 +109,7 @@ void Normalize(const Model& model, const RawRows& rows, Scores& scores) {
     lengths.insert(length);
     for (Index c = 0; c < classes; ++c) {
       const LogPartition* known = model.FindLogPartition(c, length);
-      scores.log_probabilities(n, c) -=
-          known == nullptr ? std::numeric_limits<double>::quiet_NaN()
-                           : known->value;
+      scores.log_probabilities(n, c) -= known == nullptr ? kNaN : known->value;
     }
   }
   scores.lengths.assign(lengths.begin(), lengths.end());
@@ -115,11 +117,15 @@ void Normalize(const Model& model, const RawRows& rows, Scores& scores) {
 
 }  // namespace
 
-const RowMatrix<double>& Comparable(const DataSpec& spec,
-                                    const Scores& scores) {
-  return spec.sequential && scores.log_probabilities.size() > 0
-             ? scores.log_probabilities
-             : scores.log_scores;
+RowMatrix<double> Comparable(const Model& model, const RawRows& rows,
+                             const Scores& scores) {
+  if (!model.data_spec.sequential) return scores.log_scores;
+  if (model.has_log_partitions()) return scores.log_probabilities;
+  RowMatrix<double> comparable = scores.log_scores;
+  for (Index n = 0; n < rows.size(); ++n)
+    if (rows.length(n) != model.comparable_length)
+      comparable.row(n).setConstant(kNaN);
+  return comparable;
 }
 
 absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
@@ -131,8 +137,8 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
   scores.log_scores.resize(total, classes);
   const bool conditional = IsListed(model);
   if (conditional)
-    scores.log_probabilities = RowMatrix<double>::Constant(
-        total, classes, std::numeric_limits<double>::quiet_NaN());
+    scores.log_probabilities =
+        RowMatrix<double>::Constant(total, classes, kNaN);
   std::vector<bool> out_of_support(total, false);
   for (Index c = 0; options.per_expert && c < classes; ++c)
     scores.expert_log_scores.emplace_back(
@@ -163,15 +169,14 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
       auto part = scores.expert_log_scores[c].middleRows(begin, x.size);
       part = product.ExpertLogScores(x, workers);
       for (Index n = 0; n < x.size; ++n)
-        if (out_of_support[begin + n])
-          part.row(n).setConstant(std::numeric_limits<double>::quiet_NaN());
+        if (out_of_support[begin + n]) part.row(n).setConstant(kNaN);
     }
   }
   if (std::find(out_of_support.begin(), out_of_support.end(), true) !=
       out_of_support.end())
     scores.out_of_support = std::move(out_of_support);
   if (!conditional) Normalize(model, rows, scores);
-  Judge(model, scores);
+  Judge(model, Comparable(model, rows, scores), scores);
   return scores;
 }
 

@@ -23,20 +23,25 @@ struct Scores {
   // Where log probabilities are: the lengths of the observations, each once,
   // ascending; 0 for dense rows.
   std::vector<Index> lengths;
+  // Nothing can be said of rows out of support, nor of sequences that
+  // separator and percentiles do not compare.
   std::vector<std::int32_t> labels;  // -1 where nothing can be said
   std::vector<double> margins;       // 0 where nothing can be said
   RowMatrix<double> probabilities;   // N x C; 0 where nothing can be said
-  RowMatrix<double> percentiles;     // N x C
+  // N x C; 0 out of support, NaN for a sequence that is not compared.
+  RowMatrix<double> percentiles;
   // N, or empty if every row is in support.
   std::vector<bool> out_of_support;
   // C matrices N x M if asked for; NaN out of support.
   std::vector<RowMatrix<double>> expert_log_scores;
 };
 
-// What separator and percentiles see of the scores. Sequences of different
-// lengths have different log Z; theirs are log probabilities where those are
-// known.
-const RowMatrix<double>& Comparable(const DataSpec& spec, const Scores& scores);
+// What separator and percentiles see of the scores of some rows, N x C: log
+// scores. Those of sequences of different lengths have different log Z; theirs
+// are log probabilities where the model has log partitions, otherwise log
+// scores of its comparable_length; NaN for any other length.
+RowMatrix<double> Comparable(const Model& model, const RawRows& rows,
+                             const Scores& scores);
 
 // Rows must have passed ValidateRows and have no missing values. Fails only
 // with the status of `check`, which is asked every few hundred rows.

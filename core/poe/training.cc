@@ -54,8 +54,10 @@ absl::StatusOr<LabelledScores> ScoreRows(const Model& model,
     const absl::StatusOr<Scores> scores =
         Score(model, block.View(), ScoreOptions{}, workers, check);
     if (!scores.ok()) return scores.status();
+    const RowMatrix<double> comparable =
+        Comparable(model, block.View(), *scores);
     for (Index n = 0; n < count; ++n) {
-      const auto row = Comparable(model.data_spec, *scores).row(n);
+      const auto row = comparable.row(n);
       if (!row.allFinite()) continue;
       result.log_scores.row(kept++) = row;
       result.labels.push_back(
@@ -72,6 +74,30 @@ std::vector<Index> LengthsOf(const TrainingRows& rows) {
   std::set<Index> lengths;
   for (Index n = 0; n < rows.size(); ++n) lengths.insert(rows.length(n));
   return {lengths.begin(), lengths.end()};
+}
+
+// FailedPrecondition if a separator would have to compare sequences of
+// different lengths without knowing their log Z. `products` are the classes',
+// before training.
+absl::Status CheckComparable(const TrainingSettings& settings,
+                             const DataSpec& spec,
+                             absl::Span<const Product<float>> products,
+                             absl::Span<const Index> lengths) {
+  if (!settings.separator.has_value() || lengths.size() == 1)
+    return absl::OkStatus();
+  for (std::size_t c = 0; c < products.size(); ++c) {
+    const absl::Status known =
+        ExactLogPartition(products[c], spec, lengths[0]).status();
+    if (!known.ok())
+      return absl::FailedPreconditionError(absl::StrCat(
+          "sequences have ", lengths.front(), " to ", lengths.back(),
+          " frames, and log Z of class \"", settings.class_names[c],
+          "\" is not known exactly: ", known.message(),
+          "; a separator would compare scores of different lengths. Make all "
+          "sequences as long as each other, or use hidden Markov models alone "
+          "or linear dynamical systems alone, without inputs"));
+  }
+  return absl::OkStatus();
 }
 
 std::vector<Index> Concatenate(
@@ -234,7 +260,23 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
   for (const std::vector<Index>& part : split->training)
     training_rows += static_cast<double>(part.size());
 
+  std::vector<Product<float>> products;
+  for (Index c = 0; c < classes; ++c) {
+    const RowSelection training(model.data_spec, rows, split->training[c]);
+    absl::StatusOr<Product<float>> product = InitializeProduct(
+        settings.products[settings.products.size() == 1 ? 0 : c],
+        model.data_spec,
+        training.Take(0, std::min(training.size(), kMostInitialRows)),
+        DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)));
+    if (!product.ok()) return product.status();
+    products.push_back(*std::move(product));
+  }
   const std::vector<Index> lengths = LengthsOf(rows);
+  if (absl::Status status =
+          CheckComparable(settings, model.data_spec, products, lengths);
+      !status.ok())
+    return status;
+
   for (Index c = 0; c < classes; ++c) {
     const RowSelection training(model.data_spec, rows, split->training[c]);
     const RowSelection held_out(model.data_spec, rows, split->held_out[c]);
@@ -242,17 +284,14 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
         DeriveSeed(settings.seed, static_cast<std::uint64_t>(c));
     const ProductSettings& shape =
         settings.products[settings.products.size() == 1 ? 0 : c];
-    absl::StatusOr<Product<float>> product = InitializeProduct(
-        shape, model.data_spec,
-        training.Take(0, std::min(training.size(), kMostInitialRows)), seed);
-    if (!product.ok()) return product.status();
+    Product<float>& product = products[c];
     const double share = static_cast<double>(training.size()) / training_rows;
     auto add_class = [&] {
       ClassModel one;
       one.name = settings.class_names[c];
       one.log_partitions =
-          KnownLogPartitions(*product, model.data_spec, lengths);
-      one.layers.push_back(*std::move(product));
+          KnownLogPartitions(product, model.data_spec, lengths);
+      one.layers.push_back(std::move(product));
       model.classes.push_back(std::move(one));
     };
     absl::Status trained;
@@ -267,7 +306,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
       trained = FitApart(
           *settings.fit_apart, shape, model.data_spec,
           training.Take(0, std::min(training.size(), kMostInitialRows)), seed,
-          workers, check, *product);
+          workers, check, product);
     }
     if (trained.ok() && settings.train_together)
       trained = TrainProduct(
@@ -280,7 +319,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
             now.seconds = seconds();
             progress(now);
           },
-          check, *product, kept_update);
+          check, product, kept_update);
     if (kept_update.has_value() && checkpoint != nullptr) {
       add_class();
       *checkpoint = Checkpoint{std::move(model), *kept_update};
@@ -296,6 +335,10 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
     rows_done += static_cast<double>(training.size());
     add_class();
   }
+
+  if (model.data_spec.sequential && lengths.size() == 1 &&
+      !model.has_log_partitions())
+    model.comparable_length = lengths[0];
 
   auto announce = [&](absl::string_view stage, double fraction) {
     TrainingProgress now;

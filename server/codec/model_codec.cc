@@ -150,6 +150,7 @@ v1::LogPartition EncodeLogPartition(const LogPartition& known) {
 v1::Model EncodeModel(const Model& model) {
   v1::Model message;
   message.set_schema_version(kSchemaVersion);
+  message.set_comparable_length(model.comparable_length);
   *message.mutable_data_spec() = EncodeDataSpec(model.data_spec);
   for (const ClassModel& from : model.classes) {
     v1::ClassModel& to = *message.add_classes();
@@ -189,6 +190,7 @@ absl::StatusOr<Model> DecodeModel(const v1::Model& message) {
   if (!spec.ok()) return spec.status();
   Model model;
   model.data_spec = *std::move(spec);
+  model.comparable_length = message.comparable_length();
   for (int c = 0; c < message.classes_size(); ++c) {
     auto decoded = DecodeClass(message.classes(c), model.data_spec,
                                absl::StrCat("classes[", c, "]"));

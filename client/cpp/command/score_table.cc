@@ -94,7 +94,9 @@ std::vector<ScoreColumn> Columns(const Scores& scores,
   if (!scores.labels.empty()) {
     columns.push_back({{"label"}, [&scores](int64_t row) -> std::string {
                          const int32_t label = scores.labels[row];
-                         return label < 0 ? "out of support"
+                         if (scores.IsOutOfSupport(row))
+                           return "out of support";
+                         return label < 0 ? kNothing
                                           : scores.class_names[label];
                        }});
   }

@@ -49,6 +49,19 @@ TEST(ScoresTest, TheTableHasWhatTheModelKnows) {
       "-inf\n");
 }
 
+TEST(ScoresTest, ASequenceThatIsNotComparedHasNoLabelAndNoPercentile) {
+  v1::ScoreResponse response = Response();
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  response.set_labels(0, -1);
+  *response.mutable_percentiles() =
+      MakeTensor({3, 2}, std::vector<double>{none, none, 0, 75.25, 0, 0});
+  const auto scores = ReadScores(response);
+  ASSERT_TRUE(scores.ok()) << scores.status();
+  EXPECT_THAT(
+      ScoreTable(*scores, {}, 0, 1, "sequence"),
+      HasSubstr("       0  -           -           -             -1.00"));
+}
+
 TEST(ScoresTest, LogProbabilitiesAreShownWhereTheyAreKnown) {
   v1::ScoreResponse response = Response();
   const double unknown = std::numeric_limits<double>::quiet_NaN();

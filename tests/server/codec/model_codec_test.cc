@@ -16,6 +16,7 @@
 namespace poe::server {
 namespace {
 
+using testing::HasSubstr;
 using testing::StartsWith;
 
 // Two classes through the trainer, with all that it can fit.
@@ -75,6 +76,16 @@ TEST(ModelCodecTest, TrainedModelsScoreTheSameBitsAfterARoundTrip) {
     EXPECT_TRUE(model.classes[0].percentiles.has_value());
     ExpectRoundTrip(model);
   }
+}
+
+TEST(ModelCodecTest, TheComparableLengthIsKept) {
+  v1::Model message = EncodeModel(MakeBernoulliModel(4, 3, {"a", "b"}, 1));
+  message.set_comparable_length(9);
+  EXPECT_THAT(std::string(DecodeModel(message).status().message()),
+              HasSubstr("comparable_length is 9"));
+  Model model = MakeBernoulliModel(4, 3, {"a", "b"}, 1);
+  model.comparable_length = 9;
+  EXPECT_EQ(EncodeModel(model).comparable_length(), 9);
 }
 
 using R = Refusal<v1::Model>;

@@ -1,0 +1,172 @@
+// Sequences of different lengths: their log scores are never compared unless
+// log Z of each length is known.
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "poe/reconstruction.h"
+#include "poe/scoring.h"
+#include "poe/training.h"
+#include "tests/core/core_models.h"
+
+namespace poe {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// Frames of two columns around 0 (even sequences) and 3 (odd ones).
+struct Sequences {
+  RowMatrix<float> values;
+  std::vector<Index> starts = {0};
+  std::vector<std::int32_t> labels;
+
+  TrainingRows View() const {
+    TrainingRows rows;
+    new (&rows.values) Eigen::Map<const RowMatrix<float>>(
+        values.data(), values.rows(), values.cols());
+    rows.starts = starts;
+    rows.labels = labels;
+    return rows;
+  }
+};
+
+Sequences MakeSequences(const std::vector<Index>& lengths) {
+  Sequences made;
+  for (Index length : lengths)
+    made.starts.push_back(made.starts.back() + length);
+  made.values = NormalMatrix(made.starts.back(), 2, 611);
+  for (std::size_t n = 0; n < lengths.size(); ++n) {
+    made.labels.push_back(static_cast<std::int32_t>(n % 2));
+    if (n % 2 == 1)
+      made.values.middleRows(made.starts[n], lengths[n]).array() += 3;
+  }
+  return made;
+}
+
+std::vector<Index> EqualLengths() { return std::vector<Index>(60, 6); }
+
+std::vector<Index> RaggedLengths() {
+  std::vector<Index> lengths;
+  for (Index n = 0; n < 60; ++n) lengths.push_back(4 + n % 3);
+  return lengths;
+}
+
+TrainingSettings MarkovSettings() {
+  TrainingSettings settings;
+  settings.class_names = {"low", "high"};
+  settings.data_spec.family = Family::kStructuredGaussian;
+  settings.data_spec.dimension = 2;
+  settings.data_spec.sequential = true;
+  settings.products.resize(1);
+  HiddenMarkovSettings markov;
+  markov.num_states = 2;
+  settings.products[0].groups = {{.num_experts = 1, .kind = markov}};
+  settings.contrastive_divergence.epochs = 1;
+  settings.separator.emplace();
+  settings.held_out_share = 0.3;
+  settings.seed = 5;
+  return settings;
+}
+
+// Without an exact log Z.
+TrainingSettings MixedSettings() {
+  TrainingSettings settings = MarkovSettings();
+  LinearDynamicalSettings system;
+  system.num_latent = 1;
+  settings.products[0].groups.push_back({.num_experts = 1, .kind = system});
+  return settings;
+}
+
+absl::StatusOr<Model> TrainOn(const TrainingSettings& settings,
+                              const std::vector<Index>& lengths) {
+  const Sequences sequences = MakeSequences(lengths);
+  return Train(
+      settings, sequences.View(), Workers::Inline(),
+      [](const TrainingProgress&) {}, NeverInterrupt);
+}
+
+Scores ScoresOf(const Model& model, const Sequences& sequences) {
+  return *Score(model, sequences.View(), {}, Workers::Inline(), NeverInterrupt);
+}
+
+TEST(RaggedSequencesTest, ASeparatorWithoutLogZIsRefusedBeforeAnyWork) {
+  const Sequences sequences = MakeSequences(RaggedLengths());
+  const absl::Status status =
+      Train(
+          MixedSettings(), sequences.View(), Workers::Inline(),
+          [](const TrainingProgress&) { FAIL() << "no work was due"; },
+          NeverInterrupt)
+          .status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr("4 to 6 frames"), HasSubstr("\"low\""),
+                    HasSubstr("as long as each other"),
+                    HasSubstr("hidden Markov models alone")));
+}
+
+TEST(RaggedSequencesTest, WithoutLogZThereAreNoPercentiles) {
+  TrainingSettings settings = MixedSettings();
+  settings.separator.reset();
+  const auto model = TrainOn(settings, RaggedLengths());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->comparable_length, 0);
+  for (const ClassModel& one : model->classes)
+    EXPECT_FALSE(one.percentiles.has_value());
+}
+
+TEST(RaggedSequencesTest, WithoutLogZOnlyTheLengthOfTrainingIsJudged) {
+  const auto model = TrainOn(MixedSettings(), EqualLengths());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->comparable_length, 6);
+  ASSERT_FALSE(model->has_log_partitions());
+  ASSERT_TRUE(model->calibration.has_value());
+  const Sequences asked = MakeSequences({6, 6, 5, 7});
+  const Scores scores = ScoresOf(*model, asked);
+  EXPECT_TRUE(scores.log_scores.allFinite());
+  EXPECT_EQ(scores.labels, (std::vector<std::int32_t>{0, 1, -1, -1}));
+  EXPECT_GT(scores.margins[0], 0);
+  EXPECT_EQ(scores.margins[2], 0);
+  EXPECT_TRUE(scores.probabilities.bottomRows(2).isZero(0));
+  EXPECT_TRUE(scores.percentiles.topRows(2).allFinite());
+  EXPECT_TRUE(scores.percentiles.bottomRows(2).array().isNaN().all());
+
+  ReconstructOptions options;
+  const auto reconstructed = Reconstruct(*model, asked.View(), options,
+                                         Workers::Inline(), NeverInterrupt);
+  ASSERT_TRUE(reconstructed.ok()) << reconstructed.status();
+  EXPECT_EQ(reconstructed->classes, (std::vector<std::int32_t>{0, 1, -1, -1}));
+  EXPECT_EQ(reconstructed->values.bottomRows(12), asked.values.bottomRows(12));
+  EXPECT_NE(reconstructed->values.topRows(12), asked.values.topRows(12));
+}
+
+TEST(RaggedSequencesTest, WithLogZOnlyTheLengthsOfTrainingAreJudged) {
+  const auto model = TrainOn(MarkovSettings(), RaggedLengths());
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->comparable_length, 0);
+  const Sequences asked = MakeSequences({4, 6, 5, 7});
+  const Scores scores = ScoresOf(*model, asked);
+  EXPECT_EQ(scores.labels, (std::vector<std::int32_t>{0, 1, 0, -1}));
+  EXPECT_TRUE(scores.percentiles.topRows(3).allFinite());
+  EXPECT_TRUE(scores.percentiles.row(3).array().isNaN().all());
+  // Classes are told apart by log probabilities in reconstruction as well.
+  const auto reconstructed =
+      Reconstruct(*model, asked.View(), {}, Workers::Inline(), NeverInterrupt);
+  ASSERT_TRUE(reconstructed.ok()) << reconstructed.status();
+  EXPECT_EQ(reconstructed->classes, scores.labels);
+}
+
+TEST(RaggedSequencesTest, TheComparableLengthIsOneOfSequences) {
+  Model model = *TrainOn(MixedSettings(), EqualLengths());
+  EXPECT_TRUE(Validate(model).ok());
+  model.comparable_length = -1;
+  EXPECT_TRUE(absl::IsInvalidArgument(Validate(model)));
+  Model dense = BernoulliModel(4, 2, 2);
+  dense.comparable_length = 3;
+  EXPECT_TRUE(absl::IsInvalidArgument(Validate(dense)));
+}
+
+}  // namespace
+}  // namespace poe
