@@ -62,7 +62,6 @@ StatusOrGroup FitAll(const Task& task, const StandardDeviations& deviations,
                      Fit fit) {
   typename T::Settings all;
   for (Index m = 0; m < task.group.num_experts; ++m) {
-    if (absl::Status status = task.check(); !status.ok()) return status;
     if (absl::Status status = fit(m, all); !status.ok())
       return absl::Status(
           status.code(), absl::StrCat("expert ", m, " cannot be fitted apart: ",
@@ -96,7 +95,8 @@ struct Fitter {
           options.max_iterations = task.settings.max_iterations;
           options.seed = SeedOf(task, m);
           auto fitted = FitGaussianMixture<float>(
-              task.examples, WeightsOf<double>(task, m), options, task.workers);
+              task.examples, WeightsOf<double>(task, m), options, task.workers,
+              task.check);
           if (!fitted.ok()) return fitted.status();
           Append(fitted->expert.mean, all.mean);
           Append(fitted->expert.log_variance, all.log_variance);
@@ -114,8 +114,9 @@ struct Fitter {
           if (!start.ok()) return start.status();
           HiddenMarkovFitOptions options;
           options.max_iterations = task.settings.max_iterations;
-          auto fitted = FitHiddenMarkov<float>(task.examples, weights, *start,
-                                               options, task.workers);
+          auto fitted =
+              FitHiddenMarkov<float>(task.examples, weights, *start, options,
+                                     task.workers, task.check);
           if (!fitted.ok()) return fitted.status();
           const HiddenMarkov<float>::Settings& one = fitted->settings;
           Append(one.initial_logit, all.initial_logit);
@@ -143,7 +144,7 @@ struct Fitter {
           options.seed = SeedOf(task, m);
           options.most_iterations = task.settings.max_iterations;
           auto fitted = FitLinearDynamical(examples, WeightsOf<double>(task, m),
-                                           options, task.workers);
+                                           options, task.workers, task.check);
           if (!fitted.ok()) return fitted.status();
           const LinearDynamical<double>::Settings& one = fitted->settings;
           Append(one.initial_mean, all.initial_mean);
@@ -166,11 +167,15 @@ absl::Status FitApart(const FitApartSettings& settings,
                       const Workers& workers, InterruptCheck check,
                       Product<float>& product) {
   const double deviation = RootMeanSquareDeviation(MomentsOf(examples));
+  // The status of the check is no error of a fit.
+  absl::Status interrupted;
+  auto remember = [&] { return interrupted = check(); };
   for (std::size_t i = 0; i < shape.groups.size(); ++i) {
-    const Task task = {
-        settings,  shape.groups[i],     examples, spec.num_symbols,
-        deviation, DeriveSeed(seed, i), workers,  check};
+    const Task task = {settings,         shape.groups[i], examples,
+                       spec.num_symbols, deviation,       DeriveSeed(seed, i),
+                       workers,          remember};
     StatusOrGroup fitted = std::visit(Fitter{task}, shape.groups[i].kind);
+    if (!interrupted.ok()) return interrupted;
     if (!fitted.ok())
       return absl::Status(
           fitted.status().code(),

@@ -12,7 +12,7 @@ namespace poe {
 // FitApartSettings) by experts fitted to their shares of `examples`, softened
 // by the settings' power beside the group's own. FailedPrecondition, naming
 // group and expert, where an expert cannot be fitted or its likelihood stops
-// being finite; the status of `check`, which is asked before every expert.
+// being finite; the status of `check`, which is asked once an iteration.
 absl::Status FitApart(const FitApartSettings& settings,
                       const ProductSettings& shape, const DataSpec& spec,
                       const Observations<float>& examples, std::uint64_t seed,

@@ -6,17 +6,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "poe/interrupt_check.h"
 #include "poe/product.h"
 
 namespace poe {
-
-// Asked at least once each Gibbs step; a status other than OK ends the work
-// with that status.
-using InterruptCheck = absl::FunctionRef<absl::Status()>;
-
-inline absl::Status NeverInterrupt() { return absl::OkStatus(); }
 
 struct GibbsOptions {
   std::uint64_t seed = 0;

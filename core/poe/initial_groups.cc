@@ -165,7 +165,8 @@ InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
       options.seed = DeriveSeed(
           draws.seed, static_cast<std::uint64_t>(m) << 32 | draws.stream);
       auto mixture = FitGaussianTreeMixture<float>(
-          data.examples.values.topRows(data.examples.frames()), {}, options);
+          data.examples.values.topRows(data.examples.frames()), {}, options,
+          data.check);
       if (!mixture.ok()) return mixture.status();
       Append(*mixture, start);
     }

@@ -17,6 +17,7 @@ struct InitialData {
   DataMoments moments;
   // Root mean square deviation of the data over coordinates; 1 if it is 0.
   double deviation;
+  InterruptCheck check;
 };
 
 using InitialGroup = absl::StatusOr<std::unique_ptr<ExpertGroup<float>>>;
@@ -42,7 +43,7 @@ InitialGroup InitializeGroup(const LinearDynamicalSettings& settings,
                              const InitialData& data, const Draws& draws);
 // By Chow and Liu: single trees each without the edges of those before,
 // mixtures by expectation maximization. FailedPrecondition or InvalidArgument
-// where the data determine no tree.
+// where the data determine no tree; the status of the check.
 InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
                              const GroupSettings& group,
                              const InitialData& data, const Draws& draws);

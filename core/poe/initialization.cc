@@ -112,9 +112,11 @@ double RootMeanSquareDeviation(const DataMoments& moments) {
 
 absl::StatusOr<Product<float>> InitializeProduct(
     const ProductSettings& settings, const DataSpec& spec,
-    const Observations<float>& examples, std::uint64_t seed) {
+    const Observations<float>& examples, std::uint64_t seed,
+    InterruptCheck check) {
   const InitialData data = {spec, examples, MomentsOf(examples),
-                            RootMeanSquareDeviation(MomentsOf(examples))};
+                            RootMeanSquareDeviation(MomentsOf(examples)),
+                            check};
   absl::StatusOr<std::unique_ptr<Base<float>>> base =
       InitializeBase(settings, spec, data.moments);
   if (!base.ok()) return base.status();

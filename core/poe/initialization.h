@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "poe/interrupt_check.h"
 #include "poe/model.h"
 #include "poe/training.h"
 
@@ -24,9 +25,12 @@ double RootMeanSquareDeviation(const DataMoments& moments);
 // The base of the spec's family, fitted to the data apart (log-odds of the
 // mean; mean and variance), and groups of experts at their starting parameters.
 // `examples` are preprocessed rows that centres are drawn from: at least one.
+// Fails also with the status of `check`, asked by kinds that are fitted at
+// once.
 absl::StatusOr<Product<float>> InitializeProduct(
     const ProductSettings& settings, const DataSpec& spec,
-    const Observations<float>& examples, std::uint64_t seed);
+    const Observations<float>& examples, std::uint64_t seed,
+    InterruptCheck check);
 
 // The preprocessed box's bounds and log volume; the spec must have a box.
 struct PreprocessedBox {

@@ -267,7 +267,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
         settings.products[settings.products.size() == 1 ? 0 : c],
         model.data_spec,
         training.Take(0, std::min(training.size(), kMostInitialRows)),
-        DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)));
+        DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)), check);
     if (!product.ok()) return product.status();
     products.push_back(*std::move(product));
   }

@@ -130,8 +130,8 @@ KindCase MakeCase(const std::string& kind, const Shape& shape) {
   if (kind == "tree") return {spec, MakeTrees(shape), std::move(data)};
   ProductSettings settings;
   settings.groups = {SettingsOf(kind, shape)};
-  Product<float> product =
-      OrExit(InitializeProduct(settings, spec, data, /*seed=*/2));
+  Product<float> product = OrExit(
+      InitializeProduct(settings, spec, data, /*seed=*/2, NeverInterrupt));
   return {spec, std::move(product), std::move(data)};
 }
 

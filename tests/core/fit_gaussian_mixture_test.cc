@@ -32,7 +32,8 @@ absl::StatusOr<MixtureFit<double>> Fit(const Observations<double>& x,
                                        absl::Span<const double> weights = {},
                                        int threads = 1) {
   const Workers workers(threads);
-  return FitGaussianMixture<double>(x, weights, options, workers);
+  return FitGaussianMixture<double>(x, weights, options, workers,
+                                    NeverInterrupt);
 }
 
 TEST(FitGaussianMixtureTest, RecoversWellSeparatedComponents) {
@@ -249,8 +250,9 @@ TEST(FitGaussianMixtureTest, FloatRowsGiveNearlyTheSameExpert) {
   Observations<float> narrow = MakeDense<float>(200, 3);
   narrow.values = x.values.cast<float>();
   const MixtureFitOptions options = {.components = 2, .max_iterations = 5};
-  const auto fit =
-      FitGaussianMixture<float>(narrow, {}, options, Workers::Inline()).value();
+  const auto fit = FitGaussianMixture<float>(narrow, {}, options,
+                                             Workers::Inline(), NeverInterrupt)
+                       .value();
   EXPECT_TRUE(GaussianMixture<float>::Create(fit.expert).ok());
   EXPECT_LT(
       (fit.expert.mean.cast<double>() - Fit(x, options).value().expert.mean)

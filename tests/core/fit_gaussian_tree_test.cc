@@ -215,8 +215,8 @@ TEST(FitGaussianTreeMixtureTest, FindsTwoTreesThatOneTreeCannot) {
   std::vector<double> scores;
   for (Index trees : {1, 2}) {
     options.num_trees = trees;
-    const auto mixture =
-        FitGaussianTreeMixture<double>(x.values.topRows(kRows), {}, options);
+    const auto mixture = FitGaussianTreeMixture<double>(
+        x.values.topRows(kRows), {}, options, NeverInterrupt);
     ASSERT_TRUE(mixture.ok());
     EXPECT_EQ(mixture->weight.rows(), trees);
     scores.push_back(MeanLogScore(*mixture, x));
@@ -230,9 +230,10 @@ TEST(FitGaussianTreeMixtureTest, FindsTwoTreesThatOneTreeCannot) {
   double before = -HUGE_VAL;
   for (int iterations : {1, 2, 4, 8, 16}) {
     options.iterations = iterations;
-    const double score = MeanLogScore(
-        *FitGaussianTreeMixture<double>(x.values.topRows(kRows), {}, options),
-        x);
+    const double score =
+        MeanLogScore(*FitGaussianTreeMixture<double>(
+                         x.values.topRows(kRows), {}, options, NeverInterrupt),
+                     x);
     EXPECT_GT(score, before - 1e-4);
     before = score;
   }
@@ -244,13 +245,14 @@ TEST(FitGaussianTreeMixtureTest, TreesWithoutRowsStayAtThePrior) {
   options.num_trees = 5;
   const RowMatrix<double> rows = RandomMatrix(3, 2, 1, 191);
   const auto mixture = FitGaussianTreeMixture<double>(
-      rows, std::vector<double>{1, 1, 0.5}, options);
+      rows, std::vector<double>{1, 1, 0.5}, options, NeverInterrupt);
   ASSERT_TRUE(mixture.ok());
   EXPECT_TRUE(GaussianTree<double>::Create(*mixture).ok());
   options.prior_rows = 0;
-  EXPECT_THAT(
-      FitGaussianTreeMixture<double>(rows, {}, options).status().message(),
-      HasSubstr("prior_rows"));
+  EXPECT_THAT(FitGaussianTreeMixture<double>(rows, {}, options, NeverInterrupt)
+                  .status()
+                  .message(),
+              HasSubstr("prior_rows"));
 }
 
 }  // namespace

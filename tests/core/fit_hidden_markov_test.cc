@@ -26,8 +26,8 @@ HiddenMarkovFit<double> Fit(const Observations<double>& x,
                             const std::vector<double>& weights,
                             const Settings& start,
                             const HiddenMarkovFitOptions& options) {
-  auto fit =
-      FitHiddenMarkov<double>(x, weights, start, options, Workers::Inline());
+  auto fit = FitHiddenMarkov<double>(x, weights, start, options,
+                                     Workers::Inline(), NeverInterrupt);
   EXPECT_TRUE(fit.ok()) << fit.status();
   return *std::move(fit);
 }
@@ -170,7 +170,8 @@ TEST(FitHiddenMarkovTest, RecoversASimpleChain) {
   const auto start = RandomHiddenMarkov<float>(x, weights, 2, 0, 91);
   ASSERT_TRUE(start.ok());
   const Workers two(2);
-  const auto fit = FitHiddenMarkov<float>(x, weights, *start, {}, two);
+  const auto fit =
+      FitHiddenMarkov<float>(x, weights, *start, {}, two, NeverInterrupt);
   ASSERT_TRUE(fit.ok());
   EXPECT_TRUE(fit->converged);
   EXPECT_GT(fit->iterations, 1);
@@ -271,7 +272,7 @@ TEST(FitHiddenMarkovTest, SaysWhatIsWrong) {
                         const std::vector<double>& counts, const Settings& from,
                         const HiddenMarkovFitOptions& options) {
     return FitHiddenMarkov<double>(rows, counts, from, options,
-                                   Workers::Inline())
+                                   Workers::Inline(), NeverInterrupt)
         .status()
         .code();
   };

@@ -92,8 +92,8 @@ TEST(FitLinearDynamicalTest, LogLikelihoodNeverFalls) {
     options.seed = 5;
     options.tolerance = 0;
     options.most_iterations = 60;
-    const auto fitted =
-        FitLinearDynamical(x, weights, options, Workers::Inline());
+    const auto fitted = FitLinearDynamical(x, weights, options,
+                                           Workers::Inline(), NeverInterrupt);
     ASSERT_TRUE(fitted.ok()) << fitted.status();
     // A step that falls would have ended it early.
     EXPECT_EQ(fitted->history.size(), 61u);
@@ -118,7 +118,8 @@ TEST(FitLinearDynamicalTest, RecoversTheLikelihoodOfAnOscillator) {
   options.seed = 3;
   options.most_iterations = 400;
   options.tolerance = 1e-7;
-  const auto fitted = FitLinearDynamical(x, {}, options, Workers::Inline());
+  const auto fitted =
+      FitLinearDynamical(x, {}, options, Workers::Inline(), NeverInterrupt);
   ASSERT_TRUE(fitted.ok()) << fitted.status();
   EXPECT_GT(fitted->log_likelihood, expected - 2);
   EXPECT_LT(fitted->log_likelihood, expected + 40);
@@ -137,8 +138,8 @@ TEST(FitLinearDynamicalTest, StartsFromGivenSettings) {
   options.start->power = 0.5;
   options.most_iterations = 3;
   options.tolerance = 0;
-  const auto fitted =
-      FitLinearDynamical(x, weights, options, Workers::Inline());
+  const auto fitted = FitLinearDynamical(x, weights, options, Workers::Inline(),
+                                         NeverInterrupt);
   ASSERT_TRUE(fitted.ok()) << fitted.status();
   EXPECT_NEAR(fitted->history[0], LogLikelihood(truth, x, weights), 1e-8);
   EXPECT_GT(fitted->log_likelihood, fitted->history[0]);
@@ -156,9 +157,10 @@ TEST(FitLinearDynamicalTest, WeightsCountAsCopies) {
   options.most_iterations = 5;
   options.tolerance = 0;
   const std::vector<double> weights = {1, 2};
-  const auto weighted =
-      FitLinearDynamical(x, weights, options, Workers::Inline());
-  const auto plain = FitLinearDynamical(copied, {}, options, Workers::Inline());
+  const auto weighted = FitLinearDynamical(x, weights, options,
+                                           Workers::Inline(), NeverInterrupt);
+  const auto plain = FitLinearDynamical(copied, {}, options, Workers::Inline(),
+                                        NeverInterrupt);
   ASSERT_TRUE(weighted.ok() && plain.ok());
   EXPECT_NEAR(weighted->log_likelihood, plain->log_likelihood, 1e-8);
 }
@@ -171,7 +173,8 @@ TEST(FitLinearDynamicalTest, VariancesStopAtTheirFloor) {
   FitLinearDynamicalOptions options;
   options.latents = 2;
   options.least_variance = 1e-4;
-  const auto fitted = FitLinearDynamical(x, {}, options, Workers::Inline());
+  const auto fitted =
+      FitLinearDynamical(x, {}, options, Workers::Inline(), NeverInterrupt);
   ASSERT_TRUE(fitted.ok()) << fitted.status();
   EXPECT_GE(fitted->settings.emission_log_variance.minCoeff(),
             std::log(1e-4) - 1e-12);
@@ -187,8 +190,10 @@ TEST(FitLinearDynamicalTest, TheSameBitsAtAnyThreadCount) {
   FitLinearDynamicalOptions options;
   options.latents = 2;
   options.most_iterations = 4;
-  const auto one = FitLinearDynamical(x, {}, options, Workers::Inline());
-  const auto three = FitLinearDynamical(x, {}, options, Workers(3));
+  const auto one =
+      FitLinearDynamical(x, {}, options, Workers::Inline(), NeverInterrupt);
+  const auto three =
+      FitLinearDynamical(x, {}, options, Workers(3), NeverInterrupt);
   ASSERT_TRUE(one.ok() && three.ok());
   EXPECT_EQ(one->history, three->history);
   EXPECT_EQ(one->settings.transition, three->settings.transition);
@@ -196,15 +201,18 @@ TEST(FitLinearDynamicalTest, TheSameBitsAtAnyThreadCount) {
 
 TEST(FitLinearDynamicalTest, RefusesWhatMakesNoSense) {
   const Observations<double> x = Generate(Oscillator(), {3, 6}, 8);
-  const auto status = [&](
-                          std::vector<double> weights,
-                          std::function<void(FitLinearDynamicalOptions&)>
-                              spoil = [](auto&) {}) {
-    FitLinearDynamicalOptions options;
-    options.latents = 2;
-    spoil(options);
-    return FitLinearDynamical(x, weights, options, Workers::Inline()).status();
-  };
+  const auto status =
+      [&](
+          std::vector<double> weights,
+          std::function<void(FitLinearDynamicalOptions&)> spoil = [](auto&) {
+          }) {
+        FitLinearDynamicalOptions options;
+        options.latents = 2;
+        spoil(options);
+        return FitLinearDynamical(x, weights, options, Workers::Inline(),
+                                  NeverInterrupt)
+            .status();
+      };
   using absl::StatusCode;
   EXPECT_TRUE(status({1, 1}).ok());
   EXPECT_EQ(status({1}).code(), StatusCode::kInvalidArgument);
@@ -228,7 +236,9 @@ TEST(FitLinearDynamicalTest, SaysWhereThereIsTooLittleToFit) {
                       std::vector<double> weights) {
     FitLinearDynamicalOptions options;
     options.latents = 2;
-    return FitLinearDynamical(x, weights, options, Workers::Inline()).status();
+    return FitLinearDynamical(x, weights, options, Workers::Inline(),
+                              NeverInterrupt)
+        .status();
   };
   const Observations<double> x = Generate(Oscillator(), {2, 10}, 9);
   const absl::Status few = fit(x, {1, 0});

@@ -33,7 +33,8 @@ Observations<float> RealRows(const DataSpec& spec) {
 Product<float> Initialize(const ProductSettings& settings,
                           std::uint64_t seed = 1) {
   const DataSpec spec = RealSpec();
-  return *InitializeProduct(settings, spec, RealRows(spec), seed);
+  return *InitializeProduct(settings, spec, RealRows(spec), seed,
+                            NeverInterrupt);
 }
 
 const Unigauss<float>& UnigaussOf(const Product<float>& product) {
@@ -48,7 +49,7 @@ TEST(InitializationTest, VisibleBiasesAreTheLogOddsOfTheMeans) {
   const Product<float> product = *InitializeProduct(
       OneGroup(2, BernoulliUnitsSettings{.initial_weight_scale = 0,
                                          .initial_bias = -2}),
-      spec, Preprocess(spec, RowsOf(raw), 0, 4), 1);
+      spec, Preprocess(spec, RowsOf(raw), 0, 4), 1, NeverInterrupt);
   const Vector<float>& bias = product.base().parameters();
   // Coordinates that never vary stay possible.
   EXPECT_NEAR(bias(0), std::log(0.01 / 0.99), 1e-5);

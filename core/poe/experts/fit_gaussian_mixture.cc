@@ -38,8 +38,13 @@ template <typename Scalar>
 class Fitter {
  public:
   Fitter(const Observations<Scalar>& x, absl::Span<const double> weights,
-         const MixtureFitOptions& options, const Workers& workers)
-      : x_(x), rows_(x.frames()), options_(options), workers_(workers) {
+         const MixtureFitOptions& options, const Workers& workers,
+         InterruptCheck check)
+      : x_(x),
+        rows_(x.frames()),
+        options_(options),
+        workers_(workers),
+        check_(check) {
     weights_ = Vector<double>::Ones(rows_);
     if (!weights.empty())
       weights_ = Eigen::Map<const Vector<double>>(weights.data(), rows_);
@@ -53,6 +58,7 @@ class Fitter {
     Mixture mixture = MixtureOf(*clusters);
     MixtureFit<Scalar> fit;
     for (int iteration = 0;; ++iteration) {
+      if (absl::Status status = check_(); !status.ok()) return status;
       const Sums sums = Expect(mixture);
       const double before =
           iteration == 0 ? -HUGE_VAL : fit.log_likelihoods.back();
@@ -224,6 +230,7 @@ class Fitter {
   const Index rows_;
   const MixtureFitOptions& options_;
   const Workers& workers_;
+  InterruptCheck check_;
   Vector<double> weights_;
   double total_weight_ = 0;
   double least_variance_ = 0, greatest_variance_ = 0;
@@ -267,17 +274,18 @@ absl::Status Check(const Observations<Scalar>& x,
 template <typename Scalar>
 absl::StatusOr<MixtureFit<Scalar>> FitGaussianMixture(
     const Observations<Scalar>& x, absl::Span<const double> weights,
-    const MixtureFitOptions& options, const Workers& workers) {
+    const MixtureFitOptions& options, const Workers& workers,
+    InterruptCheck check) {
   if (absl::Status status = Check(x, weights, options); !status.ok())
     return status;
-  return Fitter<Scalar>(x, weights, options, workers).Fit();
+  return Fitter<Scalar>(x, weights, options, workers, check).Fit();
 }
 
 template absl::StatusOr<MixtureFit<float>> FitGaussianMixture<float>(
     const Observations<float>&, absl::Span<const double>,
-    const MixtureFitOptions&, const Workers&);
+    const MixtureFitOptions&, const Workers&, InterruptCheck);
 template absl::StatusOr<MixtureFit<double>> FitGaussianMixture<double>(
     const Observations<double>&, absl::Span<const double>,
-    const MixtureFitOptions&, const Workers&);
+    const MixtureFitOptions&, const Workers&, InterruptCheck);
 
 }  // namespace poe

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "poe/experts/gaussian_mixture.h"
+#include "poe/interrupt_check.h"
 #include "poe/numerics/workers.h"
 #include "poe/observations.h"
 
@@ -47,11 +48,12 @@ struct MixtureFit {
 // InvalidArgument for options out of range, values or weights that are not
 // finite, negative weights, or a number of weights other than of rows.
 // FailedPrecondition where fewer than K distinct rows have weight, or a
-// likelihood is not finite.
+// likelihood is not finite. The status of `check`.
 template <typename Scalar>
 absl::StatusOr<MixtureFit<Scalar>> FitGaussianMixture(
     const Observations<Scalar>& x, absl::Span<const double> weights,
-    const MixtureFitOptions& options, const Workers& workers);
+    const MixtureFitOptions& options, const Workers& workers,
+    InterruptCheck check);
 
 }  // namespace poe
 

@@ -197,7 +197,7 @@ Moments SharedMoments(const RowMatrix<double>& rows,
 template <typename Scalar>
 absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
     const ConstRowMatrixRef<Scalar>& rows, absl::Span<const double> weights,
-    const FitTreeMixtureOptions& options) {
+    const FitTreeMixtureOptions& options, InterruptCheck check) {
   if (options.num_trees < 1 || options.iterations < 1)
     return absl::InvalidArgumentError(absl::StrCat(
         "a mixture of ", options.num_trees, " trees by ", options.iterations,
@@ -222,6 +222,7 @@ absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
   auto settings = MakeSettings<double>(1, trees, rows.cols());
   RowMatrix<double> hidden(x.values.rows(), trees);
   for (int iteration = 0; iteration < options.iterations; ++iteration) {
+    if (absl::Status status = check(); !status.ok()) return status;
     for (Index k = 0; k < trees; ++k) {
       const Moments moments = SharedMoments(
           values, weight.cwiseProduct(shares.col(k)), *all, options.prior_rows);
@@ -259,10 +260,10 @@ FitGaussianTrees<double>(const Moments&, Index, const FitTreeOptions&);
 template absl::StatusOr<GaussianTree<float>::Settings>
 FitGaussianTreeMixture<float>(const ConstRowMatrixRef<float>&,
                               absl::Span<const double>,
-                              const FitTreeMixtureOptions&);
+                              const FitTreeMixtureOptions&, InterruptCheck);
 template absl::StatusOr<GaussianTree<double>::Settings>
 FitGaussianTreeMixture<double>(const ConstRowMatrixRef<double>&,
                                absl::Span<const double>,
-                               const FitTreeMixtureOptions&);
+                               const FitTreeMixtureOptions&, InterruptCheck);
 
 }  // namespace poe

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "poe/experts/gaussian_tree.h"
+#include "poe/interrupt_check.h"
 #include "poe/numerics/moments.h"
 
 namespace poe {
@@ -50,11 +51,11 @@ struct FitTreeMixtureOptions {
 // One expert that is a mixture of K trees, by EM on N x D `rows` with N
 // `weights` (empty: all 1): shares of the rows, then each tree by Chow and Liu
 // from the rows' moments under its shares. Errors as WeightedMoments and
-// FitGaussianTree.
+// FitGaussianTree, and the status of `check`.
 template <typename Scalar>
 absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
     const ConstRowMatrixRef<Scalar>& rows, absl::Span<const double> weights,
-    const FitTreeMixtureOptions& options);
+    const FitTreeMixtureOptions& options, InterruptCheck check);
 
 }  // namespace poe
 

@@ -217,7 +217,8 @@ template <typename Scalar>
 absl::StatusOr<HiddenMarkovFit<Scalar>> FitHiddenMarkov(
     const Observations<Scalar>& x, absl::Span<const Scalar> weights,
     const typename HiddenMarkov<Scalar>::Settings& start,
-    const HiddenMarkovFitOptions& options, const Workers& workers) {
+    const HiddenMarkovFitOptions& options, const Workers& workers,
+    InterruptCheck check) {
   auto settings = CastSettings<double>(start);
   settings.power = 1;
   if (auto created = Model::Create(settings); !created.ok())
@@ -243,6 +244,7 @@ absl::StatusOr<HiddenMarkovFit<Scalar>> FitHiddenMarkov(
   HiddenMarkovFit<Scalar> fit;
   std::unique_ptr<Posterior> posterior;
   for (;; ++fit.iterations) {
+    if (absl::Status status = check(); !status.ok()) return status;
     const auto model = Model::Create(settings);
     if (!model.ok())
       return absl::FailedPreconditionError(absl::StrCat(
@@ -325,7 +327,7 @@ absl::StatusOr<typename HiddenMarkov<Scalar>::Settings> RandomHiddenMarkov(
   template absl::StatusOr<HiddenMarkovFit<Scalar>> FitHiddenMarkov<Scalar>( \
       const Observations<Scalar>&, absl::Span<const Scalar>,                \
       const HiddenMarkov<Scalar>::Settings&, const HiddenMarkovFitOptions&, \
-      const Workers&);                                                      \
+      const Workers&, InterruptCheck);                                      \
   template absl::StatusOr<HiddenMarkov<Scalar>::Settings>                   \
   RandomHiddenMarkov<Scalar>(const Observations<Scalar>&,                   \
                              absl::Span<const Scalar>, Index, Index,        \

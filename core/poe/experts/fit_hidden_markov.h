@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "poe/experts/hidden_markov.h"
+#include "poe/interrupt_check.h"
 
 namespace poe {
 
@@ -38,12 +39,13 @@ struct HiddenMarkovFit {
 //
 // InvalidArgument where shapes, weights or options are wrong;
 // FailedPrecondition where frames of positive weight are fewer than states or
-// the likelihood or a parameter stops being finite.
+// the likelihood or a parameter stops being finite; the status of `check`.
 template <typename Scalar>
 absl::StatusOr<HiddenMarkovFit<Scalar>> FitHiddenMarkov(
     const Observations<Scalar>& x, absl::Span<const Scalar> weights,
     const typename HiddenMarkov<Scalar>::Settings& start,
-    const HiddenMarkovFitOptions& options, const Workers& workers);
+    const HiddenMarkovFitOptions& options, const Workers& workers,
+    InterruptCheck check);
 
 // Where a fit may begin, by seed: K frames of x as means, with the data's
 // variances; or, where num_symbols is not 0, the data's frequencies of symbols

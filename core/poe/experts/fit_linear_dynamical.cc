@@ -204,7 +204,8 @@ absl::Status Validate(const Observations<double>& x,
 
 absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
     const Observations<double>& x, absl::Span<const double> weights,
-    const FitLinearDynamicalOptions& options, const Workers& workers) {
+    const FitLinearDynamicalOptions& options, const Workers& workers,
+    InterruptCheck check) {
   if (absl::Status status = Validate(x, weights, options); !status.ok())
     return status;
   Settings kept;
@@ -245,6 +246,7 @@ absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
   std::vector<double> scores(data.weights.size());
   FittedLinearDynamical fitted;
   for (int iteration = 0;; ++iteration) {
+    if (absl::Status status = check(); !status.ok()) return status;
     if (!AllFinite(system))
       return absl::FailedPreconditionError(absl::StrCat(
           "the linear dynamical system is not finite after ", iteration,

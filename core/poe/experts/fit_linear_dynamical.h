@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "poe/experts/linear_dynamical.h"
+#include "poe/interrupt_check.h"
 #include "poe/numerics/workers.h"
 #include "poe/observations.h"
 
@@ -39,10 +40,11 @@ struct FittedLinearDynamical {
 // all as 1. The log likelihood never falls. InvalidArgument for weights or
 // options that make no sense; FailedPrecondition where sequences of positive
 // weight have fewer than L + 2 frames or L + 1 transitions, or values stop
-// being finite. O(iterations frames (L D + L^2)).
+// being finite; the status of `check`. O(iterations frames (L D + L^2)).
 absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
     const Observations<double>& x, absl::Span<const double> weights,
-    const FitLinearDynamicalOptions& options, const Workers& workers);
+    const FitLinearDynamicalOptions& options, const Workers& workers,
+    InterruptCheck check);
 
 }  // namespace poe
 
