@@ -90,17 +90,17 @@ struct Fitter {
   StatusOrGroup operator()(const GaussianMixtureSettings& mixture) const {
     return FitAll<GaussianMixture<float>>(
         task, mixture, [&](Index m, GaussianMixture<float>::Settings& all) {
-          MixtureFitOptions options;
-          options.components = mixture.num_components;
+          FitGaussianMixtureOptions options;
+          options.num_components = mixture.num_components;
           options.max_iterations = task.settings.max_iterations;
           options.seed = SeedOf(task, m);
           auto fitted = FitGaussianMixture<float>(
               task.examples, WeightsOf<double>(task, m), options, task.workers,
               task.check);
           if (!fitted.ok()) return fitted.status();
-          Append(fitted->expert.mean, all.mean);
-          Append(fitted->expert.log_variance, all.log_variance);
-          Append(fitted->expert.mixing_logit, all.mixing_logit);
+          Append(fitted->settings.mean, all.mean);
+          Append(fitted->settings.log_variance, all.log_variance);
+          Append(fitted->settings.mixing_logit, all.mixing_logit);
           return absl::OkStatus();
         });
   }
@@ -112,7 +112,7 @@ struct Fitter {
               task.examples, weights, markov.num_states, task.num_symbols,
               SeedOf(task, m));
           if (!start.ok()) return start.status();
-          HiddenMarkovFitOptions options;
+          FitHiddenMarkovOptions options;
           options.max_iterations = task.settings.max_iterations;
           auto fitted =
               FitHiddenMarkov<float>(task.examples, weights, *start, options,
@@ -140,9 +140,9 @@ struct Fitter {
     return FitAll<LinearDynamical<float>>(
         task, system, [&](Index m, LinearDynamical<float>::Settings& all) {
           FitLinearDynamicalOptions options;
-          options.latents = system.num_latent;
+          options.num_latent = system.num_latent;
           options.seed = SeedOf(task, m);
-          options.most_iterations = task.settings.max_iterations;
+          options.max_iterations = task.settings.max_iterations;
           auto fitted = FitLinearDynamical(examples, WeightsOf<double>(task, m),
                                            options, task.workers, task.check);
           if (!fitted.ok()) return fitted.status();

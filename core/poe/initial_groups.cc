@@ -160,7 +160,7 @@ InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
     start = *std::move(trees);
   } else {
     for (Index m = 0; m < experts; ++m) {
-      FitTreeMixtureOptions options;
+      FitGaussianTreeMixtureOptions options;
       options.num_trees = settings.num_trees;
       options.seed = DeriveSeed(
           draws.seed, static_cast<std::uint64_t>(m) << 32 | draws.stream);

@@ -27,10 +27,9 @@ Observations<double> OverlappingRows(Index size) {
   return RowsOf(values);
 }
 
-absl::StatusOr<MixtureFit<double>> Fit(const Observations<double>& x,
-                                       const MixtureFitOptions& options,
-                                       absl::Span<const double> weights = {},
-                                       int threads = 1) {
+absl::StatusOr<FittedGaussianMixture<double>> Fit(
+    const Observations<double>& x, const FitGaussianMixtureOptions& options,
+    absl::Span<const double> weights = {}, int threads = 1) {
   const Workers workers(threads);
   return FitGaussianMixture<double>(x, weights, options, workers,
                                     NeverInterrupt);
@@ -48,9 +47,9 @@ TEST(FitGaussianMixtureTest, RecoversWellSeparatedComponents) {
         values(n, i) = means[c][i] + deviations[c][i] * values(n, i);
   for (std::uint64_t seed : {1, 2, 3}) {
     const auto fit =
-        Fit(RowsOf(values), {.components = 3, .seed = seed}).value();
+        Fit(RowsOf(values), {.num_components = 3, .seed = seed}).value();
     EXPECT_TRUE(fit.converged);
-    const RowMatrix<double> shares = fit.expert.mixing_logit.array().exp();
+    const RowMatrix<double> shares = fit.settings.mixing_logit.array().exp();
     for (Index c = 0; c < 3; ++c) {
       Index k = 0;
       for (Index other = 1; other < 3; ++other)
@@ -60,9 +59,9 @@ TEST(FitGaussianMixtureTest, RecoversWellSeparatedComponents) {
       EXPECT_NEAR(shares(0, k), counts[c] / 3000.0, 1e-6);
       const double root = std::sqrt(counts[c]);
       for (Index i = 0; i < 2; ++i) {
-        EXPECT_NEAR(fit.expert.mean(k, i), means[c][i],
+        EXPECT_NEAR(fit.settings.mean(k, i), means[c][i],
                     5.5 * deviations[c][i] / root);
-        EXPECT_NEAR(fit.expert.log_variance(k, i),
+        EXPECT_NEAR(fit.settings.log_variance(k, i),
                     2 * std::log(deviations[c][i]), 5.5 * std::sqrt(2) / root);
       }
     }
@@ -74,8 +73,8 @@ TEST(FitGaussianMixtureTest, OneComponentHasTheMomentsOfTheRows) {
   const auto fit = Fit(x, {}).value();
   for (Index i = 0; i < 3; ++i) {
     const auto column = x.values.col(i).head(50).array();
-    EXPECT_NEAR(fit.expert.mean(0, i), column.mean(), 1e-13);
-    EXPECT_NEAR(fit.expert.log_variance(0, i),
+    EXPECT_NEAR(fit.settings.mean(0, i), column.mean(), 1e-13);
+    EXPECT_NEAR(fit.settings.log_variance(0, i),
                 std::log((column - column.mean()).square().mean()), 1e-12);
   }
   EXPECT_TRUE(fit.converged);
@@ -88,7 +87,7 @@ TEST(FitGaussianMixtureTest, LogLikelihoodNeverFalls) {
   for (Index n = 0; n < x.size; ++n) weights[n] = static_cast<double>(n % 4);
   for (std::uint64_t seed : {1, 2, 3, 4, 5}) {
     const auto fit =
-        Fit(x, {.components = 5, .tolerance = 1e-9, .seed = seed}, weights)
+        Fit(x, {.num_components = 5, .tolerance = 1e-9, .seed = seed}, weights)
             .value();
     ASSERT_GT(fit.log_likelihoods.size(), 10u);
     for (std::size_t i = 1; i < fit.log_likelihoods.size(); ++i)
@@ -137,19 +136,21 @@ TEST(FitGaussianMixtureTest, AnIterationIsAStepOfExpectationMaximization) {
   const Observations<double> x = OverlappingRows(12);
   const RowMatrix<double> values = x.values.topRows(12);
   const std::vector<double> weights = {1, 2, 0.5, 1, 1, 3, 1, 0.1, 1, 2, 1, 1};
-  MixtureFitOptions options = {.components = 2, .tolerance = 0, .seed = 3};
+  FitGaussianMixtureOptions options = {
+      .num_components = 2, .tolerance = 0, .seed = 3};
   for (int iterations : {0, 1, 4}) {
     options.max_iterations = iterations;
     const auto before = Fit(x, options, weights).value();
     options.max_iterations = iterations + 1;
     const auto after = Fit(x, options, weights).value();
-    const auto expected = PlainStep(before.expert, values, weights);
-    EXPECT_LT((after.expert.mean - expected.mean).cwiseAbs().maxCoeff(), 1e-12);
-    EXPECT_LT((after.expert.log_variance - expected.log_variance)
+    const auto expected = PlainStep(before.settings, values, weights);
+    EXPECT_LT((after.settings.mean - expected.mean).cwiseAbs().maxCoeff(),
+              1e-12);
+    EXPECT_LT((after.settings.log_variance - expected.log_variance)
                   .cwiseAbs()
                   .maxCoeff(),
               1e-11);
-    EXPECT_LT((after.expert.mixing_logit - expected.mixing_logit)
+    EXPECT_LT((after.settings.mixing_logit - expected.mixing_logit)
                   .cwiseAbs()
                   .maxCoeff(),
               1e-12);
@@ -158,10 +159,10 @@ TEST(FitGaussianMixtureTest, AnIterationIsAStepOfExpectationMaximization) {
 
 TEST(FitGaussianMixtureTest, LogLikelihoodIsTheExpertsMeanLogScore) {
   const Observations<double> x = OverlappingRows(41);
-  const auto fit = Fit(x, {.components = 3, .max_iterations = 7}).value();
+  const auto fit = Fit(x, {.num_components = 3, .max_iterations = 7}).value();
   EXPECT_EQ(fit.log_likelihoods.size(), 8u);
   EXPECT_FALSE(fit.converged);
-  const auto expert = *GaussianMixture<double>::Create(fit.expert);
+  const auto expert = *GaussianMixture<double>::Create(fit.settings);
   auto posterior = expert->NewPosterior();
   expert->Infer(x, 1, Workers::Inline(), *posterior);
   std::vector<double> scores(x.size, 0);
@@ -183,11 +184,13 @@ TEST(FitGaussianMixtureTest, AWeightCountsLikeCopiesOfARow) {
       MakeDense<double>(static_cast<Index>(copies.size()), 3);
   for (Index n = 0; n < copied.size; ++n)
     copied.values.row(n) = x.values.row(copies[n]);
-  const MixtureFitOptions options = {.components = 3, .max_iterations = 10};
+  const FitGaussianMixtureOptions options = {.num_components = 3,
+                                             .max_iterations = 10};
   const auto weighted = Fit(x, options, weights).value();
   const auto plain = Fit(copied, options).value();
-  EXPECT_LT((weighted.expert.mean - plain.expert.mean).cwiseAbs().maxCoeff(),
-            1e-10);
+  EXPECT_LT(
+      (weighted.settings.mean - plain.settings.mean).cwiseAbs().maxCoeff(),
+      1e-10);
   EXPECT_NEAR(weighted.log_likelihoods.back(), plain.log_likelihoods.back(),
               1e-11);
 }
@@ -195,33 +198,34 @@ TEST(FitGaussianMixtureTest, AWeightCountsLikeCopiesOfARow) {
 // More rows than are held at a time.
 TEST(FitGaussianMixtureTest, HasTheSameBitsAtAnyThreadCount) {
   const Observations<double> x = OverlappingRows(9001);
-  const MixtureFitOptions options = {.components = 4, .max_iterations = 3};
+  const FitGaussianMixtureOptions options = {.num_components = 4,
+                                             .max_iterations = 3};
   const auto one = Fit(x, options).value();
   for (int threads : {2, 3}) {
     const auto many = Fit(x, options, {}, threads).value();
-    EXPECT_EQ(one.expert.mean, many.expert.mean);
-    EXPECT_EQ(one.expert.log_variance, many.expert.log_variance);
+    EXPECT_EQ(one.settings.mean, many.settings.mean);
+    EXPECT_EQ(one.settings.log_variance, many.settings.log_variance);
     EXPECT_EQ(one.log_likelihoods, many.log_likelihoods);
   }
 }
 
 TEST(FitGaussianMixtureTest, FramesOfSequencesAreRows) {
   const Observations<double> x = OverlappingRows(60);
-  const MixtureFitOptions options = {.components = 2};
-  EXPECT_EQ(Fit(x, options)->expert.mean,
-            Fit(AsSequences(x, 5), options)->expert.mean);
+  const FitGaussianMixtureOptions options = {.num_components = 2};
+  EXPECT_EQ(Fit(x, options)->settings.mean,
+            Fit(AsSequences(x, 5), options)->settings.mean);
 }
 
 TEST(FitGaussianMixtureTest, NeedsAsManyDistinctRowsAsComponents) {
   RowMatrix<double> values(6, 2);
   values << 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 1, 2;
   const Observations<double> x = RowsOf(values);
-  MixtureFitOptions options = {.components = 4};
+  FitGaussianMixtureOptions options = {.num_components = 4};
   auto fit = Fit(x, options);
   EXPECT_EQ(fit.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(fit.status().message(), HasSubstr("only 3 distinct rows"));
   // A row without weight does not count.
-  options.components = 3;
+  options.num_components = 3;
   EXPECT_TRUE(Fit(x, options).ok());
   fit = Fit(x, options, {1, 1, 1, 1, 0, 1});
   EXPECT_THAT(fit.status().message(), HasSubstr("only 2 distinct rows"));
@@ -233,29 +237,31 @@ TEST(FitGaussianMixtureTest, VariancesStopAtTheFloor) {
   RowMatrix<double> values(4, 2);
   values << 1, 2, 3, 4, 1, 7, -3, 4;
   const Observations<double> x = RowsOf(values);
-  auto fit = Fit(x, {.components = 4, .least_variance = 0.01}).value();
-  EXPECT_LT((fit.expert.log_variance.array() - std::log(0.01)).abs().maxCoeff(),
-            1e-12);
-  EXPECT_EQ(fit.expert.least_log_variance, std::log(0.01));
-  EXPECT_TRUE(GaussianMixture<double>::Create(fit.expert).ok());
+  auto fit = Fit(x, {.num_components = 4, .least_variance = 0.01}).value();
+  EXPECT_LT(
+      (fit.settings.log_variance.array() - std::log(0.01)).abs().maxCoeff(),
+      1e-12);
+  EXPECT_EQ(fit.settings.least_log_variance, std::log(0.01));
+  EXPECT_TRUE(GaussianMixture<double>::Create(fit.settings).ok());
   // Rows that are all alike have no variance to take a share of.
   fit = Fit(RowsOf(RowMatrix<double>::Constant(9, 2, 4.5)), {}).value();
-  EXPECT_DOUBLE_EQ(fit.expert.mean(0, 0), 4.5);
-  EXPECT_NEAR(fit.expert.log_variance(0, 0), std::log(1e-6), 1e-12);
-  EXPECT_TRUE(GaussianMixture<double>::Create(fit.expert).ok());
+  EXPECT_DOUBLE_EQ(fit.settings.mean(0, 0), 4.5);
+  EXPECT_NEAR(fit.settings.log_variance(0, 0), std::log(1e-6), 1e-12);
+  EXPECT_TRUE(GaussianMixture<double>::Create(fit.settings).ok());
 }
 
 TEST(FitGaussianMixtureTest, FloatRowsGiveNearlyTheSameExpert) {
   const Observations<double> x = OverlappingRows(200);
   Observations<float> narrow = MakeDense<float>(200, 3);
   narrow.values = x.values.cast<float>();
-  const MixtureFitOptions options = {.components = 2, .max_iterations = 5};
+  const FitGaussianMixtureOptions options = {.num_components = 2,
+                                             .max_iterations = 5};
   const auto fit = FitGaussianMixture<float>(narrow, {}, options,
                                              Workers::Inline(), NeverInterrupt)
                        .value();
-  EXPECT_TRUE(GaussianMixture<float>::Create(fit.expert).ok());
+  EXPECT_TRUE(GaussianMixture<float>::Create(fit.settings).ok());
   EXPECT_LT(
-      (fit.expert.mean.cast<double>() - Fit(x, options).value().expert.mean)
+      (fit.settings.mean.cast<double>() - Fit(x, options).value().settings.mean)
           .cwiseAbs()
           .maxCoeff(),
       1e-5);
@@ -263,13 +269,13 @@ TEST(FitGaussianMixtureTest, FloatRowsGiveNearlyTheSameExpert) {
 
 TEST(FitGaussianMixtureTest, RefusesWhatItCannotFit) {
   const Observations<double> x = OverlappingRows(5);
-  const auto refusal = [&](const MixtureFitOptions& options,
+  const auto refusal = [&](const FitGaussianMixtureOptions& options,
                            std::vector<double> weights = {}) {
     const auto fit = Fit(x, options, weights);
     EXPECT_EQ(fit.status().code(), absl::StatusCode::kInvalidArgument);
     return std::string(fit.status().message());
   };
-  EXPECT_THAT(refusal({.components = 0}), HasSubstr("at least 1"));
+  EXPECT_THAT(refusal({.num_components = 0}), HasSubstr("at least 1"));
   EXPECT_THAT(refusal({.max_iterations = -1}), HasSubstr("negative"));
   EXPECT_THAT(refusal({.tolerance = -1}), HasSubstr("negative"));
   EXPECT_THAT(refusal({.least_variance = 0}), HasSubstr("positive"));
@@ -279,7 +285,7 @@ TEST(FitGaussianMixtureTest, RefusesWhatItCannotFit) {
   bad.values(3, 1) = HUGE_VAL;
   EXPECT_THAT(Fit(bad, {}).status().message(), HasSubstr("not finite"));
   bad.values(3, 1) = 1e300;
-  EXPECT_EQ(Fit(bad, {.components = 2}).status().code(),
+  EXPECT_EQ(Fit(bad, {.num_components = 2}).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 

@@ -126,7 +126,7 @@ TEST(FitGaussianTreeTest, FurtherTreesDoWithoutEarlierEdges) {
 
 TEST(FitGaussianTreeTest, ExcludedEdgesLeaveAForest) {
   const Moments moments = RandomMoments(4, 161);
-  FitTreeOptions options;
+  FitGaussianTreeOptions options;
   options.excluded = {{3, 0}, {1, 3}, {2, 3}};
   const auto tree = *FitGaussianTree<double>(moments, options);
   EXPECT_EQ(tree.parents[3], -1);
@@ -154,7 +154,7 @@ TEST(FitGaussianTreeTest, SaysWhatIsWrong) {
   const auto still = FitGaussianTree<double>(*WeightedMoments<double>(rows));
   EXPECT_EQ(still.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(still.status().message(), HasSubstr("column 1"));
-  FitTreeOptions options;
+  FitGaussianTreeOptions options;
   options.least_variance_share = 0;
   EXPECT_THAT(FitGaussianTree<double>(RandomMoments(3, 172), options)
                   .status()
@@ -211,7 +211,7 @@ TEST(FitGaussianTreeMixtureTest, FindsTwoTreesThatOneTreeCannot) {
     x.values(n, 1) = sign * normal(n, 0) + 0.2 * normal(n, 1) + 5;
     x.values(n, 2) = sign * normal(n, 1) + 0.3 * normal(n, 2);
   }
-  FitTreeMixtureOptions options;
+  FitGaussianTreeMixtureOptions options;
   std::vector<double> scores;
   for (Index trees : {1, 2}) {
     options.num_trees = trees;
@@ -229,7 +229,7 @@ TEST(FitGaussianTreeMixtureTest, FindsTwoTreesThatOneTreeCannot) {
   // EM does not lower the likelihood (the prior's one row is no matter here).
   double before = -HUGE_VAL;
   for (int iterations : {1, 2, 4, 8, 16}) {
-    options.iterations = iterations;
+    options.max_iterations = iterations;
     const double score =
         MeanLogScore(*FitGaussianTreeMixture<double>(
                          x.values.topRows(kRows), {}, options, NeverInterrupt),
@@ -241,7 +241,7 @@ TEST(FitGaussianTreeMixtureTest, FindsTwoTreesThatOneTreeCannot) {
 
 // More trees than rows: none collapses.
 TEST(FitGaussianTreeMixtureTest, TreesWithoutRowsStayAtThePrior) {
-  FitTreeMixtureOptions options;
+  FitGaussianTreeMixtureOptions options;
   options.num_trees = 5;
   const RowMatrix<double> rows = RandomMatrix(3, 2, 1, 191);
   const auto mixture = FitGaussianTreeMixture<double>(

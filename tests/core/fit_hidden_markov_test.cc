@@ -15,17 +15,17 @@ namespace {
 
 using Settings = HiddenMarkov<double>::Settings;
 
-HiddenMarkovFitOptions Steps(int iterations) {
-  HiddenMarkovFitOptions options;
+FitHiddenMarkovOptions Steps(int iterations) {
+  FitHiddenMarkovOptions options;
   options.max_iterations = iterations;
   options.tolerance = 0;
   return options;
 }
 
-HiddenMarkovFit<double> Fit(const Observations<double>& x,
-                            const std::vector<double>& weights,
-                            const Settings& start,
-                            const HiddenMarkovFitOptions& options) {
+FittedHiddenMarkov<double> Fit(const Observations<double>& x,
+                               const std::vector<double>& weights,
+                               const Settings& start,
+                               const FitHiddenMarkovOptions& options) {
   auto fit = FitHiddenMarkov<double>(x, weights, start, options,
                                      Workers::Inline(), NeverInterrupt);
   EXPECT_TRUE(fit.ok()) << fit.status();
@@ -206,7 +206,7 @@ TEST(FitHiddenMarkovTest, RecoversSymbols) {
   const std::vector<double> weights(kSize, 1);
   const auto start = RandomHiddenMarkov<double>(x, weights, 2, 3, 93);
   ASSERT_TRUE(start.ok());
-  HiddenMarkovFitOptions options;
+  FitHiddenMarkovOptions options;
   options.max_iterations = 500;
   options.tolerance = 1e-9;
   const auto fit = Fit(x, weights, *start, options);
@@ -242,7 +242,7 @@ TEST(FitHiddenMarkovTest, VariancesStayAboveTheirShare) {
   const std::vector<double> weights = {1, 1};
   auto start = *RandomHiddenMarkov<double>(x, weights, 8, 0, 97);
   start.power = 0.25;
-  HiddenMarkovFitOptions options = Steps(100);
+  FitHiddenMarkovOptions options = Steps(100);
   options.least_variance_share = 0.01;
   const auto fit = Fit(x, weights, start, options);
   for (Index i = 0; i < 2; ++i) {
@@ -270,7 +270,7 @@ TEST(FitHiddenMarkovTest, SaysWhatIsWrong) {
   const auto start = *RandomHiddenMarkov<double>(x, weights, 3, 0, 100);
   const auto code = [&](const Observations<double>& rows,
                         const std::vector<double>& counts, const Settings& from,
-                        const HiddenMarkovFitOptions& options) {
+                        const FitHiddenMarkovOptions& options) {
     return FitHiddenMarkov<double>(rows, counts, from, options,
                                    Workers::Inline(), NeverInterrupt)
         .status()
@@ -299,7 +299,7 @@ TEST(FitHiddenMarkovTest, SaysWhatIsWrong) {
   several.transition_logit = RandomMatrix(6, 3, 1, 1);
   several.mean = several.log_variance = RandomMatrix(6, 1, 1, 1);
   EXPECT_EQ(code(x, weights, several, {}), kInvalidArgument);
-  HiddenMarkovFitOptions options;
+  FitHiddenMarkovOptions options;
   options.least_probability = 0.5;
   EXPECT_EQ(code(x, weights, start, options), kInvalidArgument);
   options = {};

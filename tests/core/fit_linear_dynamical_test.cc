@@ -88,18 +88,18 @@ TEST(FitLinearDynamicalTest, LogLikelihoodNeverFalls) {
   const std::vector<double> weights = {1, 2, 0.5, 0, 1.5};
   for (Index latents : {1, 2, 3}) {
     FitLinearDynamicalOptions options;
-    options.latents = latents;
+    options.num_latent = latents;
     options.seed = 5;
     options.tolerance = 0;
-    options.most_iterations = 60;
+    options.max_iterations = 60;
     const auto fitted = FitLinearDynamical(x, weights, options,
                                            Workers::Inline(), NeverInterrupt);
     ASSERT_TRUE(fitted.ok()) << fitted.status();
     // A step that falls would have ended it early.
-    EXPECT_EQ(fitted->history.size(), 61u);
-    for (std::size_t i = 1; i < fitted->history.size(); ++i)
-      EXPECT_GE(fitted->history[i], fitted->history[i - 1]);
-    EXPECT_EQ(fitted->history.back(), fitted->log_likelihood);
+    EXPECT_EQ(fitted->log_likelihoods.size(), 61u);
+    for (std::size_t i = 1; i < fitted->log_likelihoods.size(); ++i)
+      EXPECT_GE(fitted->log_likelihoods[i], fitted->log_likelihoods[i - 1]);
+    EXPECT_EQ(fitted->log_likelihoods.back(), fitted->log_likelihood);
     EXPECT_NEAR(LogLikelihood(fitted->settings, x, weights),
                 fitted->log_likelihood, 1e-8);
   }
@@ -114,9 +114,9 @@ TEST(FitLinearDynamicalTest, RecoversTheLikelihoodOfAnOscillator) {
   const std::vector<double> weights(x.size, 1);
   const double expected = LogLikelihood(truth, x, weights);
   FitLinearDynamicalOptions options;
-  options.latents = 2;
+  options.num_latent = 2;
   options.seed = 3;
-  options.most_iterations = 400;
+  options.max_iterations = 400;
   options.tolerance = 1e-7;
   const auto fitted =
       FitLinearDynamical(x, {}, options, Workers::Inline(), NeverInterrupt);
@@ -136,13 +136,14 @@ TEST(FitLinearDynamicalTest, StartsFromGivenSettings) {
   FitLinearDynamicalOptions options;
   options.start = truth;
   options.start->power = 0.5;
-  options.most_iterations = 3;
+  options.max_iterations = 3;
   options.tolerance = 0;
   const auto fitted = FitLinearDynamical(x, weights, options, Workers::Inline(),
                                          NeverInterrupt);
   ASSERT_TRUE(fitted.ok()) << fitted.status();
-  EXPECT_NEAR(fitted->history[0], LogLikelihood(truth, x, weights), 1e-8);
-  EXPECT_GT(fitted->log_likelihood, fitted->history[0]);
+  EXPECT_NEAR(fitted->log_likelihoods[0], LogLikelihood(truth, x, weights),
+              1e-8);
+  EXPECT_GT(fitted->log_likelihood, fitted->log_likelihoods[0]);
   EXPECT_EQ(fitted->settings.power, 0.5);
 }
 
@@ -152,9 +153,9 @@ TEST(FitLinearDynamicalTest, WeightsCountAsCopies) {
   copied.values.topRows(32) = x.values.topRows(32);
   copied.values.middleRows(32, 20) = x.values.middleRows(12, 20);
   FitLinearDynamicalOptions options;
-  options.latents = 2;
+  options.num_latent = 2;
   options.start = Oscillator();
-  options.most_iterations = 5;
+  options.max_iterations = 5;
   options.tolerance = 0;
   const std::vector<double> weights = {1, 2};
   const auto weighted = FitLinearDynamical(x, weights, options,
@@ -171,7 +172,7 @@ TEST(FitLinearDynamicalTest, VariancesStopAtTheirFloor) {
   x.values.topRows(30).col(0).setConstant(1.25);
   x.values.topRows(30).col(1).setConstant(-3);
   FitLinearDynamicalOptions options;
-  options.latents = 2;
+  options.num_latent = 2;
   options.least_variance = 1e-4;
   const auto fitted =
       FitLinearDynamical(x, {}, options, Workers::Inline(), NeverInterrupt);
@@ -188,14 +189,14 @@ TEST(FitLinearDynamicalTest, TheSameBitsAtAnyThreadCount) {
   const Observations<double> x =
       Generate(Oscillator(), std::vector<Index>(50, 7), 7);
   FitLinearDynamicalOptions options;
-  options.latents = 2;
-  options.most_iterations = 4;
+  options.num_latent = 2;
+  options.max_iterations = 4;
   const auto one =
       FitLinearDynamical(x, {}, options, Workers::Inline(), NeverInterrupt);
   const auto three =
       FitLinearDynamical(x, {}, options, Workers(3), NeverInterrupt);
   ASSERT_TRUE(one.ok() && three.ok());
-  EXPECT_EQ(one->history, three->history);
+  EXPECT_EQ(one->log_likelihoods, three->log_likelihoods);
   EXPECT_EQ(one->settings.transition, three->settings.transition);
 }
 
@@ -207,7 +208,7 @@ TEST(FitLinearDynamicalTest, RefusesWhatMakesNoSense) {
           std::function<void(FitLinearDynamicalOptions&)> spoil = [](auto&) {
           }) {
         FitLinearDynamicalOptions options;
-        options.latents = 2;
+        options.num_latent = 2;
         spoil(options);
         return FitLinearDynamical(x, weights, options, Workers::Inline(),
                                   NeverInterrupt)
@@ -217,11 +218,11 @@ TEST(FitLinearDynamicalTest, RefusesWhatMakesNoSense) {
   EXPECT_TRUE(status({1, 1}).ok());
   EXPECT_EQ(status({1}).code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(status({1, -1}).code(), StatusCode::kInvalidArgument);
-  EXPECT_EQ(status({}, [](auto& o) { o.latents = 0; }).code(),
+  EXPECT_EQ(status({}, [](auto& o) { o.num_latent = 0; }).code(),
             StatusCode::kInvalidArgument);
   EXPECT_EQ(status({}, [](auto& o) { o.least_variance = 0; }).code(),
             StatusCode::kInvalidArgument);
-  EXPECT_EQ(status({}, [](auto& o) { o.most_iterations = 0; }).code(),
+  EXPECT_EQ(status({}, [](auto& o) { o.max_iterations = 0; }).code(),
             StatusCode::kInvalidArgument);
   EXPECT_EQ(status({}, [](auto& o) { o.tolerance = -1; }).code(),
             StatusCode::kInvalidArgument);
@@ -235,7 +236,7 @@ TEST(FitLinearDynamicalTest, SaysWhereThereIsTooLittleToFit) {
   const auto fit = [](const Observations<double>& x,
                       std::vector<double> weights) {
     FitLinearDynamicalOptions options;
-    options.latents = 2;
+    options.num_latent = 2;
     return FitLinearDynamical(x, weights, options, Workers::Inline(),
                               NeverInterrupt)
         .status();

@@ -38,7 +38,7 @@ template <typename Scalar>
 class Fitter {
  public:
   Fitter(const Observations<Scalar>& x, absl::Span<const double> weights,
-         const MixtureFitOptions& options, const Workers& workers,
+         const FitGaussianMixtureOptions& options, const Workers& workers,
          InterruptCheck check)
       : x_(x),
         rows_(x.frames()),
@@ -50,13 +50,13 @@ class Fitter {
       weights_ = Eigen::Map<const Vector<double>>(weights.data(), rows_);
   }
 
-  absl::StatusOr<MixtureFit<Scalar>> Fit() {
+  absl::StatusOr<FittedGaussianMixture<Scalar>> Fit() {
     absl::StatusOr<std::vector<Index>> clusters = DrawClusters();
     if (!clusters.ok()) return clusters.status();
     total_weight_ = weights_.sum();
     BoundVariances();
     Mixture mixture = MixtureOf(*clusters);
-    MixtureFit<Scalar> fit;
+    FittedGaussianMixture<Scalar> fit;
     for (int iteration = 0;; ++iteration) {
       if (absl::Status status = check_(); !status.ok()) return status;
       const Sums sums = Expect(mixture);
@@ -72,12 +72,12 @@ class Fitter {
       if (fit.converged || iteration == options_.max_iterations) break;
       Maximize(sums, mixture);
     }
-    fit.expert.mean = mixture.mean.template cast<Scalar>();
-    fit.expert.log_variance = mixture.log_variance.template cast<Scalar>();
-    fit.expert.mixing_logit =
+    fit.settings.mean = mixture.mean.template cast<Scalar>();
+    fit.settings.log_variance = mixture.log_variance.template cast<Scalar>();
+    fit.settings.mixing_logit =
         mixture.log_share.transpose().template cast<Scalar>();
-    fit.expert.least_log_variance = std::log(least_variance_);
-    fit.expert.greatest_log_variance = std::log(greatest_variance_);
+    fit.settings.least_log_variance = std::log(least_variance_);
+    fit.settings.greatest_log_variance = std::log(greatest_variance_);
     return fit;
   }
 
@@ -92,7 +92,7 @@ class Fitter {
     Vector<double> mass = weights_;
     Vector<double> squared_distance = Vector<double>::Constant(
         rows_, std::numeric_limits<double>::infinity());
-    for (Index k = 0; k < options_.components; ++k) {
+    for (Index k = 0; k < options_.num_components; ++k) {
       const double total = mass.sum();
       if (!std::isfinite(total))
         return absl::FailedPreconditionError(
@@ -101,7 +101,7 @@ class Fitter {
       if (!(total > 0))
         return absl::FailedPreconditionError(absl::StrCat(
             "only ", k, " distinct rows have weight; a mixture of ",
-            options_.components, " components needs as many"));
+            options_.num_components, " components needs as many"));
       const Vector<double> drawn = Row(DrawRow(mass, total, k));
       for (Index n = 0; n < rows_; ++n) {
         const double distance = (Row(n) - drawn).squaredNorm();
@@ -152,7 +152,7 @@ class Fitter {
   // Means and shares of the clusters, and the variance within clusters, which
   // is the same for all: a cluster of one row has none of its own.
   Mixture MixtureOf(const std::vector<Index>& clusters) const {
-    const Index components = options_.components, width = x_.dimension();
+    const Index components = options_.num_components, width = x_.dimension();
     Mixture mixture;
     mixture.mean = RowMatrix<double>::Zero(components, width);
     Vector<double> total = Vector<double>::Zero(components);
@@ -174,7 +174,7 @@ class Fitter {
   }
 
   Sums Expect(const Mixture& mixture) const {
-    const Index components = options_.components, width = x_.dimension();
+    const Index components = options_.num_components, width = x_.dimension();
     DiagonalGaussians<double> gaussians;
     gaussians.Update(mixture.mean, mixture.log_variance, mixture.log_share);
     Sums sums;
@@ -212,7 +212,7 @@ class Fitter {
 
   void Maximize(const Sums& sums, Mixture& mixture) const {
     const Index width = x_.dimension();
-    for (Index k = 0; k < options_.components; ++k) {
+    for (Index k = 0; k < options_.num_components; ++k) {
       const double total = sums.total(k);
       mixture.log_share(k) =
           std::log(std::max(total / total_weight_, kLeastShare));
@@ -228,7 +228,7 @@ class Fitter {
 
   const Observations<Scalar>& x_;
   const Index rows_;
-  const MixtureFitOptions& options_;
+  const FitGaussianMixtureOptions& options_;
   const Workers& workers_;
   InterruptCheck check_;
   Vector<double> weights_;
@@ -239,10 +239,10 @@ class Fitter {
 template <typename Scalar>
 absl::Status Check(const Observations<Scalar>& x,
                    absl::Span<const double> weights,
-                   const MixtureFitOptions& options) {
-  if (options.components < 1)
+                   const FitGaussianMixtureOptions& options) {
+  if (options.num_components < 1)
     return absl::InvalidArgumentError(
-        absl::StrCat("a mixture of ", options.components,
+        absl::StrCat("a mixture of ", options.num_components,
                      " components; there must be at least 1"));
   if (options.max_iterations < 0 || !(options.tolerance >= 0))
     return absl::InvalidArgumentError(
@@ -272,20 +272,22 @@ absl::Status Check(const Observations<Scalar>& x,
 }  // namespace
 
 template <typename Scalar>
-absl::StatusOr<MixtureFit<Scalar>> FitGaussianMixture(
+absl::StatusOr<FittedGaussianMixture<Scalar>> FitGaussianMixture(
     const Observations<Scalar>& x, absl::Span<const double> weights,
-    const MixtureFitOptions& options, const Workers& workers,
+    const FitGaussianMixtureOptions& options, const Workers& workers,
     InterruptCheck check) {
   if (absl::Status status = Check(x, weights, options); !status.ok())
     return status;
   return Fitter<Scalar>(x, weights, options, workers, check).Fit();
 }
 
-template absl::StatusOr<MixtureFit<float>> FitGaussianMixture<float>(
+template absl::StatusOr<FittedGaussianMixture<float>> FitGaussianMixture<float>(
     const Observations<float>&, absl::Span<const double>,
-    const MixtureFitOptions&, const Workers&, InterruptCheck);
-template absl::StatusOr<MixtureFit<double>> FitGaussianMixture<double>(
-    const Observations<double>&, absl::Span<const double>,
-    const MixtureFitOptions&, const Workers&, InterruptCheck);
+    const FitGaussianMixtureOptions&, const Workers&, InterruptCheck);
+template absl::StatusOr<FittedGaussianMixture<double>>
+FitGaussianMixture<double>(const Observations<double>&,
+                           absl::Span<const double>,
+                           const FitGaussianMixtureOptions&, const Workers&,
+                           InterruptCheck);
 
 }  // namespace poe

@@ -16,8 +16,8 @@
 
 namespace poe {
 
-struct MixtureFitOptions {
-  Index components = 1;  // K
+struct FitGaussianMixtureOptions {
+  Index num_components = 1;  // K
   // Of expectation maximization, after the start; 0 leaves the start.
   int max_iterations = 100;
   // Stops when the mean log likelihood grows by less, nats per row.
@@ -29,9 +29,9 @@ struct MixtureFitOptions {
 };
 
 template <typename Scalar>
-struct MixtureFit {
+struct FittedGaussianMixture {
   // One expert of K components, power 1.
-  typename GaussianMixture<Scalar>::Settings expert;
+  typename GaussianMixture<Scalar>::Settings settings;
   // Weighted mean log likelihood per row, nats: of the start, and after each
   // iteration. It never falls, but for rounding. The last is the expert's,
   // before its parameters were rounded to Scalar.
@@ -50,9 +50,9 @@ struct MixtureFit {
 // FailedPrecondition where fewer than K distinct rows have weight, or a
 // likelihood is not finite. The status of `check`.
 template <typename Scalar>
-absl::StatusOr<MixtureFit<Scalar>> FitGaussianMixture(
+absl::StatusOr<FittedGaussianMixture<Scalar>> FitGaussianMixture(
     const Observations<Scalar>& x, absl::Span<const double> weights,
-    const MixtureFitOptions& options, const Workers& workers,
+    const FitGaussianMixtureOptions& options, const Workers& workers,
     InterruptCheck check);
 
 }  // namespace poe

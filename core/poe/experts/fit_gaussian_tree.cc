@@ -15,7 +15,8 @@ namespace {
 // A column that varies less than this, relative to its mean, does not vary.
 constexpr double kLeastRelativeDeviation = 1e-12;
 
-absl::Status Validate(const Moments& moments, const FitTreeOptions& options) {
+absl::Status Validate(const Moments& moments,
+                      const FitGaussianTreeOptions& options) {
   const Index width = moments.mean.size();
   if (width == 0)
     return absl::InvalidArgumentError("a tree needs at least 1 column");
@@ -114,13 +115,14 @@ typename GaussianTree<Scalar>::Settings MakeSettings(Index experts, Index trees,
 
 template <typename Scalar>
 absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTree(
-    const Moments& moments, const FitTreeOptions& options) {
+    const Moments& moments, const FitGaussianTreeOptions& options) {
   return FitGaussianTrees<Scalar>(moments, 1, options);
 }
 
 template <typename Scalar>
 absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTrees(
-    const Moments& moments, Index experts, const FitTreeOptions& options) {
+    const Moments& moments, Index experts,
+    const FitGaussianTreeOptions& options) {
   if (experts < 1)
     return absl::InvalidArgumentError(absl::StrCat(
         "the number of trees is ", experts, "; it must be at least 1"));
@@ -197,11 +199,11 @@ Moments SharedMoments(const RowMatrix<double>& rows,
 template <typename Scalar>
 absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
     const ConstRowMatrixRef<Scalar>& rows, absl::Span<const double> weights,
-    const FitTreeMixtureOptions& options, InterruptCheck check) {
-  if (options.num_trees < 1 || options.iterations < 1)
+    const FitGaussianTreeMixtureOptions& options, InterruptCheck check) {
+  if (options.num_trees < 1 || options.max_iterations < 1)
     return absl::InvalidArgumentError(absl::StrCat(
-        "a mixture of ", options.num_trees, " trees by ", options.iterations,
-        " iterations; both must be at least 1"));
+        "a mixture of ", options.num_trees, " trees by ",
+        options.max_iterations, " iterations; both must be at least 1"));
   if (!(options.prior_rows > 0) || !std::isfinite(options.prior_rows))
     return absl::InvalidArgumentError(absl::StrCat(
         "prior_rows is ", options.prior_rows, "; it must be positive"));
@@ -221,7 +223,7 @@ absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
       FirstShares(values, weight, *all, trees, options.seed);
   auto settings = MakeSettings<double>(1, trees, rows.cols());
   RowMatrix<double> hidden(x.values.rows(), trees);
-  for (int iteration = 0; iteration < options.iterations; ++iteration) {
+  for (int iteration = 0; iteration < options.max_iterations; ++iteration) {
     if (absl::Status status = check(); !status.ok()) return status;
     for (Index k = 0; k < trees; ++k) {
       const Moments moments = SharedMoments(
@@ -250,20 +252,22 @@ absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
 }
 
 template absl::StatusOr<GaussianTree<float>::Settings> FitGaussianTree<float>(
-    const Moments&, const FitTreeOptions&);
+    const Moments&, const FitGaussianTreeOptions&);
 template absl::StatusOr<GaussianTree<double>::Settings> FitGaussianTree<double>(
-    const Moments&, const FitTreeOptions&);
+    const Moments&, const FitGaussianTreeOptions&);
 template absl::StatusOr<GaussianTree<float>::Settings> FitGaussianTrees<float>(
-    const Moments&, Index, const FitTreeOptions&);
+    const Moments&, Index, const FitGaussianTreeOptions&);
 template absl::StatusOr<GaussianTree<double>::Settings>
-FitGaussianTrees<double>(const Moments&, Index, const FitTreeOptions&);
+FitGaussianTrees<double>(const Moments&, Index, const FitGaussianTreeOptions&);
 template absl::StatusOr<GaussianTree<float>::Settings>
 FitGaussianTreeMixture<float>(const ConstRowMatrixRef<float>&,
                               absl::Span<const double>,
-                              const FitTreeMixtureOptions&, InterruptCheck);
+                              const FitGaussianTreeMixtureOptions&,
+                              InterruptCheck);
 template absl::StatusOr<GaussianTree<double>::Settings>
 FitGaussianTreeMixture<double>(const ConstRowMatrixRef<double>&,
                                absl::Span<const double>,
-                               const FitTreeMixtureOptions&, InterruptCheck);
+                               const FitGaussianTreeMixtureOptions&,
+                               InterruptCheck);
 
 }  // namespace poe

@@ -14,7 +14,7 @@
 
 namespace poe {
 
-struct FitTreeOptions {
+struct FitGaussianTreeOptions {
   // The variance of a coordinate given its parent is at least this share of
   // its variance without. In (0, 1].
   double least_variance_share = 1e-4;
@@ -28,7 +28,7 @@ struct FitTreeOptions {
 // naming a column that does not vary, or an option at fault.
 template <typename Scalar>
 absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTree(
-    const Moments& moments, const FitTreeOptions& options = {});
+    const Moments& moments, const FitGaussianTreeOptions& options = {});
 
 // M experts of one tree each, whose edges differ: each tree is the best without
 // the edges of those before. Their product at power 1 is the geometric mean of
@@ -36,12 +36,13 @@ absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTree(
 // parent are M times those fitted. A start for TrainGaussianTrees.
 template <typename Scalar>
 absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTrees(
-    const Moments& moments, Index experts, const FitTreeOptions& options = {});
+    const Moments& moments, Index experts,
+    const FitGaussianTreeOptions& options = {});
 
-struct FitTreeMixtureOptions {
-  Index num_trees = 2;  // K >= 1
-  int iterations = 30;  // >= 1
-  FitTreeOptions tree;
+struct FitGaussianTreeMixtureOptions {
+  Index num_trees = 2;      // K >= 1
+  int max_iterations = 30;  // >= 1
+  FitGaussianTreeOptions tree;
   // Rows' worth of the moments of all rows that each tree's moments are mixed
   // with, so that none collapses. > 0.
   double prior_rows = 1;
@@ -55,7 +56,7 @@ struct FitTreeMixtureOptions {
 template <typename Scalar>
 absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
     const ConstRowMatrixRef<Scalar>& rows, absl::Span<const double> weights,
-    const FitTreeMixtureOptions& options, InterruptCheck check);
+    const FitGaussianTreeMixtureOptions& options, InterruptCheck check);
 
 }  // namespace poe
 

@@ -107,7 +107,7 @@ void MaximizeProbabilities(const RowMatrix<double>& counts, Index block,
 
 class Fitter {
  public:
-  Fitter(const Data& data, const HiddenMarkovFitOptions& options,
+  Fitter(const Data& data, const FitHiddenMarkovOptions& options,
          const Model::Settings& bounds)
       : data_(data), options_(options) {
     const double least = std::exp(bounds.least_log_variance);
@@ -174,7 +174,7 @@ class Fitter {
   }
 
   const Data& data_;
-  const HiddenMarkovFitOptions& options_;
+  const FitHiddenMarkovOptions& options_;
   Vector<double> least_variance_;
   double greatest_variance_;
 };
@@ -194,7 +194,7 @@ typename HiddenMarkov<To>::Settings CastSettings(const From& from) {
   return to;
 }
 
-absl::Status Validate(const HiddenMarkovFitOptions& options, Index columns) {
+absl::Status Validate(const FitHiddenMarkovOptions& options, Index columns) {
   if (options.max_iterations < 0 || !(options.tolerance >= 0))
     return absl::InvalidArgumentError(
         "iterations and tolerance of a fit must not be negative");
@@ -214,10 +214,10 @@ absl::Status Validate(const HiddenMarkovFitOptions& options, Index columns) {
 }  // namespace
 
 template <typename Scalar>
-absl::StatusOr<HiddenMarkovFit<Scalar>> FitHiddenMarkov(
+absl::StatusOr<FittedHiddenMarkov<Scalar>> FitHiddenMarkov(
     const Observations<Scalar>& x, absl::Span<const Scalar> weights,
     const typename HiddenMarkov<Scalar>::Settings& start,
-    const HiddenMarkovFitOptions& options, const Workers& workers,
+    const FitHiddenMarkovOptions& options, const Workers& workers,
     InterruptCheck check) {
   auto settings = CastSettings<double>(start);
   settings.power = 1;
@@ -241,7 +241,7 @@ absl::StatusOr<HiddenMarkovFit<Scalar>> FitHiddenMarkov(
   const Fitter fitter(*data, options, settings);
   fitter.Project(settings);
 
-  HiddenMarkovFit<Scalar> fit;
+  FittedHiddenMarkov<Scalar> fit;
   std::unique_ptr<Posterior> posterior;
   for (;; ++fit.iterations) {
     if (absl::Status status = check(); !status.ok()) return status;
@@ -323,14 +323,14 @@ absl::StatusOr<typename HiddenMarkov<Scalar>::Settings> RandomHiddenMarkov(
   return CastSettings<Scalar>(settings);
 }
 
-#define POE_INSTANTIATE(Scalar)                                             \
-  template absl::StatusOr<HiddenMarkovFit<Scalar>> FitHiddenMarkov<Scalar>( \
-      const Observations<Scalar>&, absl::Span<const Scalar>,                \
-      const HiddenMarkov<Scalar>::Settings&, const HiddenMarkovFitOptions&, \
-      const Workers&, InterruptCheck);                                      \
-  template absl::StatusOr<HiddenMarkov<Scalar>::Settings>                   \
-  RandomHiddenMarkov<Scalar>(const Observations<Scalar>&,                   \
-                             absl::Span<const Scalar>, Index, Index,        \
+#define POE_INSTANTIATE(Scalar)                                                \
+  template absl::StatusOr<FittedHiddenMarkov<Scalar>> FitHiddenMarkov<Scalar>( \
+      const Observations<Scalar>&, absl::Span<const Scalar>,                   \
+      const HiddenMarkov<Scalar>::Settings&, const FitHiddenMarkovOptions&,    \
+      const Workers&, InterruptCheck);                                         \
+  template absl::StatusOr<HiddenMarkov<Scalar>::Settings>                      \
+  RandomHiddenMarkov<Scalar>(const Observations<Scalar>&,                      \
+                             absl::Span<const Scalar>, Index, Index,           \
                              std::uint64_t);
 POE_INSTANTIATE(float)
 POE_INSTANTIATE(double)

@@ -11,7 +11,7 @@
 
 namespace poe {
 
-struct HiddenMarkovFitOptions {
+struct FitHiddenMarkovOptions {
   int max_iterations = 100;
   // Stops when the mean log likelihood of a frame grows by less.
   double tolerance = 1e-5;
@@ -23,7 +23,7 @@ struct HiddenMarkovFitOptions {
 };
 
 template <typename Scalar>
-struct HiddenMarkovFit {
+struct FittedHiddenMarkov {
   typename HiddenMarkov<Scalar>::Settings settings;
   // Mean over frames, nats, of these settings before they are rounded to
   // Scalar.
@@ -41,10 +41,10 @@ struct HiddenMarkovFit {
 // FailedPrecondition where frames of positive weight are fewer than states or
 // the likelihood or a parameter stops being finite; the status of `check`.
 template <typename Scalar>
-absl::StatusOr<HiddenMarkovFit<Scalar>> FitHiddenMarkov(
+absl::StatusOr<FittedHiddenMarkov<Scalar>> FitHiddenMarkov(
     const Observations<Scalar>& x, absl::Span<const Scalar> weights,
     const typename HiddenMarkov<Scalar>::Settings& start,
-    const HiddenMarkovFitOptions& options, const Workers& workers,
+    const FitHiddenMarkovOptions& options, const Workers& workers,
     InterruptCheck check);
 
 // Where a fit may begin, by seed: K frames of x as means, with the data's

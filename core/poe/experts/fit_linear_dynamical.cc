@@ -180,16 +180,16 @@ absl::Status Validate(const Observations<double>& x,
       return absl::InvalidArgumentError(
           absl::StrCat("weights[", n, "] is ", weights[n],
                        "; it must be finite and not negative"));
-  if (!options.start.has_value() && options.latents < 1)
-    return absl::InvalidArgumentError(
-        absl::StrCat("a linear dynamical system cannot have ", options.latents,
-                     " latent dimensions; it must have at least 1"));
+  if (!options.start.has_value() && options.num_latent < 1)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a linear dynamical system cannot have ", options.num_latent,
+        " latent dimensions; it must have at least 1"));
   if (!(options.least_variance > 0) || !std::isfinite(options.least_variance))
     return absl::InvalidArgumentError(absl::StrCat(
         "least_variance is ", options.least_variance, "; it must be positive"));
-  if (options.most_iterations < 1)
-    return absl::InvalidArgumentError(absl::StrCat("most_iterations is ",
-                                                   options.most_iterations,
+  if (options.max_iterations < 1)
+    return absl::InvalidArgumentError(absl::StrCat("max_iterations is ",
+                                                   options.max_iterations,
                                                    "; it must be at least 1"));
   if (!(options.tolerance >= 0))
     return absl::InvalidArgumentError(absl::StrCat(
@@ -209,7 +209,7 @@ absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
   if (absl::Status status = Validate(x, weights, options); !status.ok())
     return status;
   Settings kept;
-  Index latents = options.latents;
+  Index latents = options.num_latent;
   std::unique_ptr<LinearDynamical<double>> start;
   if (options.start.has_value()) {
     auto group = LinearDynamical<double>::Create(*options.start);
@@ -265,8 +265,8 @@ absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
     if (iteration > 0 && gain < 0) return fitted;
     fitted.settings = SettingsOf(system, kept);
     fitted.log_likelihood = log_likelihood;
-    fitted.history.push_back(log_likelihood);
-    if (iteration == options.most_iterations ||
+    fitted.log_likelihoods.push_back(log_likelihood);
+    if (iteration == options.max_iterations ||
         (iteration > 0 && gain < options.tolerance * data.weighted_frames))
       return fitted;
     Maximize(Smooth(system, gains, data.order, data.values, means, data.weights,

@@ -15,7 +15,7 @@
 namespace poe {
 
 struct FitLinearDynamicalOptions {
-  Index latents = 1;  // L; that of `start` where there is one
+  Index num_latent = 1;  // L; that of `start` where there is one
   // Names the random start: a damped rotation that sees the data from random
   // directions.
   std::uint64_t seed = 0;
@@ -23,7 +23,7 @@ struct FitLinearDynamicalOptions {
   std::optional<LinearDynamical<double>::Settings> start;
   // Least emission variance of a coordinate, and least eigenvalue of P_1 and Q.
   double least_variance = 1e-6;
-  int most_iterations = 100;
+  int max_iterations = 100;
   // Stops once an iteration gains less than this for each frame.
   double tolerance = 1e-6;
 };
@@ -33,7 +33,7 @@ struct FittedLinearDynamical {
   // sum_n weights[n] log f(x_n) at power 1: of `settings`, and of the start and
   // after each iteration.
   double log_likelihood = 0;
-  std::vector<double> history;
+  std::vector<double> log_likelihoods;
 };
 
 // Sequences of preprocessed frames, each with its weight >= 0; no weights count
