@@ -1,28 +1,96 @@
 #include "poe/exact_tree_gradient.h"
 
-#include <utility>
+#include <algorithm>
+#include <cmath>
+
+#include "Eigen/Cholesky"
+#include "Eigen/Eigenvalues"
+#include "absl/strings/str_cat.h"
+#include "poe/experts/gaussian_tree_product.h"
+#include "poe/numerics/moments.h"
 
 namespace poe {
+namespace {
+
+// Rows mean +- sqrt(D) c for the columns c of `root`, D x D: their moments are
+// the mean and root root'. A gradient that is quadratic in x has the same mean
+// over them as over any data with these moments.
+template <typename Scalar>
+void SetPoints(const Vector<double>& mean, const RowMatrix<double>& root,
+               Index first, RowMatrix<Scalar>& values) {
+  const Index width = mean.size();
+  const double reach = std::sqrt(static_cast<double>(width));
+  for (Index i = 0; i < width; ++i) {
+    const Vector<double> step = reach * root.col(i);
+    values.row(first + 2 * i) =
+        (mean + step).transpose().template cast<Scalar>();
+    values.row(first + 2 * i + 1) =
+        (mean - step).transpose().template cast<Scalar>();
+  }
+}
+
+RowMatrix<double> SquareRoot(const RowMatrix<double>& covariance) {
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
+  return solver.eigenvectors() *
+         solver.eigenvalues().cwiseMax(0).cwiseSqrt().asDiagonal();
+}
+
+}  // namespace
+
+template <typename Scalar>
+ExactTreeGradient<Scalar>::ExactTreeGradient(const Product<Scalar>& product)
+    : GradientEstimate<Scalar>(product) {
+  const Index width = product.dimension();
+  points_ = MakeDense<Scalar>(4 * width, width);
+  const auto share = static_cast<Scalar>(0.5 / static_cast<double>(width));
+  weights_.assign(4 * width, share);
+  std::fill(weights_.begin() + 2 * width, weights_.end(), -share);
+}
 
 template <typename Scalar>
 absl::Status ExactTreeGradient<Scalar>::ComputeGradient(
     const Observations<Scalar>& data, absl::Span<const Scalar> weights,
     const Workers& workers) {
   const std::vector<double> row_weights(weights.begin(), weights.end());
-  auto moments =
+  const auto moments =
       WeightedMoments<Scalar>(data.values.topRows(data.size), row_weights);
   if (!moments.ok()) return moments.status();
-  moments_ = *std::move(moments);
+  SetPoints(moments->mean, SquareRoot(moments->covariance), 0, points_.values);
   return ComputeGradient(workers);
 }
 
 template <typename Scalar>
 absl::Status ExactTreeGradient<Scalar>::ComputeGradient(
     const Workers& workers) {
-  const auto likelihood =
-      ExactTreeLikelihood<Scalar>(this->product(), *moments_, workers);
-  if (!likelihood.ok()) return likelihood.status();
-  this->Set(likelihood->gradient);
+  const Product<Scalar>& product = this->product();
+  const auto trees = GaussianTreeProduct<Scalar>::View(product);
+  if (!trees.ok()) return trees.status();
+  const std::vector<Index> states(trees->num_states().size(), 0);
+  for (std::size_t m = 0; m < states.size(); ++m)
+    if (trees->num_states()[m] > 1)
+      return absl::FailedPreconditionError(
+          absl::StrCat("expert ", m, " is a mixture; exact gradients are ",
+                       "for products of single trees"));
+  const auto natural = trees->Given(states);
+  Eigen::MatrixXd precision = natural.precision.asDiagonal();
+  for (std::size_t e = 0; e < trees->couplings().size(); ++e) {
+    const auto [i, j] = trees->couplings()[e];
+    precision(i, j) += natural.coupling(static_cast<Index>(e));
+    precision(j, i) = precision(i, j);
+  }
+  const Eigen::LLT<Eigen::MatrixXd> factor(precision);
+  if (factor.info() != Eigen::Success)
+    return absl::InternalError(
+        "the product's precision is too nearly singular to factor");
+  const Index width = trees->dimension();
+  const Eigen::MatrixXd root =
+      factor.matrixU().solve(Eigen::MatrixXd::Identity(width, width));
+  SetPoints<Scalar>(factor.solve(natural.information), root, 2 * width,
+                    points_.values);
+  auto posteriors = product.NewPosteriors();
+  product.Infer(points_, 1, workers, posteriors);
+  this->SetZero();
+  this->Add(points_, posteriors, weights_, workers);
   return absl::OkStatus();
 }
 

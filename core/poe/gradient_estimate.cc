@@ -31,16 +31,6 @@ void GradientEstimate<Scalar>::SetZero() {
 }
 
 template <typename Scalar>
-void GradientEstimate<Scalar>::Set(const Vector<Scalar>& all) {
-  Index first = base_gradient_.size();
-  base_gradient_ = all.head(first);
-  for (Vector<Scalar>& gradient : group_gradients_) {
-    gradient = all.segment(first, gradient.size());
-    first += gradient.size();
-  }
-}
-
-template <typename Scalar>
 void GradientEstimate<Scalar>::Add(
     const Observations<Scalar>& x,
     const typename Product<Scalar>::Posteriors& posteriors,

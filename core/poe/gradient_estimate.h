@@ -26,8 +26,6 @@ class GradientEstimate {
  protected:
   const Product<Scalar>& product() const { return product_; }
   void SetZero();
-  // To `all`: that of the base, then of the groups in order.
-  void Set(const Vector<Scalar>& all);
   // += sum_n weights[n] d log p*(x_n) / d parameters, once x has been inferred.
   void Add(const Observations<Scalar>& x,
            const typename Product<Scalar>::Posteriors& posteriors,

@@ -33,7 +33,8 @@ absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTree(
 // M experts of one tree each, whose edges differ: each tree is the best without
 // the edges of those before. Their product at power 1 is the geometric mean of
 // the M fitted densities, a logarithmic opinion pool: variances given the
-// parent are M times those fitted. A start for TrainGaussianTrees.
+// parent are M times those fitted. A start for
+// training them together.
 template <typename Scalar>
 absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTrees(
     const Moments& moments, Index experts,
