@@ -56,8 +56,9 @@ ManPage Page() {
           "log p, the logarithm of its probability (density), where the "
           "product can be normalized exactly; and log scores, which lack that "
           "and compare rows under one class, not classes. A row outside the "
-          "box of the training data is out of support and has none of "
-          "these.\n\n"
+          "box of the training data is out of support and has none of these; a "
+          "sequence has neither label nor percentile if the model cannot "
+          "compare sequences of its length.\n\n"
           "With labels it also prints the error rate and the errors of each "
           "class. A label is the name of a class, or its number counted from "
           "0 if not all labels are names.",
@@ -113,7 +114,7 @@ void Print(const Scores& scores, const std::vector<int32_t>& truth,
   std::optional<ErrorCounts> errors;
   if (!truth.empty()) errors = CountErrors(scores, truth);
   if (json) {
-    Json document = ScoreJson(scores, truth, first_row, limit);
+    Json document = ScoreJson(scores, truth, first_row, limit, noun);
     if (errors) document["errors"] = ErrorJson(*errors, scores.class_names);
     PrintJson(document);
     return;

@@ -29,9 +29,9 @@ void AddRow(const std::vector<double>& field, int64_t rows, int64_t row,
 }
 
 Json RowJson(const Scores& scores, absl::Span<const int32_t> truth,
-             int64_t first_row, int64_t row) {
+             int64_t first_row, int64_t row, const std::string& noun) {
   Json object;
-  object["row"] = first_row + row;
+  object[noun] = first_row + row;
   if (!truth.empty()) object["true"] = scores.class_names[truth[row]];
   if (!scores.labels.empty()) {
     const int32_t label = scores.labels[row];
@@ -70,7 +70,7 @@ Json RowJson(const Scores& scores, absl::Span<const int32_t> truth,
 }  // namespace
 
 Json ScoreJson(const Scores& scores, absl::Span<const int32_t> truth,
-               int64_t first_row, int64_t limit) {
+               int64_t first_row, int64_t limit, const std::string& noun) {
   Json document;
   document["model"] = {{"name", scores.model.name()},
                        {"version", scores.model.version()}};
@@ -78,7 +78,7 @@ Json ScoreJson(const Scores& scores, absl::Span<const int32_t> truth,
   document["total_rows"] = scores.rows;
   Json& rows = document["rows"] = Json::array();
   for (int64_t row = 0; row < std::min(limit, scores.rows); ++row) {
-    rows.push_back(RowJson(scores, truth, first_row, row));
+    rows.push_back(RowJson(scores, truth, first_row, row, noun));
   }
   return document;
 }

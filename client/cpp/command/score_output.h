@@ -22,9 +22,10 @@ std::string ScoreTable(const Scores& scores, absl::Span<const int32_t> truth,
 std::string ErrorTable(const ErrorCounts& errors,
                        const std::vector<std::string>& class_names);
 
-// The same as one document.
+// The same as one document, where the numbers of rows have the name `noun`.
 Json ScoreJson(const Scores& scores, absl::Span<const int32_t> truth,
-               int64_t first_row, int64_t limit);
+               int64_t first_row, int64_t limit,
+               const std::string& noun = "row");
 Json ErrorJson(const ErrorCounts& errors,
                const std::vector<std::string>& class_names);
 

@@ -124,10 +124,18 @@ TEST(ScoresTest, JsonHasNullWhereThereIsNoNumber) {
   EXPECT_TRUE(document["rows"][2]["log_scores"][0][0].is_null());
   EXPECT_EQ(document["rows"][2]["out_of_support"], true);
   EXPECT_FALSE(document["rows"][0].contains("probabilities"));
+  EXPECT_EQ(document["rows"][1]["row"], 1);
   const Json errors =
       ErrorJson(CountErrors(*scores, {0, 0, 0}), {"cat", "dog"});
   EXPECT_EQ(errors["errors"], 2);
   EXPECT_EQ(errors["per_class"][0]["most_often_taken_for"], "dog");
+}
+
+TEST(ScoresTest, JsonOfSequencesNumbersSequences) {
+  const Json document =
+      ScoreJson(*ReadScores(Response()), {}, 7, 3, "sequence");
+  EXPECT_EQ(document["rows"][1]["sequence"], 8);
+  EXPECT_FALSE(document["rows"][1].contains("row"));
 }
 
 TEST(ScoresTest, RefusesAResponseThatDoesNotFitTogether) {
