@@ -4,22 +4,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/numerics/sparse_gaussian.h"
 
 namespace poe {
-
-template <typename Scalar>
-Product<Scalar>::Product(
-    std::unique_ptr<Base<Scalar>> base,
-    std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups)
-    : base_(std::move(base)), groups_(std::move(groups)) {
-  std::vector<Coupling> couplings;
-  for (const auto& group : groups_) {
-    first_coupling_.push_back(static_cast<Index>(couplings.size()));
-    const std::vector<Coupling> own = group->couplings();
-    couplings.insert(couplings.end(), own.begin(), own.end());
-  }
-  base_->Couple(std::move(couplings));
-}
 
 template <typename Scalar>
 absl::StatusOr<Product<Scalar>> Product<Scalar>::Create(
@@ -45,7 +32,29 @@ absl::StatusOr<Product<Scalar>> Product<Scalar>::Create(
           groups[i]->sequential() ? "sequences" : "dense rows",
           " but group 0 is not; one product takes one or the other"));
   }
-  return Product(std::move(base), std::move(groups));
+  std::vector<Coupling> couplings;
+  std::vector<Index> first_coupling;
+  for (const auto& group : groups) {
+    first_coupling.push_back(static_cast<Index>(couplings.size()));
+    const std::vector<Coupling> own = group->couplings();
+    couplings.insert(couplings.end(), own.begin(), own.end());
+  }
+  if (!couplings.empty() &&
+      FactorEntries(base->dimension(), couplings, kMostFactorEntries) >
+          kMostFactorEntries)
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the experts couple ", base->dimension(),
+        " coordinates by too many different edges: the Cholesky factor of the "
+        "data's precision has more than ",
+        kMostFactorEntries,
+        " entries; use fewer trees, trees that share edges, or fewer "
+        "coordinates"));
+  base->Couple(std::move(couplings));
+  Product product;
+  product.base_ = std::move(base);
+  product.groups_ = std::move(groups);
+  product.first_coupling_ = std::move(first_coupling);
+  return product;
 }
 
 template <typename Scalar>

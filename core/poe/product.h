@@ -3,6 +3,7 @@
 #ifndef POE_PRODUCT_H_
 #define POE_PRODUCT_H_
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -14,6 +15,10 @@
 
 namespace poe {
 
+// 200 MB in each thread that draws, and the factor of a dense precision over
+// 5,792 coordinates.
+inline constexpr std::int64_t kMostFactorEntries = std::int64_t{1} << 24;
+
 // Base and expert groups of one data family. Const methods are thread-safe and
 // total over finite values.
 template <typename Scalar>
@@ -22,8 +27,10 @@ class Product {
   using Posteriors = std::vector<std::unique_ptr<Posterior>>;
 
   // InvalidArgument where a group's dimension differs from the base's, its
-  // messages mean nothing to the base's family, or groups for sequences meet
-  // groups for dense rows. At least one group.
+  // messages mean nothing to the base's family, groups for sequences meet
+  // groups for dense rows, or the couplings of all groups together fill the
+  // factor of the data's precision beyond kMostFactorEntries. At least one
+  // group.
   static absl::StatusOr<Product> Create(
       std::unique_ptr<Base<Scalar>> base,
       std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups);
@@ -76,8 +83,7 @@ class Product {
                 Observations<Scalar>& x) const;
 
  private:
-  Product(std::unique_ptr<Base<Scalar>> base,
-          std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups);
+  Product() = default;
 
   std::unique_ptr<Base<Scalar>> base_;
   std::vector<std::unique_ptr<ExpertGroup<Scalar>>> groups_;

@@ -1,6 +1,8 @@
 #include "poe/experts/gaussian_tree.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -180,6 +182,44 @@ Product<double> Over(std::unique_ptr<Base<double>> base,
   std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
   groups.push_back(std::move(group));
   return *Product<double>::Create(std::move(base), std::move(groups));
+}
+
+// Each coordinate but the first has a parent drawn among those before it.
+Trees::Settings RandomTrees(Index trees, Index width) {
+  Trees::Settings settings;
+  const RowMatrix<double> normal = RandomMatrix(trees, width, 1, 98);
+  for (Index m = 0; m < trees; ++m)
+    for (Index i = 0; i < width; ++i)
+      settings.parents.push_back(
+          static_cast<std::int32_t>(
+              (1 + std::erf(normal(m, i) / std::sqrt(2.0))) / 2 *
+              static_cast<double>(i)) -
+          (i == 0 ? 1 : 0));
+  settings.weight = settings.offset = settings.log_variance =
+      RowMatrix<double>::Zero(trees, width);
+  settings.mixing_logit = RowMatrix<double>::Zero(trees, 1);
+  return settings;
+}
+
+TEST(GaussianTreeTest, TreesWhoseFactorWouldFillMemoryAreRefused) {
+  constexpr Index kWidth = 20000;
+  auto create = [](Trees::Settings settings) {
+    std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
+    groups.push_back(*Trees::Create(std::move(settings)));
+    return Product<double>::Create(MakeStructuredBase(kWidth),
+                                   std::move(groups))
+        .status();
+  };
+  EXPECT_TRUE(create(RandomTrees(1, kWidth)).ok());
+  const absl::Status refused = create(RandomTrees(6, kWidth));
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_THAT(refused.message(), HasSubstr("fewer trees"));
+  // The same tree six times is no more than one.
+  Trees::Settings same = RandomTrees(6, kWidth);
+  for (Index m = 1; m < 6; ++m)
+    std::copy_n(same.parents.begin(), kWidth,
+                same.parents.begin() + m * kWidth);
+  EXPECT_TRUE(create(std::move(same)).ok());
 }
 
 TEST(GaussianTreePartitionTest, MatchesQuadrature) {

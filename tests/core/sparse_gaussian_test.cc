@@ -1,10 +1,15 @@
 #include "poe/numerics/sparse_gaussian.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include "Eigen/Dense"
+#include "Eigen/SparseCholesky"
+#include "Eigen/SparseCore"
 #include "gtest/gtest.h"
+#include "poe/numerics/random.h"
 
 namespace poe {
 namespace {
@@ -42,6 +47,37 @@ Vector<double> Draw(SparseGaussian& gaussian, const Case& c,
                     const Vector<double>& noise, Vector<double> x) {
   gaussian.Draw(c.information, c.precision, c.coupling, clamped, noise, x);
   return x;
+}
+
+// `edges` pairs drawn at random.
+std::vector<Coupling> RandomCouplings(Index dimension, int edges,
+                                      std::uint64_t seed) {
+  std::vector<double> uniform(2 * edges);
+  FillUniform({seed, Purpose::kInitialize, 0, 0}, 0, absl::MakeSpan(uniform));
+  std::vector<Coupling> couplings;
+  for (int e = 0; e < edges; ++e) {
+    const auto a = static_cast<Index>(uniform[2 * e] * dimension);
+    const auto b = static_cast<Index>(uniform[2 * e + 1] * dimension);
+    if (a != b) couplings.push_back({std::min(a, b), std::max(a, b)});
+  }
+  return couplings;
+}
+
+TEST(SparseGaussianTest, FactorEntriesAreThoseThatTheFactorHas) {
+  for (const int edges : {1, 30, 60, 120, 400}) {
+    const std::vector<Coupling> couplings = RandomCouplings(40, edges, edges);
+    Eigen::SparseMatrix<double> matrix(40, 40);
+    for (Index i = 0; i < 40; ++i) matrix.coeffRef(i, i) = 100;
+    for (const auto& [i, j] : couplings) matrix.coeffRef(j, i) += 0.1;
+    Eigen::SimplicialLLT<Eigen::SparseMatrix<double>> llt(matrix);
+    const Eigen::SparseMatrix<double> lower = llt.matrixL();
+    const std::int64_t entries = lower.nonZeros();
+    EXPECT_EQ(FactorEntries(40, couplings, 1000000), entries);
+    EXPECT_EQ(FactorEntries(40, couplings, entries), entries);
+    EXPECT_EQ(FactorEntries(40, couplings, entries - 1), entries);
+    EXPECT_EQ(FactorEntries(40, couplings, 40), 41);
+  }
+  EXPECT_EQ(FactorEntries(7, {}, 100), 7);
 }
 
 // Draws of unit noise, less the mean, are the columns of the root of the

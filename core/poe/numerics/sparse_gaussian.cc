@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "Eigen/OrderingMethods"
 #include "Eigen/SparseCholesky"
 #include "Eigen/SparseCore"
 
@@ -12,7 +13,46 @@ namespace {
 constexpr double kLog2Pi = 1.8378770664093454836;
 constexpr double kLeastRaise = 1e-12, kGreatestRaise = 1e30;
 
+// The lower triangle, 1 on its diagonal and 0 at the couplings.
+Eigen::SparseMatrix<double> PatternOf(Index dimension,
+                                      absl::Span<const Coupling> couplings) {
+  std::vector<Eigen::Triplet<double>> entries;
+  for (Index i = 0; i < dimension; ++i) entries.emplace_back(i, i, 1.0);
+  for (const Coupling& pair : couplings)
+    entries.emplace_back(pair.second, pair.first, 0.0);
+  Eigen::SparseMatrix<double> matrix(dimension, dimension);
+  matrix.setFromTriplets(entries.begin(), entries.end());
+  return matrix;
+}
+
 }  // namespace
+
+std::int64_t FactorEntries(Index dimension,
+                           absl::Span<const Coupling> couplings,
+                           std::int64_t most) {
+  const Eigen::SparseMatrix<double> pattern = PatternOf(dimension, couplings);
+  Eigen::PermutationMatrix<Eigen::Dynamic, Eigen::Dynamic, int> order;
+  Eigen::AMDOrdering<int>()(pattern.selfadjointView<Eigen::Lower>(), order);
+  Eigen::SparseMatrix<double> upper(dimension, dimension);
+  upper.selfadjointView<Eigen::Upper>() =
+      pattern.selfadjointView<Eigen::Lower>().twistedBy(order.inverse());
+  // Row k of the factor has an entry wherever a path leads up the elimination
+  // tree from a coordinate that k is coupled with.
+  std::vector<Index> parent(dimension, -1), seen(dimension, -1);
+  std::int64_t count = dimension;
+  for (Index k = 0; k < dimension; ++k) {
+    seen[k] = k;
+    for (Eigen::SparseMatrix<double>::InnerIterator entry(upper, k); entry;
+         ++entry) {
+      for (Index i = entry.index(); seen[i] != k; i = parent[i]) {
+        if (parent[i] < 0) parent[i] = k;
+        seen[i] = k;
+        if (++count > most) return most + 1;
+      }
+    }
+  }
+  return std::min(count, most + 1);
+}
 
 struct SparseGaussian::Factor {
   Eigen::SparseMatrix<double> matrix;  // lower triangle
@@ -26,12 +66,7 @@ SparseGaussian::SparseGaussian(Index dimension,
     : couplings_(couplings.begin(), couplings.end()) {
   if (couplings_.empty()) return;
   factor_ = std::make_unique<Factor>();
-  std::vector<Eigen::Triplet<double>> entries;
-  for (Index i = 0; i < dimension; ++i) entries.emplace_back(i, i, 1.0);
-  for (const Coupling& pair : couplings_)
-    entries.emplace_back(pair.second, pair.first, 0.0);
-  factor_->matrix.resize(dimension, dimension);
-  factor_->matrix.setFromTriplets(entries.begin(), entries.end());
+  factor_->matrix = PatternOf(dimension, couplings_);
   auto place = [&](Index row, Index col) {
     return &factor_->matrix.coeffRef(row, col) - factor_->matrix.valuePtr();
   };

@@ -12,6 +12,13 @@
 
 namespace poe {
 
+// Entries on and below the diagonal of the Cholesky factor of a precision with
+// these couplings, in the order in which SparseGaussian eliminates coordinates;
+// `most` + 1 as soon as they are more. Only counts, in memory O(D + couplings).
+std::int64_t FactorEntries(Index dimension,
+                           absl::Span<const Coupling> couplings,
+                           std::int64_t most);
+
 // Gaussians of D coordinates with one pattern of couplings: proportional to
 // exp(h.x - x'Jx / 2), where J has `precision` on its diagonal and `coupling`
 // at the couplings (summed where one is named twice). Not thread-safe; the
