@@ -3,7 +3,7 @@
 
 #include <memory>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "CLI/App.hpp"
 #include "CLI/Validators.hpp"
@@ -14,7 +14,23 @@
 namespace poe::client {
 namespace {
 
-using Reproduce = absl::Status (*)(const ReproduceOptions&, Context&);
+struct Experiment {
+  const char* name;
+  const char* summary;
+  const char* description;
+  const char* example;
+  absl::Status (*run)(const ReproduceOptions&, Context&);
+  int seeds = 1;
+  // What --data is; null: the experiment makes its own.
+  const char* data = nullptr;
+  const char* default_data = nullptr;  // null: it must be given
+  bool splits = false;                 // whether there is --splits
+};
+
+constexpr char kIdxHelp[] =
+    "The folder of train-images-idx3-ubyte, train-labels-idx1-ubyte, "
+    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or as .gz.";
+constexpr char kFashionMnist[] = "/usr/share/datasets/fashion-mnist";
 
 ManPage Page() {
   return {
@@ -29,50 +45,10 @@ ManPage Page() {
                    "poe reproduce fashion --out figures --json"}};
 }
 
-// Adds one experiment with the options that all of them have.
-CLI::App* AddExperiment(CLI::App& parent, Context& context,
-                        const std::string& name, ManPage page,
-                        const std::shared_ptr<ReproduceOptions>& options,
-                        Reproduce run) {
-  CLI::App* command =
-      AddCommand(parent, context, name, std::move(page),
-                 [=, &context] { return run(*options, context); });
-  command->get_option("--json")->description(
-      "Print the figures as one JSON object, the last line of the output.");
-  constexpr char kRuns[] = "Experiment";
-  command
-      ->add_option("--out", options->out,
-                   "The folder of the pictures, made if it is not there.")
-      ->type_name("DIR")
-      ->required()
-      ->group(kRuns);
-  command->add_option("--seeds", options->seeds, "Runs, each with a new seed.")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
-      ->capture_default_str()
-      ->group(kRuns);
-  command->add_option("--first-seed", options->first_seed, "Of the first run.")
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber.description(""))
-      ->capture_default_str()
-      ->group(kRuns);
-  return command;
-}
-
-CLI::Option* AddData(CLI::App& command, ReproduceOptions& options,
-                     const std::string& text) {
-  return command.add_option("--data", options.data, text)
-      ->type_name("DIR")
-      ->group("Experiment");
-}
-
-void AddClusters(CLI::App& reproduce, Context& context) {
-  const auto options = std::make_shared<ReproduceOptions>();
-  options->seeds = 10;
-  AddExperiment(
-      reproduce, context, "clusters",
-      {.summary = "24 clusters on a grid, figures 1 and 2 of the paper",
-       .synopsis = {"--out DIR [OPTION]..."},
+std::vector<Experiment> Experiments() {
+  return {
+      {.name = "clusters",
+       .summary = "24 clusters on a grid, figures 1 and 2 of the paper",
        .description =
            "15 unigauss experts are fitted to Gaussian clusters on a 5 x 5 "
            "grid with one point missing: each is to become long and narrow "
@@ -80,17 +56,11 @@ void AddClusters(CLI::App& reproduce, Context& context) {
            "annealed Gibbs steps. A run passes if every column and row is "
            "covered, 95% of the points lie near a grid point, and the missing "
            "point gets between a third and three times its share.",
-       .examples = {"poe reproduce clusters --out figures"}},
-      options, ReproduceClusters);
-}
-
-void AddEdges(CLI::App& reproduce, Context& context) {
-  const auto options = std::make_shared<ReproduceOptions>();
-  options->seeds = 3;
-  AddExperiment(
-      reproduce, context, "edges",
-      {.summary = "images of one edge each, figure 3 of the paper",
-       .synopsis = {"--out DIR [OPTION]..."},
+       .example = "poe reproduce clusters --out figures",
+       .run = ReproduceClusters,
+       .seeds = 10},
+      {.name = "edges",
+       .summary = "images of one edge each, figure 3 of the paper",
        .description =
            "40 unigauss experts with a variance for each pixel learn 10,000 "
            "images of 10 x 10 pixels that show one edge each. Reported of "
@@ -99,17 +69,11 @@ void AddEdges(CLI::App& reproduce, Context& context) {
            "the variance around the mean image and around each image's own "
            "mean the experts' choices explain, the latter beside k-means with "
            "40 centres, and how many means look like an edge.",
-       .examples = {"poe reproduce edges --out figures"}},
-      options, ReproduceEdges);
-}
-
-void AddSequences(CLI::App& reproduce, Context& context) {
-  const auto options = std::make_shared<ReproduceOptions>();
-  options->seeds = 5;
-  AddExperiment(
-      reproduce, context, "sequences",
-      {.summary = "a product of hidden Markov models against a single one",
-       .synopsis = {"--out DIR [OPTION]..."},
+       .example = "poe reproduce edges --out figures",
+       .run = ReproduceEdges,
+       .seeds = 3},
+      {.name = "sequences",
+       .summary = "a product of hidden Markov models against a single one",
        .description =
            "Sequences of 24 frames of three channels, each with a hidden "
            "Markov model of its own, which suits a product: three models of 5 "
@@ -120,86 +84,110 @@ void AddSequences(CLI::App& reproduce, Context& context) {
            "oscillators. Last, data that do not suit a product: one chain "
            "that drives all channels. Log probabilities are exact. A seed is "
            "a set of data.",
-       .examples = {"poe reproduce sequences --out figures --json"}},
-      options, ReproduceSequences);
-}
-
-constexpr char kIdxHelp[] =
-    "The folder of train-images-idx3-ubyte, train-labels-idx1-ubyte, "
-    "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or as .gz.";
-
-void AddTrees(CLI::App& reproduce, Context& context) {
-  const auto options = std::make_shared<ReproduceOptions>();
-  options->data = "/usr/share/datasets/fashion-mnist";
-  CLI::App* command = AddExperiment(
-      reproduce, context, "trees",
-      {.summary = "overlapping Gaussian trees on patches of images",
-       .synopsis = {"--out DIR [OPTION]..."},
+       .example = "poe reproduce sequences --out figures --json",
+       .run = ReproduceSequences,
+       .seeds = 5},
+      {.name = "trees",
+       .summary = "overlapping Gaussian trees on patches of images",
        .description =
            "Patches of 8 x 8 pixels of Fashion-MNIST: the exact log "
            "likelihood of held-out patches under a product of trees that "
            "differ in all edges, under the best single tree, and under a "
            "Gaussian with all covariances.",
-       .examples = {"poe reproduce trees --out figures --json"}},
-      options, ReproduceTrees);
-  AddData(*command, *options, kIdxHelp)->capture_default_str();
-}
-
-void AddUsps(CLI::App& reproduce, Context& context) {
-  const auto options = std::make_shared<ReproduceOptions>();
-  options->seeds = 10;
-  CLI::App* command = AddExperiment(
-      reproduce, context, "usps",
-      {.summary = "twos against threes, the paper's digits",
-       .synopsis = {"--data DIR --out DIR [OPTION]..."},
+       .example = "poe reproduce trees --out figures --json",
+       .run = ReproduceTrees,
+       .data = kIdxHelp,
+       .default_data = kFashionMnist},
+      {.name = "usps",
+       .summary = "twos against threes, the paper's digits",
        .description =
            "100 Bernoulli units learn 1,000 twos and 100 others 1,000 threes; "
            "a maximum margin in the plane of the two log scores tells 200 "
            "test images apart. The paper's split takes the first 1,000 and "
            "the last 100 images of each digit.",
-       .examples = {"poe reproduce usps --data usps --out figures --json"}},
-      options, ReproduceUsps);
-  AddData(*command, *options,
-          "The folder of usps-images-idx3-ubyte and usps-labels-idx1-ubyte, "
-          "plain or as .gz: 1,100 images of each digit, grouped by digit.")
-      ->required();
-  command
-      ->add_option("--splits", options->splits,
-                   "Runs on random splits, after those on the paper's.")
-      ->type_name("N")
-      ->check(CLI::NonNegativeNumber.description(""))
-      ->capture_default_str()
-      ->group("Experiment");
-}
-
-void AddDigits(CLI::App& reproduce, Context& context) {
-  const auto options = std::make_shared<ReproduceOptions>();
-  CLI::App* command = AddExperiment(
-      reproduce, context, "digits",
-      {.summary = "the ten digits of MNIST",
-       .synopsis = {"--data DIR --out DIR [OPTION]..."},
+       .example = "poe reproduce usps --data usps --out figures --json",
+       .run = ReproduceUsps,
+       .seeds = 10,
+       .data =
+           "The folder of usps-images-idx3-ubyte and usps-labels-idx1-ubyte, "
+           "plain or as .gz: 1,100 images of each digit, grouped by digit.",
+       .splits = true},
+      {.name = "digits",
+       .summary = "the ten digits of MNIST",
        .description = "500 Bernoulli units for each digit, and a logistic "
                       "separator over the ten log scores, fitted on held-out "
                       "training images. Figures are means over the runs.",
-       .examples = {"poe reproduce digits --data mnist --out figures"}},
-      options, ReproduceDigits);
-  AddData(*command, *options, kIdxHelp)->required();
-}
-
-void AddFashion(CLI::App& reproduce, Context& context) {
-  const auto options = std::make_shared<ReproduceOptions>();
-  options->data = "/usr/share/datasets/fashion-mnist";
-  CLI::App* command = AddExperiment(
-      reproduce, context, "fashion",
-      {.summary = "the ten classes of Fashion-MNIST",
-       .synopsis = {"--out DIR [OPTION]..."},
+       .example = "poe reproduce digits --data mnist --out figures",
+       .run = ReproduceDigits,
+       .data = kIdxHelp},
+      {.name = "fashion",
+       .summary = "the ten classes of Fashion-MNIST",
        .description = "100 Bernoulli units for each class, and a logistic "
                       "separator over the ten log scores, fitted on held-out "
                       "training images. Figures are means over the runs. "
                       "Debian's package dataset-fashion-mnist has the images.",
-       .examples = {"poe reproduce fashion --out figures --json"}},
-      options, ReproduceFashion);
-  AddData(*command, *options, kIdxHelp)->capture_default_str();
+       .example = "poe reproduce fashion --out figures --json",
+       .run = ReproduceFashion,
+       .data = kIdxHelp,
+       .default_data = kFashionMnist},
+  };
+}
+
+void AddExperiment(CLI::App& parent, Context& context,
+                   const Experiment& experiment) {
+  constexpr char kGroup[] = "Experiment";
+  const auto options = std::make_shared<ReproduceOptions>();
+  options->seeds = experiment.seeds;
+  const bool has_default = experiment.default_data != nullptr;
+  if (has_default) options->data = experiment.default_data;
+  const bool needs_data = experiment.data != nullptr && !has_default;
+  CLI::App* command =
+      AddCommand(parent, context, experiment.name,
+                 {.summary = experiment.summary,
+                  .synopsis = {needs_data ? "--data DIR --out DIR [OPTION]..."
+                                          : "--out DIR [OPTION]..."},
+                  .description = experiment.description,
+                  .examples = {experiment.example}},
+                 [options, &context, run = experiment.run] {
+                   return run(*options, context);
+                 });
+  command->get_option("--json")->description(
+      "Print the figures as one JSON object, the last line of the output.");
+  command
+      ->add_option("--out", options->out,
+                   "The folder of the pictures, made if it is not there.")
+      ->type_name("DIR")
+      ->required()
+      ->group(kGroup);
+  const auto add_count = [&](const std::string& name, int& value,
+                             const std::string& text,
+                             const CLI::Validator& range) {
+    command->add_option(name, value, text)
+        ->type_name("N")
+        ->check(CLI::Validator(range).description(""))
+        ->capture_default_str()
+        ->group(kGroup);
+  };
+  add_count("--seeds", options->seeds, "Runs, each with a new seed.",
+            CLI::PositiveNumber);
+  add_count("--first-seed", options->first_seed, "Of the first run.",
+            CLI::NonNegativeNumber);
+  if (experiment.data != nullptr) {
+    CLI::Option* data =
+        command->add_option("--data", options->data, experiment.data)
+            ->type_name("DIR")
+            ->group(kGroup);
+    if (needs_data) {
+      data->required();
+    } else {
+      data->capture_default_str();
+    }
+  }
+  if (experiment.splits) {
+    add_count("--splits", options->splits,
+              "Runs on random splits, after those on the paper's.",
+              CLI::NonNegativeNumber);
+  }
 }
 
 }  // namespace
@@ -209,13 +197,9 @@ void AddReproduceCommand(CLI::App& app, Context& context) {
     return UsageError("the name of an experiment is missing");
   });
   reproduce->require_subcommand(0, 1);
-  AddClusters(*reproduce, context);
-  AddEdges(*reproduce, context);
-  AddSequences(*reproduce, context);
-  AddTrees(*reproduce, context);
-  AddUsps(*reproduce, context);
-  AddDigits(*reproduce, context);
-  AddFashion(*reproduce, context);
+  for (const Experiment& experiment : Experiments()) {
+    AddExperiment(*reproduce, context, experiment);
+  }
 }
 
 }  // namespace poe::client
