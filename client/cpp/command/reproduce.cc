@@ -81,9 +81,9 @@ std::vector<Experiment> Experiments() {
            "divergence, against one model with at least as many parameters by "
            "expectation maximization, both the best of 5 starts by "
            "validation. The same for linear dynamical systems on three "
-           "oscillators. Last, data that do not suit a product: one chain "
-           "that drives all channels. Log probabilities are exact. A seed is "
-           "a set of data.",
+           "oscillators, one in each channel. Last, data that do not suit a "
+           "product: one chain that drives all channels, where the single "
+           "model wins. Log probabilities are exact. A seed is a set of data.",
        .example = "poe reproduce sequences --out figures --json",
        .run = ReproduceSequences,
        .seeds = 5},
