@@ -66,23 +66,13 @@ void Judge(const Model& model, const RowMatrix<double>& comparable,
 // The most combinations of outputs that are summed over for each row scored.
 constexpr Index kMostListed = 64;
 
-absl::StatusOr<ExactGradient<float>> Listed(const Model& model,
+absl::StatusOr<ExactGradient<float>> Listed(const DataSpec& spec,
                                             const Product<float>& product,
                                             const Observations<float>& x) {
   const auto width = static_cast<std::size_t>(product.dimension());
   return ExactGradient<float>::Create(
-      product, model.data_spec.num_symbols,
+      product, spec.num_symbols,
       absl::MakeConstSpan(x.clamped).subspan(0, width));
-}
-
-// Whether the model is conditional, over few enough bits or symbols.
-bool IsListed(const Model& model) {
-  const DataSpec& spec = model.data_spec;
-  if (spec.input_coordinates.empty() || spec.sequential) return false;
-  Observations<float> any = MakeDense<float>(1, spec.width());
-  any.clamped = InputMask(spec);
-  const auto listed = Listed(model, model.classes[0].layers[0], any);
-  return listed.ok() && listed->combinations() <= kMostListed;
 }
 
 // log p(outputs | inputs) of the rows from `begin` on.
@@ -90,7 +80,7 @@ void AddConditional(
     const Model& model, const Product<float>& product,
     const Observations<float>& x, Index begin, const Workers& workers,
     Eigen::Ref<Vector<double>, 0, Eigen::InnerStride<>> log_probabilities) {
-  const auto listed = Listed(model, product, x);
+  const auto listed = Listed(model.data_spec, product, x);
   if (!listed.ok()) return;
   const std::vector<double> values = listed->LogProbabilities(x, workers);
   for (Index n = 0; n < x.size; ++n) log_probabilities(begin + n) = values[n];
@@ -117,8 +107,22 @@ void Normalize(const Model& model, const RawRows& rows, Scores& scores) {
 
 }  // namespace
 
+bool KnowsConditionalProbability(const DataSpec& spec,
+                                 const Product<float>& product) {
+  if (spec.input_coordinates.empty() || spec.sequential) return false;
+  Observations<float> any = MakeDense<float>(1, spec.width());
+  any.clamped = InputMask(spec);
+  const auto listed = Listed(spec, product, any);
+  return listed.ok() && listed->combinations() <= kMostListed;
+}
+
 RowMatrix<double> Comparable(const Model& model, const RawRows& rows,
                              const Scores& scores) {
+  if (!model.data_spec.input_coordinates.empty())
+    return scores.log_probabilities.size() > 0
+               ? scores.log_probabilities
+               : RowMatrix<double>::Constant(rows.size(), model.num_classes(),
+                                             kNaN);
   if (!model.data_spec.sequential) return scores.log_scores;
   if (model.has_log_partitions()) return scores.log_probabilities;
   RowMatrix<double> comparable = scores.log_scores;
@@ -135,7 +139,8 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
   const double jacobian = LogJacobian(model.data_spec);
   Scores scores;
   scores.log_scores.resize(total, classes);
-  const bool conditional = IsListed(model);
+  const bool conditional = KnowsConditionalProbability(
+      model.data_spec, model.classes[0].layers[0]);
   if (conditional)
     scores.log_probabilities =
         RowMatrix<double>::Constant(total, classes, kNaN);

@@ -36,10 +36,18 @@ struct Scores {
   std::vector<RowMatrix<double>> expert_log_scores;
 };
 
+// Whether Score gives log p(outputs | inputs): the model is conditional, over
+// dense rows whose outputs have few enough combinations of bits or symbols to
+// be listed for each row.
+bool KnowsConditionalProbability(const DataSpec& spec,
+                                 const Product<float>& product);
+
 // What separator and percentiles see of the scores of some rows, N x C: log
-// scores. Those of sequences of different lengths have different log Z; theirs
-// are log probabilities where the model has log partitions, otherwise log
-// scores of its comparable_length; NaN for any other length.
+// scores, where all have the same log Z. Those of conditional models depend on
+// the inputs: theirs are log p(outputs | inputs), or NaN where those are not
+// known. Those of sequences depend on the length: theirs are log probabilities
+// where the model has log partitions, otherwise log scores of its
+// comparable_length; NaN for any other length.
 RowMatrix<double> Comparable(const Model& model, const RawRows& rows,
                              const Scores& scores);
 

@@ -76,15 +76,23 @@ std::vector<Index> LengthsOf(const TrainingRows& rows) {
   return {lengths.begin(), lengths.end()};
 }
 
-// FailedPrecondition if a separator would have to compare sequences of
-// different lengths without knowing their log Z. `products` are the classes',
-// before training.
+// FailedPrecondition if a separator would have to compare what has different
+// log Z, not known: sequences of different lengths, or rows of different inputs.
+// `products` are the classes', before training.
 absl::Status CheckComparable(const TrainingSettings& settings,
                              const DataSpec& spec,
                              absl::Span<const Product<float>> products,
                              absl::Span<const Index> lengths) {
-  if (!settings.separator.has_value() || lengths.size() == 1)
-    return absl::OkStatus();
+  if (!settings.separator.has_value()) return absl::OkStatus();
+  if (!spec.input_coordinates.empty()) {
+    if (KnowsConditionalProbability(spec, products[0])) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "log p(outputs | inputs) is not known, so that a separator would "
+        "compare scores whose normalizers depend on the inputs. Train without "
+        "a separator, or have outputs with few combinations of bits or "
+        "symbols");
+  }
+  if (lengths.size() == 1) return absl::OkStatus();
   for (std::size_t c = 0; c < products.size(); ++c) {
     const absl::Status known =
         ExactLogPartition(products[c], spec, lengths[0]).status();
