@@ -96,8 +96,14 @@ void MultiplyRows(const ConstRowMatrixRef<Scalar>& left,
                    d, panel.data() + (3 * k + v) * lanes);
     multiply.template operator()<3>(d, panel.data(), 3 * lanes);
   }
-  for (; j + lanes <= columns; j += lanes)
+  if (j + 2 * lanes <= columns) {
+    multiply.template operator()<2>(d, right.data() + j, right.outerStride());
+    j += 2 * lanes;
+  }
+  if (j + lanes <= columns) {
     multiply.template operator()<1>(d, right.data() + j, right.outerStride());
+    j += lanes;
+  }
   for (; j + few <= columns; j += few)
     multiply.template operator()<1>(quarter, right.data() + j,
                                     right.outerStride());
