@@ -57,6 +57,22 @@ TYPED_TEST(ElementwiseTest, SoftplusMatchesTheFormula) {
   EXPECT_DOUBLE_EQ(SumSoftplus(1, absl::MakeConstSpan(arguments)), sum);
 }
 
+TYPED_TEST(ElementwiseTest, LogMatchesTheFormula) {
+  std::vector<TypeParam> arguments;
+  for (TypeParam t : Arguments<TypeParam>())
+    if (t > 0) arguments.push_back(t);
+  std::vector<TypeParam> values = arguments;
+  Log(absl::MakeSpan(values));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const long double expected =
+        std::log(static_cast<long double>(arguments[i]));
+    EXPECT_NEAR(
+        values[i], expected,
+        8 * std::numeric_limits<TypeParam>::epsilon() * std::abs(expected))
+        << arguments[i];
+  }
+}
+
 TYPED_TEST(ElementwiseTest, ExpMatchesTheFormula) {
   std::vector<TypeParam> arguments;
   for (TypeParam t : Arguments<TypeParam>())

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "poe/numerics/elementwise.h"
+#include "poe/numerics/random.h"
 #include "tests/core/expert_oracles.h"
 
 namespace poe {
@@ -159,24 +160,26 @@ TEST(HiddenMarkovTest, ChainsMatchEnumerationHoweverImprobableTheirSteps) {
         paths.push_back(path);
       }
       const double total = LogSumExp(weights);
-      RowMatrix<double> forward(kLength, kStates);
-      EXPECT_NEAR(chain.Forward(emission, forward), total,
-                  1e-13 * (10 + std::abs(total)));
+      const FrameOrder order({kLength});
+      RowMatrix<double> forward = emission.transpose();
+      double score = 0;
+      chain.Forward(order, forward, absl::MakeSpan(&score, 1));
+      EXPECT_NEAR(score, total, 1e-13 * (10 + std::abs(total)));
       RowMatrix<double> expected_occupancy =
-          RowMatrix<double>::Zero(kLength, kStates);
+          RowMatrix<double>::Zero(kStates, kLength);
       RowMatrix<double> expected_transitions =
           RowMatrix<double>::Zero(kStates, kStates);
       for (std::size_t z = 0; z < paths.size(); ++z) {
         const double share = 2 * std::exp(weights[z] - total);
         for (Index t = 0; t < kLength; ++t) {
-          expected_occupancy(t, paths[z][t]) += share;
+          expected_occupancy(paths[z][t], t) += share;
           if (t > 0)
             expected_transitions(paths[z][t - 1], paths[z][t]) += share;
         }
       }
-      RowMatrix<double> occupancy(kLength, kStates);
+      RowMatrix<double> occupancy(kStates, kLength);
       RowMatrix<double> transitions = RowMatrix<double>::Zero(kStates, kStates);
-      chain.Smooth(emission, forward, 2, occupancy, transitions);
+      chain.Smooth(order, forward, {2.0}, occupancy, transitions);
       const double error = 1e-13 * (100 + std::abs(total));
       EXPECT_LT((occupancy - expected_occupancy).cwiseAbs().maxCoeff(), error);
       EXPECT_LT((transitions - expected_transitions).cwiseAbs().maxCoeff(),
@@ -187,11 +190,64 @@ TEST(HiddenMarkovTest, ChainsMatchEnumerationHoweverImprobableTheirSteps) {
       if (weights[best] - total < -1e-12) continue;
       std::vector<Index> path(kLength);
       for (double uniform : {1e-9, 0.5, 1 - 1e-9}) {
-        chain.SamplePath(forward, std::vector<double>(kLength, uniform),
-                         absl::MakeSpan(path));
+        chain.SamplePaths(order, forward, std::vector<double>(kLength, uniform),
+                          absl::MakeSpan(path));
         EXPECT_EQ(path, paths[best]);
       }
     }
+  }
+}
+
+// Sequences that go together, of several lengths and weights, against each
+// alone, where steps are products and where they are sums of logarithms.
+TEST(HiddenMarkovTest, SequencesThatGoTogetherAreAsEachAlone) {
+  constexpr Index kStates = 5;
+  const std::vector<Index> lengths = {7, 7, 6, 4, 4, 4, 1};
+  const std::vector<double> weights = {1, -2, 0, 0.5, 3, 1, -1};
+  const FrameOrder together(lengths);
+  for (double scale : {1.0, 100.0}) {
+    const RowMatrix<double> transition =
+        LogSoftmax(RandomMatrix(kStates, kStates, scale, 70), kStates);
+    const Vector<double> initial =
+        LogSoftmax(RandomMatrix(1, kStates, scale, 71), kStates).transpose();
+    const MarkovChain chain(initial, transition, 0.7);
+    RowMatrix<double> forward =
+        RandomMatrix(kStates, together.rows(), 3 * scale, 72);
+    const RowMatrix<double> emission = forward;
+    std::vector<double> uniforms(together.rows());
+    FillUniform({73, Purpose::kTest}, 0, absl::MakeSpan(uniforms));
+    std::vector<double> scores(lengths.size());
+    chain.Forward(together, forward, absl::MakeSpan(scores));
+    std::vector<Index> path(together.rows());
+    chain.SamplePaths(together, forward, uniforms, absl::MakeSpan(path));
+    RowMatrix<double> occupancy(kStates, together.rows());
+    RowMatrix<double> transitions = RowMatrix<double>::Zero(kStates, kStates);
+    chain.Smooth(together, forward, weights, occupancy, transitions);
+
+    RowMatrix<double> expected = RowMatrix<double>::Zero(kStates, kStates);
+    for (std::size_t n = 0; n < lengths.size(); ++n) {
+      const Index length = lengths[n];
+      const FrameOrder alone({length});
+      RowMatrix<double> own(kStates, length);
+      std::vector<double> own_uniforms(length);
+      for (Index t = 0; t < length; ++t) {
+        own.col(t) = emission.col(together.row(n, t));
+        own_uniforms[t] = uniforms[together.row(n, t)];
+      }
+      double score = 0;
+      chain.Forward(alone, own, absl::MakeSpan(&score, 1));
+      EXPECT_EQ(score, scores[n]);
+      std::vector<Index> own_path(length);
+      chain.SamplePaths(alone, own, own_uniforms, absl::MakeSpan(own_path));
+      RowMatrix<double> own_occupancy(kStates, length);
+      chain.Smooth(alone, own, {weights[n]}, own_occupancy, expected);
+      for (Index t = 0; t < length; ++t) {
+        const Index frame = together.row(n, t);
+        EXPECT_EQ(own_path[t], path[frame]);
+        EXPECT_EQ(own_occupancy.col(t), occupancy.col(frame));
+      }
+    }
+    EXPECT_LT((transitions - expected).cwiseAbs().maxCoeff(), 1e-12);
   }
 }
 

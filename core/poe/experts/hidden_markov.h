@@ -18,7 +18,8 @@ namespace poe {
 // initial logit M x K and transition logit (M K) x K, row = from (pi and A are
 // their softmax by rows), then mean and log variance (M K) x D, or emission
 // logit (M K) x D. States of one expert are K rows in succession. Inner
-// arithmetic is in double whatever Scalar is; O(T M K (K + D)).
+// arithmetic is in double whatever Scalar is; O(T M K (K + D)). Sequences of
+// similar length go through the recursions together (markov_chain.h).
 template <typename Scalar>
 class HiddenMarkov final : public ExpertGroup<Scalar> {
  public:
@@ -86,6 +87,9 @@ class HiddenMarkov final : public ExpertGroup<Scalar> {
  private:
   HiddenMarkov() = default;
   void ParametersChanged() override;
+  // log e(frame | state); frames x (M K).
+  void LogEmissions(const RowMatrix<Scalar>& frames,
+                    RowMatrixRef<double> result) const;
 
   Index num_symbols_ = 0;
   double least_log_variance_ = 0, greatest_log_variance_ = 0;

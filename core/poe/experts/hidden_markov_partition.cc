@@ -162,15 +162,9 @@ void StepJointly(const std::vector<Expert>& experts, Vector<double>& weights) {
   Index stride = 1;  // between an expert's states in succession
   for (const Expert& expert : experts) {
     const Index states = expert.chain.num_states(), period = stride * states;
-    std::vector<double> from(states), to(states);
-    for (Index block = 0; block < weights.size(); block += period) {
-      for (Index first = block; first < block + stride; ++first) {
-        for (Index k = 0; k < states; ++k)
-          from[k] = weights(first + k * stride);
-        expert.chain.Step(from, absl::MakeSpan(to));
-        for (Index k = 0; k < states; ++k) weights(first + k * stride) = to[k];
-      }
-    }
+    for (Index block = 0; block < weights.size(); block += period)
+      expert.chain.Step(Eigen::Map<RowMatrix<double>>(weights.data() + block,
+                                                      states, stride));
     stride = period;
   }
 }

@@ -1,8 +1,7 @@
 #include "poe/experts/markov_chain.h"
 
 #include <algorithm>
-#include <cmath>
-#include <vector>
+#include <limits>
 
 #include "poe/numerics/elementwise.h"
 
@@ -13,36 +12,51 @@ namespace {
 // of whatever follows where every transition has at least this weight.
 constexpr double kLeastLogWeight = -69;  // log 1e-30
 
-// values -= their greatest, which is returned.
-double ShiftToZero(absl::Span<double> values) {
-  const double greatest = *std::max_element(values.begin(), values.end());
-  for (double& value : values) value -= greatest;
+// One number for each column. Arithmetic goes along rows, one operation at a
+// time, so that a column has the same bits wherever it stands.
+using Columns = Eigen::Array<double, 1, Eigen::Dynamic>;
+
+void ExpOf(RowMatrixRef<double> values) {
+  for (Index k = 0; k < values.rows(); ++k)
+    Exp(absl::Span<double>(values.row(k).data(), values.cols()));
+}
+
+void LogOf(Columns& values) {
+  Log(absl::Span<double>(values.data(), values.size()));
+}
+
+Columns Sums(const ConstRowMatrixRef<double>& values) {
+  Columns sums = values.row(0);
+  for (Index k = 1; k < values.rows(); ++k) sums += values.row(k).array();
+  return sums;
+}
+
+// Subtracts from each column its greatest value, and returns these.
+Columns ShiftToZero(RowMatrixRef<double> values) {
+  Columns greatest = values.row(0);
+  for (Index k = 1; k < values.rows(); ++k)
+    greatest = greatest.max(values.row(k).array());
+  values.array().rowwise() -= greatest;
   return greatest;
 }
 
-// values <- total exp(values) / sum exp(values)
-void Normalize(double total, absl::Span<double> values) {
-  ShiftToZero(values);
-  double sum = 0;
-  for (double& value : values) sum += value = std::exp(value);
-  for (double& value : values) value *= total / sum;
+// Divides columns by their sums, which are returned.
+Columns Normalize(RowMatrixRef<double> values) {
+  const Columns sums = Sums(values);
+  const Columns factors = sums.inverse();
+  values.array().rowwise() *= factors;
+  return sums;
 }
 
-// The index drawn with probability proportional to exp(values), which are
-// replaced.
-Index DrawIndex(double uniform, absl::Span<double> values) {
-  ShiftToZero(values);
-  double sum = 0;
-  for (double& value : values) value = sum += std::exp(value);
-  const auto found =
-      std::upper_bound(values.begin(), values.end(), uniform * sum);
-  return std::min<Index>(found - values.begin(),
-                         static_cast<Index>(values.size()) - 1);
-}
-
-absl::Span<double> RowOf(RowMatrixRef<double>& matrix, Index t) {
-  return {matrix.data() + t * matrix.outerStride(),
-          static_cast<std::size_t>(matrix.cols())};
+// The same of logarithms.
+Columns NormalizeLogs(RowMatrixRef<double> values) {
+  Columns sums = ShiftToZero(values);
+  RowMatrix<double> shares = values;
+  ExpOf(shares);
+  Columns logs = Sums(shares);
+  LogOf(logs);
+  values.array().rowwise() -= logs;
+  return sums + logs;
 }
 
 }  // namespace
@@ -50,107 +64,180 @@ absl::Span<double> RowOf(RowMatrixRef<double>& matrix, Index t) {
 MarkovChain::MarkovChain(const Vector<double>& log_initial,
                          const RowMatrix<double>& log_transition,
                          double exponent)
-    : log_initial_(exponent * log_initial) {
-  forth_.logs = exponent * log_transition;
-  back_.logs = forth_.logs.transpose();
-  summable_ = forth_.logs.minCoeff() > kLeastLogWeight;
-  forth_.values = forth_.logs.unaryExpr([](double t) { return std::exp(t); });
-  back_.values = forth_.values.transpose();
+    : log_initial_(exponent * log_initial), back_(exponent * log_transition) {
+  summable_ = back_.minCoeff() > kLeastLogWeight;
+  if (summable_) ExpOf(back_);
+  forth_ = back_.transpose();
 }
 
-void MarkovChain::Apply(const Table& table,
-                        absl::Span<const double> log_weights,
-                        absl::Span<double> result) const {
-  const Index states = num_states();
-  if (!summable_) {
-    std::vector<double> terms(states);
-    for (Index k = 0; k < states; ++k) {
-      for (Index j = 0; j < states; ++j)
-        terms[j] = log_weights[j] + table.logs(j, k);
-      result[k] = LogSumExp(terms);
-    }
+void MarkovChain::Apply(const RowMatrix<double>& moves,
+                        const ConstRowMatrixRef<double>& from,
+                        RowMatrixRef<double> result) const {
+  if (summable_) {
+    MultiplyRows<double>(moves, from, result);
     return;
   }
-  const double greatest =
-      *std::max_element(log_weights.begin(), log_weights.end());
-  std::fill(result.begin(), result.end(), 0.0);
-  for (Index j = 0; j < states; ++j) {
-    const double weight = std::exp(log_weights[j] - greatest);
-    const double* row = table.values.row(j).data();
-    for (Index k = 0; k < states; ++k) result[k] += weight * row[k];
-  }
-  for (double& value : result) value = greatest + std::log(value);
-}
-
-void MarkovChain::Step(absl::Span<const double> log_weights,
-                       absl::Span<double> result) const {
-  Apply(forth_, log_weights, result);
-}
-
-double MarkovChain::Forward(const ConstRowMatrixRef<double>& log_emission,
-                            RowMatrixRef<double> log_forward) const {
-  double score = 0;
-  for (Index t = 0; t < log_emission.rows(); ++t) {
-    const absl::Span<double> row = RowOf(log_forward, t);
-    if (t == 0)
-      std::copy_n(log_initial_.data(), row.size(), row.begin());
-    else
-      Apply(forth_, RowOf(log_forward, t - 1), row);
-    for (Index k = 0; k < num_states(); ++k) row[k] += log_emission(t, k);
-    score += ShiftToZero(row);
-  }
-  return score + LogSumExp(RowOf(log_forward, log_forward.rows() - 1));
-}
-
-void MarkovChain::SamplePath(const ConstRowMatrixRef<double>& log_forward,
-                             absl::Span<const double> uniforms,
-                             absl::Span<Index> path) const {
-  std::vector<double> weights(num_states());
-  for (Index t = log_forward.rows(); t-- > 0;) {
-    const bool last = t + 1 == log_forward.rows();
-    for (Index k = 0; k < num_states(); ++k)
-      weights[k] = log_forward(t, k) + (last ? 0 : back_.logs(path[t + 1], k));
-    path[t] = DrawIndex(uniforms[t], absl::MakeSpan(weights));
+  RowMatrix<double> terms;
+  for (Index k = 0; k < num_states(); ++k) {
+    terms = from;
+    terms.colwise() += moves.row(k).transpose();
+    result.row(k) = NormalizeLogs(terms);
   }
 }
 
-void MarkovChain::Smooth(const ConstRowMatrixRef<double>& log_emission,
-                         const ConstRowMatrixRef<double>& log_forward,
-                         double weight, RowMatrixRef<double> occupancy,
-                         RowMatrixRef<double> transitions) const {
-  const Index states = num_states(), length = log_emission.rows();
-  // The backward message of frame t, and what frame t + 1 says of its state.
-  Vector<double> backward = Vector<double>::Zero(states), next(states);
-  RowMatrix<double> sums = RowMatrix<double>::Zero(states, states);
-  for (Index t = length; t-- > 0;) {
-    const bool last = t + 1 == length;
-    if (!last) {
-      next = backward + log_emission.row(t + 1).transpose();
-      ShiftToZero(absl::MakeSpan(next.data(), states));
-      Apply(back_, absl::MakeConstSpan(next.data(), states),
-            absl::MakeSpan(backward.data(), states));
+void MarkovChain::Forward(const FrameOrder& order,
+                          RowMatrixRef<double> messages,
+                          absl::Span<double> log_scores) const {
+  const Index sequences = order.sequences();
+  messages.leftCols(sequences).colwise() += log_initial_;
+  // Logarithms of what each frame's messages were divided by.
+  Columns scale = Columns::Zero(order.rows());
+  if (summable_) {
+    scale = ShiftToZero(messages);
+    ExpOf(messages);
+  }
+  Columns sums(order.rows());
+  RowMatrix<double> predicted(num_states(), sequences);
+  for (Index t = 0; t < order.longest(); ++t) {
+    const Index first = order.row(0, t);
+    const Index active = order.Active(0, sequences, t);
+    auto now = messages.middleCols(first, active);
+    if (t > 0) {
+      auto before = predicted.leftCols(active);
+      Apply(forth_, messages.middleCols(order.row(0, t - 1), active), before);
+      if (summable_)
+        now.array() *= before.array();
+      else
+        now += before;
     }
-    occupancy.row(t) = log_forward.row(t) + backward.transpose();
-    Normalize(weight, RowOf(occupancy, t));
-    if (last) continue;
-    // P(s_t+1 = k | s_t = j, frames) = A[j, k] exp(next[k] - backward[j]).
-    if (summable_)
-      for (Index k = 0; k < states; ++k) next(k) = std::exp(next(k));
-    for (Index j = 0; j < states; ++j) {
-      if (summable_) {
-        sums.row(j) +=
-            occupancy(t, j) * std::exp(-backward(j)) * next.transpose();
-        continue;
+    sums.segment(first, active) =
+        summable_ ? Normalize(now) : NormalizeLogs(now);
+  }
+  if (summable_) LogOf(sums);
+  scale += sums;
+  std::fill(log_scores.begin(), log_scores.end(), 0.0);
+  for (Index t = 0; t < order.longest(); ++t)
+    for (Index n = 0; n < order.Active(0, sequences, t); ++n)
+      log_scores[n] += scale(order.row(n, t));
+}
+
+void MarkovChain::SamplePaths(const FrameOrder& order,
+                              const ConstRowMatrixRef<double>& forward,
+                              absl::Span<const double> uniforms,
+                              absl::Span<Index> path) const {
+  const Index sequences = order.sequences(), states = num_states();
+  RowMatrix<double> all(states, sequences);
+  for (Index t = order.longest(); t-- > 0;) {
+    const Index first = order.row(0, t);
+    const Index active = order.Active(0, sequences, t);
+    auto weights = all.leftCols(active);
+    weights = forward.middleCols(first, active);
+    for (Index n = 0; n < order.Active(0, sequences, t + 1); ++n) {
+      const double* moves = forth_.row(path[order.row(n, t + 1)]).data();
+      for (Index k = 0; k < states; ++k) {
+        if (summable_)
+          weights(k, n) *= moves[k];
+        else
+          weights(k, n) += moves[k];
       }
-      for (Index k = 0; k < states; ++k)
-        sums(j, k) += occupancy(t, j) *
-                      std::exp(forth_.logs(j, k) + next(k) - backward(j));
+    }
+    if (!summable_) {
+      ShiftToZero(weights);
+      ExpOf(weights);
+    }
+    for (Index k = 1; k < states; ++k) weights.row(k) += weights.row(k - 1);
+    const absl::Span<Index> drawn = path.subspan(first, active);
+    std::fill(drawn.begin(), drawn.end(), Index{0});
+    for (Index k = 0; k + 1 < states; ++k)
+      for (Index n = 0; n < active; ++n)
+        drawn[n] +=
+            weights(k, n) <= uniforms[first + n] * weights(states - 1, n);
+  }
+}
+
+void MarkovChain::Smooth(const FrameOrder& order,
+                         const ConstRowMatrixRef<double>& forward,
+                         absl::Span<const double> weights,
+                         RowMatrixRef<double> occupancy,
+                         RowMatrixRef<double> transitions) const {
+  const Index sequences = order.sequences();
+  Vector<double> frame_weights(order.rows());
+  // P(s_t+1 | all frames) / P(s_t+1 | frames until t), in the column of frame
+  // t; nothing follows last frames.
+  RowMatrix<double> ratio = RowMatrix<double>::Constant(
+      num_states(), order.rows(),
+      summable_ ? 0.0 : -std::numeric_limits<double>::infinity());
+  RowMatrix<double> predicted(num_states(), sequences);
+  for (Index t = order.longest(); t-- > 0;) {
+    const Index first = order.row(0, t);
+    const Index active = order.Active(0, sequences, t);
+    const Index going = order.Active(0, sequences, t + 1);
+    const auto known = forward.middleCols(first, active);
+    auto now = occupancy.middleCols(first, active);
+    for (Index n = 0; n < active; ++n) frame_weights(first + n) = weights[n];
+    now = known;
+    if (summable_)
+      for (Index n = going; n < active; ++n) now.col(n) *= weights[n];
+    if (going == 0) continue;
+    auto before = predicted.leftCols(going);
+    auto news = ratio.middleCols(first, going);
+    const auto next = occupancy.middleCols(order.row(0, t + 1), going);
+    Apply(forth_, known.leftCols(going), before);
+    if (summable_)
+      news = next.cwiseQuotient(before);
+    else
+      news = next - before;
+    Apply(back_, news, before);
+    if (summable_) {
+      now.leftCols(going).array() *= before.array();
+    } else {
+      now.leftCols(going) += before;
+      NormalizeLogs(now.leftCols(going));
     }
   }
-  if (summable_)
-    transitions += sums.cwiseProduct(forth_.values);
-  else
-    transitions += sums;
+  if (!summable_) {
+    ExpOf(occupancy);
+    occupancy.array().rowwise() *= frame_weights.transpose().array();
+  }
+  AddTransitions(forward, ratio, frame_weights, transitions);
+}
+
+void MarkovChain::AddTransitions(const ConstRowMatrixRef<double>& forward,
+                                 const RowMatrix<double>& ratio,
+                                 const Vector<double>& weights,
+                                 RowMatrixRef<double> transitions) const {
+  if (summable_) {
+    const RowMatrix<double> by_frame = ratio.transpose();
+    RowMatrix<double> sums(num_states(), num_states());
+    MultiplyRows<double>(forward, by_frame, sums);
+    transitions += sums.cwiseProduct(back_);
+    return;
+  }
+  RowMatrix<double> terms;
+  for (Index j = 0; j < num_states(); ++j) {
+    terms = ratio;
+    terms.rowwise() += forward.row(j);
+    terms.colwise() += back_.row(j).transpose();
+    ExpOf(terms);
+    transitions.row(j) += (terms * weights).transpose();
+  }
+}
+
+void MarkovChain::Step(RowMatrixRef<double> weights) const {
+  const RowMatrix<double> from = weights;
+  if (!summable_) {
+    Apply(forth_, from, weights);
+    return;
+  }
+  RowMatrix<double> shares = from;
+  const Columns greatest = ShiftToZero(shares);
+  ExpOf(shares);
+  Apply(forth_, shares, weights);
+  for (Index k = 0; k < num_states(); ++k) {
+    Columns logs = weights.row(k);
+    LogOf(logs);
+    weights.row(k) = logs + greatest;
+  }
 }
 
 }  // namespace poe

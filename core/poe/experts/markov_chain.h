@@ -1,17 +1,24 @@
-// One Markov chain of K hidden states under emissions that are given as log
-// densities: the recursions of a hidden Markov model.
+// A Markov chain of K hidden states under emissions that are given as log
+// densities: the recursions of a hidden Markov model, over many sequences that
+// go together.
 #ifndef POE_EXPERTS_MARKOV_CHAIN_H_
 #define POE_EXPERTS_MARKOV_CHAIN_H_
 
 #include "absl/types/span.h"
+#include "poe/experts/frame_order.h"
 #include "poe/numerics/matrix_product.h"
 
 namespace poe {
 
 // Initial and transition probabilities to the power `exponent`, not normalized
 // again: the sum over paths of (pi[s_1] prod A[s_t, s_t+1])^exponent times the
-// emissions. Weights are kept as logarithms, so that nothing underflows
-// however improbable the frames are. Immutable and thread-safe.
+// emissions. Immutable and thread-safe.
+//
+// Matrices of frames are K x order.rows(), a column for each frame; spans over
+// sequences are by position in the order. What is said of a sequence has the
+// same bits whichever others are there. Steps are products of probabilities,
+// K x K by K x sequences, where no transition is so improbable that they could
+// lose a path that matters, and else sums of logarithms.
 class MarkovChain {
  public:
   // Logarithms of pi (K) and of A (K x K, row = from), finite.
@@ -22,43 +29,45 @@ class MarkovChain {
   // exponent times log pi.
   const Vector<double>& log_initial() const { return log_initial_; }
 
-  // The log of the sum over paths, O(T K^2). `log_emission` is T x K. Leaves
-  // the forward messages in `log_forward`, T x K, up to a constant for each
-  // frame: the greatest of a row is 0.
-  double Forward(const ConstRowMatrixRef<double>& log_emission,
-                 RowMatrixRef<double> log_forward) const;
+  // log_scores[n] = the log of the sum over paths, O(T K^2). `messages` holds
+  // finite log densities of emissions and receives the forward messages
+  // P(s_t | frames until t), which are for the functions below to read.
+  void Forward(const FrameOrder& order, RowMatrixRef<double> messages,
+               absl::Span<double> log_scores) const;
 
-  // Draws a path given the frames, from the last state back, O(T K).
-  // uniforms[t] in (0, 1) decides state t.
-  void SamplePath(const ConstRowMatrixRef<double>& log_forward,
-                  absl::Span<const double> uniforms,
-                  absl::Span<Index> path) const;
+  // Draws a path of each sequence given its frames, from the last state back,
+  // O(T K). uniforms[f] in (0, 1) decides path[f], the state of frame f.
+  void SamplePaths(const FrameOrder& order,
+                   const ConstRowMatrixRef<double>& forward,
+                   absl::Span<const double> uniforms,
+                   absl::Span<Index> path) const;
 
-  // occupancy(t, k) = weight P(s_t = k | frames); T x K. Adds to `transitions`
-  // (K x K) weight times the expected number of each.
-  void Smooth(const ConstRowMatrixRef<double>& log_emission,
-              const ConstRowMatrixRef<double>& log_forward, double weight,
-              RowMatrixRef<double> occupancy,
+  // occupancy(k, f) = weight of the sequence times P(state k | its frames).
+  // Adds to `transitions` (K x K) weight times the expected number of each.
+  void Smooth(const FrameOrder& order, const ConstRowMatrixRef<double>& forward,
+              absl::Span<const double> weights, RowMatrixRef<double> occupancy,
               RowMatrixRef<double> transitions) const;
 
-  // result[k] = log sum_j exp(log_weights[j]) A[j, k]^exponent, K each, not
-  // the same memory.
-  void Step(absl::Span<const double> log_weights,
-            absl::Span<double> result) const;
+  // weights(k, n) <- log sum_j exp(weights(j, n)) A[j, k]^exponent; K x any.
+  void Step(RowMatrixRef<double> weights) const;
 
  private:
-  // Weights of transitions, from row to column.
-  struct Table {
-    RowMatrix<double> logs, values;
-  };
-  void Apply(const Table& table, absl::Span<const double> log_weights,
-             absl::Span<double> result) const;
+  // result(k, n) = sum_j moves(k, j) from(j, n), or all of it in logarithms;
+  // not the same memory.
+  void Apply(const RowMatrix<double>& moves,
+             const ConstRowMatrixRef<double>& from,
+             RowMatrixRef<double> result) const;
+  // Transitions that are expected once `ratio` is what the frames after one say
+  // of the next state, over what was known of it before.
+  void AddTransitions(const ConstRowMatrixRef<double>& forward,
+                      const RowMatrix<double>& ratio,
+                      const Vector<double>& weights,
+                      RowMatrixRef<double> transitions) const;
 
   Vector<double> log_initial_;
-  Table forth_, back_;  // A and its transpose
-  // Whether no transition is so improbable that sums of `values` could lose a
-  // path that matters; else sums are taken of logarithms.
+  // Whether `back_` and `forth_` are probabilities; else their logarithms.
   bool summable_ = true;
+  RowMatrix<double> back_, forth_;  // A^exponent (row = from); its transpose
 };
 
 }  // namespace poe

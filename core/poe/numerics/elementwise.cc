@@ -57,6 +57,13 @@ void Exp(absl::Span<Scalar> t) {
 }
 
 template <typename Scalar>
+void Log(absl::Span<Scalar> t) {
+  const hn::ScalableTag<Scalar> d;
+  hn::Transform(d, t.data(), t.size(),
+                [](auto d, auto v) { return hn::Log(d, v); });
+}
+
+template <typename Scalar>
 double SumSoftplus(std::type_identity_t<Scalar> scale,
                    absl::Span<const Scalar> t) {
   std::array<Scalar, 256> buffer;
@@ -94,6 +101,7 @@ double LogSumExp(absl::Span<const double> t) {
   template void Logistic<Scalar>(absl::Span<Scalar>); \
   template void Softplus<Scalar>(absl::Span<Scalar>); \
   template void Exp<Scalar>(absl::Span<Scalar>);      \
+  template void Log<Scalar>(absl::Span<Scalar>);      \
   template double SumSoftplus<Scalar>(Scalar, absl::Span<const Scalar>);
 POE_INSTANTIATE(float)
 POE_INSTANTIATE(double)

@@ -21,6 +21,10 @@ void Softplus(absl::Span<Scalar> t);
 template <typename Scalar>
 void Exp(absl::Span<Scalar> t);
 
+// t <- log(t), for positive normal t
+template <typename Scalar>
+void Log(absl::Span<Scalar> t);
+
 // Sum of softplus(scale t), in double.
 template <typename Scalar>
 double SumSoftplus(std::type_identity_t<Scalar> scale,
