@@ -1,5 +1,6 @@
 #include "poe/bases/categorical.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -80,34 +81,37 @@ void CategoricalBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
   const std::vector<Index> starts = x.FrameStarts();
   workers.ParallelFor(x.size, 8, [&](Index begin, Index end) {
     std::vector<double> uniform;
-    Eigen::ArrayXd shares(symbols);
+    Vector<double> shares(coordinates * symbols);
     for (Index n = begin; n < end; ++n) {
       if (sample) {
         uniform.resize(x.length(n) * coordinates);
         FillUniform(draws, x.row_ids[n], absl::MakeSpan(uniform));
       }
       for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
+        const Scalar* logits = messages.linear.row(frame).data();
+        for (Index i = 0; i < shares.size(); i += symbols) {
+          const Scalar greatest =
+              *std::max_element(logits + i, logits + i + symbols);
+          for (Index s = i; s < i + symbols; ++s)
+            shares(s) = static_cast<double>(logits[s]) - greatest;
+        }
+        Exp(absl::Span<double>(shares.data(), shares.size()));
         for (Index i = 0; i < coordinates; ++i) {
           if (x.IsClamped(frame, i * symbols)) continue;
-          const auto logits = messages.linear.row(frame)
-                                  .segment(i * symbols, symbols)
-                                  .template cast<double>()
-                                  .array();
-          shares = (logits - logits.maxCoeff()).exp().transpose();
-          auto row = x.values.row(frame).segment(i * symbols, symbols);
+          const double* own = shares.data() + i * symbols;
+          Scalar* row = x.values.row(frame).data() + i * symbols;
+          double total = 0;
+          for (Index s = 0; s < symbols; ++s) total += own[s];
           if (!sample) {
-            row = (shares / shares.sum())
-                      .matrix()
-                      .transpose()
-                      .template cast<Scalar>();
+            for (Index s = 0; s < symbols; ++s)
+              row[s] = static_cast<Scalar>(own[s] / total);
             continue;
           }
-          double rest =
-              uniform[(frame - starts[n]) * coordinates + i] * shares.sum();
+          double rest = uniform[(frame - starts[n]) * coordinates + i] * total;
           Index symbol = 0;
-          while (symbol + 1 < symbols && (rest -= shares(symbol)) > 0) ++symbol;
-          row.setZero();
-          row(symbol) = 1;
+          while (symbol + 1 < symbols && (rest -= own[symbol]) > 0) ++symbol;
+          std::fill_n(row, symbols, Scalar{0});
+          row[symbol] = 1;
         }
       }
     }
