@@ -228,6 +228,12 @@ absl::Status Validate(const Model& model) {
         one.layers[0].sequential() != model.data_spec.sequential)
       return Refuse(absl::StrCat("the product of class \"", one.name,
                                  "\" has other data than the model"));
+    if (one.usual_verdicts.has_value() &&
+        one.usual_verdicts->num_experts() != one.layers[0].num_experts())
+      return Refuse(absl::StrCat(
+          "class \"", one.name, "\" has usual verdicts of ",
+          one.usual_verdicts->num_experts(), " experts; its product has ",
+          one.layers[0].num_experts()));
   }
   if (model.comparable_length < 0 ||
       (model.comparable_length > 0 && !model.data_spec.sequential))

@@ -13,6 +13,7 @@
 #include "poe/calibration.h"
 #include "poe/product.h"
 #include "poe/separator.h"
+#include "poe/usual_verdicts.h"
 
 namespace poe {
 
@@ -89,6 +90,8 @@ struct ClassModel {
   std::vector<LogPartition> log_partitions;
   // Absent where no rows were held out.
   std::optional<ScorePercentiles> percentiles;
+  // Of the experts of the lowest layer. Absent where nothing was calibrated.
+  std::optional<UsualVerdicts> usual_verdicts;
 };
 
 // Immutable once it is served; all questions (scoring.h, reconstruction.h,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <set>
 
 #include "poe/exact_gradient.h"
@@ -61,6 +62,19 @@ void Judge(const Model& model, const RowMatrix<double>& comparable,
           std::isnan(comparable(n, c))
               ? kNaN
               : model.classes[c].percentiles->Percentile(comparable(n, c));
+}
+
+// What the experts' log scores are against their usual verdicts.
+void AddObjections(const Model& model, const RawRows& rows, Scores& scores) {
+  std::vector<Index> frames;
+  for (Index n = 0; n < rows.size(); ++n) frames.push_back(rows.length(n));
+  for (Index c = 0; c < model.num_classes(); ++c) {
+    const std::optional<UsualVerdicts>& usual = model.classes[c].usual_verdicts;
+    scores.objections.push_back(
+        usual.has_value()
+            ? usual->Objections(scores.expert_log_scores[c], frames)
+            : RowMatrix<float>());
+  }
 }
 
 // The most combinations of outputs that are summed over for each row scored.
@@ -180,6 +194,7 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
   if (std::find(out_of_support.begin(), out_of_support.end(), true) !=
       out_of_support.end())
     scores.out_of_support = std::move(out_of_support);
+  if (options.per_expert) AddObjections(model, rows, scores);
   if (!conditional) Normalize(model, rows, scores);
   Judge(model, Comparable(model, rows, scores), scores);
   return scores;

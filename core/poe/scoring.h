@@ -34,6 +34,9 @@ struct Scores {
   std::vector<bool> out_of_support;
   // C matrices N x M if asked for; NaN out of support.
   std::vector<RowMatrix<double>> expert_log_scores;
+  // Of the same shapes, but 0 x 0 for a class without usual verdicts
+  // (usual_verdicts.h).
+  std::vector<RowMatrix<float>> objections;
 };
 
 // Whether Score gives log p(outputs | inputs): the model is conditional, over

@@ -25,6 +25,8 @@ constexpr double kTrainingShare = 0.95;
 constexpr Index kScoreBlock = 4096;
 // The most rows that a product is initialized from.
 constexpr Index kMostInitialRows = 10000;
+// The most rows of a class that tell what its experts usually say.
+constexpr Index kMostVerdictRows = 10000;
 
 absl::Status Refuse(const std::string& text) {
   return absl::InvalidArgumentError(text);
@@ -169,6 +171,47 @@ absl::Status Calibrate(const LabelledScores& held_out, Model& model) {
                                 held_out.labels);
   if (!calibration.ok()) return calibration.status();
   model.calibration = *std::move(calibration);
+  return absl::OkStatus();
+}
+
+// `most` of the numbers at most, evenly spaced.
+std::vector<Index> Thin(const std::vector<Index>& numbers, Index most) {
+  const auto size = static_cast<Index>(numbers.size());
+  const Index kept = std::min(size, most);
+  std::vector<Index> thinned(kept);
+  for (Index i = 0; i < kept; ++i) thinned[i] = numbers[i * size / kept];
+  return thinned;
+}
+
+// From the rows of each class that were held out, or that trained where none
+// were.
+absl::Status LearnUsualVerdicts(const TrainingRows& rows, const Split& split,
+                                const Workers& workers, InterruptCheck check,
+                                Model& model) {
+  for (std::size_t c = 0; c < model.classes.size(); ++c) {
+    const std::vector<Index> numbers =
+        Thin(split.held_out[c].empty() ? split.training[c] : split.held_out[c],
+             kMostVerdictRows);
+    Model alone;
+    alone.data_spec = model.data_spec;
+    alone.classes = {model.classes[c]};
+    const auto total = static_cast<Index>(numbers.size());
+    RowMatrix<double> log_scores(total,
+                                 alone.classes[0].layers[0].num_experts());
+    for (Index begin = 0; begin < total; begin += kScoreBlock) {
+      const Index count = std::min(kScoreBlock, total - begin);
+      const GatheredRows block(
+          rows, absl::MakeConstSpan(numbers).subspan(begin, count));
+      const absl::StatusOr<Scores> scores =
+          Score(alone, block.View(), {.per_expert = true}, workers, check);
+      if (!scores.ok()) return scores.status();
+      log_scores.middleRows(begin, count) = scores->expert_log_scores[0];
+    }
+    std::vector<Index> frames;
+    for (Index n : numbers) frames.push_back(rows.length(n));
+    model.classes[c].usual_verdicts =
+        UsualVerdicts::FromScores(log_scores, frames);
+  }
   return absl::OkStatus();
 }
 
@@ -368,8 +411,10 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
   }
   announce("calibration", 0.99);
   if (settings.calibrate) {
-    if (absl::Status status = Calibrate(*held_out, model); !status.ok())
-      return status;
+    absl::Status status = Calibrate(*held_out, model);
+    if (status.ok())
+      status = LearnUsualVerdicts(rows, *split, workers, check, model);
+    if (!status.ok()) return status;
   }
   if (absl::Status status = Validate(model); !status.ok()) return status;
   return model;

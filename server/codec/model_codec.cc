@@ -57,6 +57,19 @@ absl::StatusOr<LogPartition> DecodeLogPartition(const v1::LogPartition& message,
   }
 }
 
+absl::StatusOr<UsualVerdicts> DecodeUsualVerdicts(const Doubles& quantiles,
+                                                  const Product<float>& product,
+                                                  absl::string_view field) {
+  const Index experts = product.num_experts();
+  if (absl::Status status = CheckSize(quantiles, 2 * experts, field);
+      !status.ok())
+    return status;
+  auto usual = UsualVerdicts::Create(
+      Eigen::Map<const RowMatrix<double>>(quantiles.data(), experts, 2));
+  if (!usual.ok()) return AsFieldError(field, kInvalid, usual.status());
+  return usual;
+}
+
 absl::StatusOr<ClassModel> DecodeClass(const v1::ClassModel& message,
                                        const DataSpec& spec,
                                        absl::string_view field) {
@@ -80,13 +93,21 @@ absl::StatusOr<ClassModel> DecodeClass(const v1::ClassModel& message,
     if (!known.ok()) return known.status();
     decoded.log_partitions.push_back(*known);
   }
-  if (message.score_quantiles().empty()) return decoded;
-  auto percentiles = ScorePercentiles::Create(
-      {message.score_quantiles().begin(), message.score_quantiles().end()});
-  if (!percentiles.ok())
-    return AsFieldError(absl::StrCat(field, ".score_quantiles"), kInvalid,
-                        percentiles.status());
-  decoded.percentiles = *std::move(percentiles);
+  if (!message.score_quantiles().empty()) {
+    auto percentiles = ScorePercentiles::Create(
+        {message.score_quantiles().begin(), message.score_quantiles().end()});
+    if (!percentiles.ok())
+      return AsFieldError(absl::StrCat(field, ".score_quantiles"), kInvalid,
+                          percentiles.status());
+    decoded.percentiles = *std::move(percentiles);
+  }
+  if (!message.expert_quantiles().empty()) {
+    auto usual =
+        DecodeUsualVerdicts(message.expert_quantiles(), decoded.layers[0],
+                            absl::StrCat(field, ".expert_quantiles"));
+    if (!usual.ok()) return usual.status();
+    decoded.usual_verdicts = *std::move(usual);
+  }
   return decoded;
 }
 
@@ -163,6 +184,9 @@ v1::Model EncodeModel(const Model& model) {
       to.mutable_score_quantiles()->Assign(
           from.percentiles->quantiles().begin(),
           from.percentiles->quantiles().end());
+    if (from.usual_verdicts.has_value())
+      EncodeDoubles(from.usual_verdicts->quantiles(),
+                    to.mutable_expert_quantiles());
   }
   if (model.separator.has_value()) {
     const SeparatorParameters& from = model.separator->parameters();

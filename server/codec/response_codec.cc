@@ -1,5 +1,8 @@
 #include "server/codec/response_codec.h"
 
+#include <cstddef>
+#include <optional>
+
 #include "server/codec/model_codec.h"
 #include "server/codec/tensor_codec.h"
 
@@ -57,8 +60,15 @@ void EncodeScores(const Model& model, const Scores& scores,
     encode(scores.percentiles, response->mutable_percentiles());
   response->mutable_out_of_support()->Assign(scores.out_of_support.begin(),
                                              scores.out_of_support.end());
-  for (const RowMatrix<double>& of_class : scores.expert_log_scores)
-    encode(of_class, response->add_expert_scores()->mutable_log_scores());
+  for (std::size_t c = 0; c < scores.expert_log_scores.size(); ++c) {
+    v1::ExpertScores& experts = *response->add_expert_scores();
+    encode(scores.expert_log_scores[c], experts.mutable_log_scores());
+    const std::optional<UsualVerdicts>& usual = model.classes[c].usual_verdicts;
+    if (!usual.has_value()) continue;
+    encode(usual->quantiles(), experts.mutable_usual_quantiles());
+    EncodeTensor(ConstRowMatrixRef<float>(scores.objections[c]),
+                 experts.mutable_objections());
+  }
 }
 
 void EncodeReconstructions(const Model& model,

@@ -186,6 +186,14 @@ TEST(ModelTest, PartsThatDoNotFitAreNamed) {
                                  BernoulliModel(2, 1, 2).calibration;
                            }),
               HasSubstr("the calibration knows 2 classes"));
+  EXPECT_THAT(
+      RefusedModel(model,
+                   [](Model& m) {
+                     m.classes[1].usual_verdicts =
+                         *UsualVerdicts::Create(RowMatrix<double>::Zero(3, 2));
+                   }),
+      HasSubstr("class \"1\" has usual verdicts of 3 experts; its product has "
+                "2"));
 }
 
 TEST(ModelTest, MoreThanOneLayerIsUnimplemented) {

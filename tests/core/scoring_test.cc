@@ -104,6 +104,32 @@ TEST(ScoringTest, ExpertsAndBaseAddUpToTheLogScore) {
   }
 }
 
+TEST(ScoringTest, ObjectionsAreThoseOfTheClassesThatKnowWhatIsUsual) {
+  Model model = UnigaussModel(3, 4, 3);
+  RowMatrix<float> raw = UniformMatrix(40, 3, -1, 5, 89);
+  raw(7, 0) = 5.5f;
+  EXPECT_TRUE(ScoreRows(model, raw, true).objections[0].size() == 0);
+  for (Index c : {0, 2})
+    model.classes[c].usual_verdicts = *UsualVerdicts::Create(
+        NormalMatrix(4, 2, 90).cast<double>().cwiseAbs() *
+        Eigen::Matrix2d({{-1, 0}, {0, 1}}));
+  const Scores scores = ScoreRows(model, raw, true);
+  ASSERT_EQ(scores.objections.size(), 3u);
+  EXPECT_EQ(scores.objections[1].size(), 0);
+  for (Index c : {0, 2}) {
+    ASSERT_EQ(scores.objections[c].rows(), 40);
+    const RowMatrix<float> wanted = model.classes[c].usual_verdicts->Objections(
+        scores.expert_log_scores[c], std::vector<Index>(40, 1));
+    for (Index n = 0; n < 40; ++n) {
+      if (n == 7)
+        EXPECT_TRUE(scores.objections[c].row(n).array().isNaN().all());
+      else
+        EXPECT_EQ(scores.objections[c].row(n), wanted.row(n));
+    }
+  }
+  EXPECT_TRUE(ScoreRows(model, raw, false).objections.empty());
+}
+
 TEST(ScoringTest, ARowHasTheSameBitsAloneAndInAnyBatch) {
   const Workers three(3);
   for (const Model& model :

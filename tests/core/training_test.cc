@@ -30,6 +30,8 @@ std::vector<double> Bits(const Model& model) {
     for (std::size_t i = 0; i < one.layers[0].num_groups(); ++i)
       append(one.layers[0].group(i).parameters());
     if (one.percentiles.has_value()) append(one.percentiles->quantiles());
+    if (one.usual_verdicts.has_value())
+      append(one.usual_verdicts->quantiles().reshaped());
   }
   if (model.separator.has_value()) {
     append(model.separator->parameters().weights.reshaped());
@@ -227,6 +229,50 @@ TEST(TrainingTest, ASeparatorFallsBackToTrainingRowsForRareClasses) {
   EXPECT_FALSE(model->classes[0].percentiles.has_value());
 }
 
+// What the trained model's experts say of some rows, plainly.
+UsualVerdicts Verdicts(const Model& model, const LabelledRows& rows,
+                       const std::vector<Index>& numbers, Index c) {
+  const Scores scores = *Score(model, RowsOf(rows.values), {.per_expert = true},
+                               Workers::Inline(), NeverInterrupt);
+  return *UsualVerdicts::FromScores(
+      RowMatrix<double>(
+          scores.expert_log_scores[c](numbers, Eigen::indexing::all)),
+      std::vector<Index>(numbers.size(), 1));
+}
+
+TEST(TrainingTest, UsualVerdictsAreThoseOfTheRowsOfTheClassHeldOut) {
+  for (const auto& [settings, rows] : Cases()) {
+    const Model model = *TrainOn(settings, rows);
+    const Split split = *SplitRows(settings, rows.View());
+    for (Index c = 0; c < 2; ++c) {
+      ASSERT_TRUE(model.classes[c].usual_verdicts.has_value());
+      EXPECT_EQ(model.classes[c].usual_verdicts->quantiles(),
+                Verdicts(model, rows, split.held_out[c], c).quantiles());
+    }
+  }
+}
+
+TEST(TrainingTest, WhereNoRowIsHeldOutVerdictsAreThoseOfTrainingRows) {
+  TrainingSettings settings = BinarySettings(4);
+  settings.held_out_share = 0;
+  const LabelledRows rows = BinaryRows(60, 4);
+  const Model model = *TrainOn(settings, rows);
+  const Split split = *SplitRows(settings, rows.View());
+  for (Index c = 0; c < 2; ++c) {
+    ASSERT_TRUE(model.classes[c].usual_verdicts.has_value());
+    EXPECT_EQ(model.classes[c].usual_verdicts->quantiles(),
+              Verdicts(model, rows, split.training[c], c).quantiles());
+  }
+}
+
+TEST(TrainingTest, WithoutCalibrationNoVerdictIsUsual) {
+  TrainingSettings settings = BinarySettings(4);
+  settings.calibrate = false;
+  EXPECT_FALSE(TrainOn(settings, BinaryRows(60, 4))
+                   ->classes[0]
+                   .usual_verdicts.has_value());
+}
+
 TEST(TrainingTest, EachClassMayHaveAProductOfItsOwn) {
   TrainingSettings settings = BinarySettings(4);
   settings.products.push_back(settings.products[0]);
@@ -234,6 +280,7 @@ TEST(TrainingTest, EachClassMayHaveAProductOfItsOwn) {
   const Model model = *TrainOn(settings, BinaryRows(60, 4));
   EXPECT_EQ(model.classes[0].layers[0].num_experts(), 6);
   EXPECT_EQ(model.classes[1].layers[0].num_experts(), 9);
+  EXPECT_EQ(model.classes[1].usual_verdicts->num_experts(), 9);
 }
 
 }  // namespace

@@ -64,6 +64,46 @@ TEST_F(ScoringServiceTest, ScoresAreThoseOfTheCoreToTheBit) {
   }
 }
 
+// Three experts of "odd" usually say -2 to 1.
+class ExplainingServiceTest : public ServingTest {
+ protected:
+  ExplainingServiceTest() : model_(RandomModel(6, 3, {"odd"}, 9)) {
+    RowMatrix<double> quantiles(3, 2);
+    quantiles << -2, 1, -2, 1, -2, 1;
+    model_.classes[0].usual_verdicts = *UsualVerdicts::Create(quantiles);
+    Publish("odd", model_);
+    StartServer();
+  }
+
+  Model model_;
+};
+
+TEST_F(ExplainingServiceTest, ObjectionsAreThoseOfTheStoredModel) {
+  v1::ScoreRequest request;
+  request.mutable_model()->set_name("odd");
+  *request.mutable_observations() = ToObservations(RandomBits(50, 6, 3));
+  const auto ask = [&] {
+    grpc::ClientContext context;
+    v1::ScoreResponse response;
+    const grpc::Status status = stub().Score(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  };
+  EXPECT_THAT(ask().expert_scores(), SizeIs(0));
+  request.set_per_expert(true);
+  const v1::ScoreResponse response = ask();
+  ASSERT_THAT(response.expert_scores(), SizeIs(1));
+  const v1::ExpertScores& experts = response.expert_scores(0);
+  EXPECT_THAT(Doubles(experts.usual_quantiles()),
+              ElementsAre(-2, 1, -2, 1, -2, 1));
+  const std::vector<double> log_scores = Doubles(experts.log_scores());
+  const std::vector<float> objections = Floats(experts.objections());
+  ASSERT_THAT(log_scores, SizeIs(150));
+  ASSERT_THAT(objections, SizeIs(150));
+  for (std::size_t i = 0; i < 150; ++i)
+    EXPECT_EQ(objections[i], static_cast<float>((1 - log_scores[i]) / 3));
+}
+
 TEST_F(ScoringServiceTest, TheLatestVersionAnswersByDefault) {
   v1::ScoreRequest request = ScoreDigits(RandomBits(1, kDimension, 6));
   request.mutable_model()->clear_version();

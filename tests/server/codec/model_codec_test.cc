@@ -74,6 +74,7 @@ TEST(ModelCodecTest, TrainedModelsScoreTheSameBitsAfterARoundTrip) {
     EXPECT_TRUE(model.separator.has_value());
     EXPECT_TRUE(model.calibration.has_value());
     EXPECT_TRUE(model.classes[0].percentiles.has_value());
+    EXPECT_TRUE(model.classes[0].usual_verdicts.has_value());
     ExpectRoundTrip(model);
   }
 }
@@ -86,6 +87,15 @@ TEST(ModelCodecTest, TheComparableLengthIsKept) {
   Model model = MakeBernoulliModel(4, 3, {"a", "b"}, 1);
   model.comparable_length = 9;
   EXPECT_EQ(EncodeModel(model).comparable_length(), 9);
+}
+
+TEST(ModelCodecTest, ModelsOfBeforeDoNotKnowWhatExpertsUsuallySay) {
+  v1::Model message = EncodeModel(MakeRealModel());
+  EXPECT_EQ(message.classes(0).expert_quantiles_size(), 20);
+  message.mutable_classes(0)->clear_expert_quantiles();
+  const absl::StatusOr<Model> model = DecodeModel(message);
+  ASSERT_EQ(model.status(), absl::OkStatus());
+  EXPECT_FALSE(model->classes[0].usual_verdicts.has_value());
 }
 
 using R = Refusal<v1::Model>;
@@ -140,6 +150,23 @@ TEST(ModelCodecTest, BadModelsAreRefused) {
                std::numeric_limits<double>::quiet_NaN());
          },
          kInvalid, "INVALID_MODEL", "classes[0].score_quantiles"},
+       R{[](auto& m) {
+           m.mutable_classes(1)->mutable_expert_quantiles()->Resize(5, 0);
+         },
+         kInvalid, "WRONG_SIZE",
+         "classes[1].expert_quantiles has 5 elements; must have 6"},
+       R{[](auto& m) {
+           m.mutable_classes(0)->mutable_expert_quantiles()->Resize(
+               6, std::numeric_limits<double>::infinity());
+         },
+         kInvalid, "INVALID_MODEL",
+         "classes[0].expert_quantiles: quantiles[0][0] is inf"},
+       R{[](auto& m) {
+           m.mutable_classes(0)->mutable_expert_quantiles()->Resize(6, 0);
+           m.mutable_classes(0)->set_expert_quantiles(4, 1);
+         },
+         kInvalid, "INVALID_MODEL",
+         "quantiles[2][1] is 0, less than 1 before it"},
        R{[](auto& m) {
            m.mutable_classes(0)->mutable_layers(0)->add_log_partitions();
          },

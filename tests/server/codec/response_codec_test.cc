@@ -69,6 +69,31 @@ TEST(ResponseCodecTest, EverythingTheModelSaysIsThere) {
   EXPECT_THAT(response.expert_scores(1).log_scores().shape(),
               ElementsAre(2, 3));
   EXPECT_EQ(ValuesOf(response.expert_scores(1).log_scores())[5], 8);
+  EXPECT_FALSE(response.expert_scores(1).has_usual_quantiles());
+  EXPECT_FALSE(response.expert_scores(1).has_objections());
+}
+
+TEST(ResponseCodecTest, ObjectionsComeWithWhatIsUsual) {
+  Model model = MakeBernoulliModel(4, 3, {"a", "b"}, 1);
+  RowMatrix<double> quantiles(3, 2);
+  quantiles << 1, 2, 3, 4, 5, 6;
+  model.classes[1].usual_verdicts = *UsualVerdicts::Create(quantiles);
+  Scores scores;
+  scores.log_scores.setZero(2, 2);
+  scores.expert_log_scores = {RowMatrix<double>::Constant(2, 3, 7),
+                              RowMatrix<double>::Constant(2, 3, 8)};
+  scores.objections = {RowMatrix<float>(),
+                       RowMatrix<float>::Constant(2, 3, -2.5f)};
+  v1::ScoreResponse response;
+  EncodeScores(model, scores, &response);
+  EXPECT_FALSE(response.expert_scores(0).has_objections());
+  const v1::ExpertScores& experts = response.expert_scores(1);
+  EXPECT_THAT(experts.usual_quantiles().shape(), ElementsAre(3, 2));
+  EXPECT_THAT(ValuesOf(experts.usual_quantiles()),
+              ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(experts.objections().shape(), ElementsAre(2, 3));
+  EXPECT_EQ(experts.objections().element_type(), v1::ELEMENT_TYPE_FLOAT32);
+  EXPECT_EQ(ValuesOf(experts.objections())[5], -2.5f);
 }
 
 TEST(ResponseCodecTest, ReconstructionsHaveTheShapeAsked) {

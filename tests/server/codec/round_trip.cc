@@ -63,6 +63,9 @@ void ExpectSameScores(const Model& model, const Model& loaded) {
   for (std::size_t c = 0; c < before->expert_log_scores.size(); ++c)
     EXPECT_TRUE(
         SameBits(before->expert_log_scores[c], after->expert_log_scores[c]));
+  ASSERT_EQ(before->objections.size(), after->objections.size());
+  for (std::size_t c = 0; c < before->objections.size(); ++c)
+    EXPECT_TRUE(SameBits(before->objections[c], after->objections[c]));
 }
 
 }  // namespace

@@ -82,6 +82,10 @@ Model MakeRealModel() {
   one.layers.push_back(*Product<float>::Create(
       *GaussianBase<float>::Create(std::move(base)), std::move(groups)));
   one.percentiles = *ScorePercentiles::Create({-30, -10, -9.5});
+  RowMatrix<double> usual(10, 2);
+  usual.col(0).setLinSpaced(-4, -0.1);
+  usual.col(1).setLinSpaced(-2, 1.0 / 3);
+  one.usual_verdicts = *UsualVerdicts::Create(std::move(usual));
   return model;
 }
 
