@@ -75,6 +75,9 @@ absl::Status AppendScores(const v1::ScoreResponse& part,
     status.Update(
         AppendTensor(part.expert_scores(i).log_scores(), "expert_scores",
                      *all.mutable_expert_scores(i)->mutable_log_scores()));
+    status.Update(
+        AppendTensor(part.expert_scores(i).objections(), "objections",
+                     *all.mutable_expert_scores(i)->mutable_objections()));
   }
   all.mutable_labels()->MergeFrom(part.labels());
   all.mutable_margins()->MergeFrom(part.margins());

@@ -45,6 +45,30 @@ TEST(MergeTest, AbsentSupportMeansThatAllRowsHaveIt) {
   EXPECT_THAT(all.out_of_support(), ElementsAre(false, false, true, false));
 }
 
+TEST(MergeTest, ObjectionsFollowEachOtherAndWhatIsUsualStays) {
+  const auto part = [](double objection) {
+    v1::ScoreResponse response = Part({1});
+    v1::ExpertScores& experts = *response.add_expert_scores();
+    *experts.mutable_log_scores() =
+        MakeTensor({1, 2}, std::vector<double>{0, 0});
+    *experts.mutable_usual_quantiles() =
+        MakeTensor({2, 2}, std::vector<double>{1, 2, 3, 4});
+    *experts.mutable_objections() =
+        MakeTensor({1, 2}, std::vector<double>{objection, 0});
+    return response;
+  };
+  v1::ScoreResponse all;
+  ASSERT_TRUE(AppendScores(part(5), all).ok());
+  ASSERT_TRUE(AppendScores(part(6), all).ok());
+  EXPECT_THAT(*TensorDoubles(all.expert_scores(0).objections()),
+              ElementsAre(5, 0, 6, 0));
+  EXPECT_THAT(*TensorDoubles(all.expert_scores(0).usual_quantiles()),
+              ElementsAre(1, 2, 3, 4));
+  v1::ScoreResponse without = part(7);
+  without.mutable_expert_scores(0)->clear_objections();
+  EXPECT_EQ(AppendScores(without, all).code(), absl::StatusCode::kInternal);
+}
+
 TEST(MergeTest, RefusesAnotherVersion) {
   v1::ScoreResponse other = Part({1});
   other.mutable_model()->set_version(4);

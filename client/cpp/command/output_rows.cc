@@ -49,10 +49,6 @@ GreyScale ScaleOf(const v1::DataSpec& spec,
   return scale;
 }
 
-bool IsTable(const std::string& path) {
-  return absl::EndsWithIgnoreCase(path, ".csv");
-}
-
 bool AllEqual(absl::Span<const int64_t> lengths) {
   return std::all_of(lengths.begin(), lengths.end(),
                      [&](int64_t length) { return length == lengths[0]; });
@@ -79,19 +75,6 @@ absl::Status WriteTable(const std::string& path, const v1::DataSpec& spec,
   return WriteCsv(path, names, sequences, values);
 }
 
-absl::StatusOr<Picture> Line(const v1::DataSpec& spec, const GreyScale& scale,
-                             absl::Span<const float> images, int64_t columns) {
-  std::vector<float> levels(images.begin(), images.end());
-  for (float& level : levels) {
-    level = std::isnan(level)
-                ? 0.5f
-                : (level - scale.black) / (scale.white - scale.black);
-  }
-  const int64_t count = static_cast<int64_t>(images.size()) / spec.dimension();
-  return ImageGrid(levels, count, spec.image_height(), spec.image_width(),
-                   columns);
-}
-
 }  // namespace
 
 absl::StatusOr<v1::DataSpec> FetchDataSpec(const v1::ModelSelector& model,
@@ -108,13 +91,25 @@ absl::StatusOr<v1::DataSpec> FetchDataSpec(const v1::ModelSelector& model,
   return response->info().data_spec();
 }
 
+void ToGreyLevels(const v1::DataSpec& spec,
+                  std::vector<std::vector<float>>& sets) {
+  const GreyScale scale = ScaleOf(spec, sets);
+  for (std::vector<float>& set : sets) {
+    for (float& value : set) {
+      value = std::isnan(value)
+                  ? 0.5f
+                  : (value - scale.black) / (scale.white - scale.black);
+    }
+  }
+}
+
 absl::Status WriteImageStrips(const std::string& path, const v1::DataSpec& spec,
-                              const std::vector<std::vector<float>>& sets) {
+                              std::vector<std::vector<float>> sets) {
   if (spec.image_height() == 0) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, ": the model's data are no images"));
   }
-  const GreyScale scale = ScaleOf(spec, sets);
+  ToGreyLevels(spec, sets);
   const int64_t rows =
       std::min(kMostImages,
                static_cast<int64_t>(sets.front().size()) / spec.dimension());
@@ -128,10 +123,9 @@ absl::Status WriteImageStrips(const std::string& path, const v1::DataSpec& spec,
     std::vector<Picture> lines;
     for (const std::vector<float>& set : sets) {
       absl::StatusOr<Picture> line =
-          Line(spec, scale,
-               absl::MakeConstSpan(set).subspan(begin * spec.dimension(),
-                                                count * spec.dimension()),
-               columns);
+          ImageGrid(absl::MakeConstSpan(set).subspan(begin * spec.dimension(),
+                                                     count * spec.dimension()),
+                    count, spec.image_height(), spec.image_width(), columns);
       if (!line.ok()) return line.status();
       lines.push_back(*std::move(line));
     }
@@ -139,6 +133,10 @@ absl::Status WriteImageStrips(const std::string& path, const v1::DataSpec& spec,
   }
   return StackVertically(strips, sets.size() == 1 ? 0 : kStripGap)
       .WritePng(path);
+}
+
+bool IsTable(const std::string& path) {
+  return absl::EndsWithIgnoreCase(path, ".csv");
 }
 
 absl::Status CheckOutput(const std::string& path,

@@ -24,13 +24,20 @@ absl::StatusOr<v1::DataSpec> FetchDataSpec(const v1::ModelSelector& model,
 // Rows that a picture has at most.
 inline constexpr int64_t kMostImages = 400;
 
+// Makes grey levels for ImageGrid of images' values: those that are grey levels
+// stay, real numbers are taken from the range of all sets to 0 (black) to 1,
+// and NaN becomes grey.
+void ToGreyLevels(const v1::DataSpec& spec,
+                  std::vector<std::vector<float>>& sets);
+
 // Writes a picture of images, several of one row below each other: sets[k] is
-// N x D, and its row n stands in line k of its strip. Grey levels show as they
-// are, real numbers with the range of all sets from black to white, and NaN is
-// grey. At most
-// kMostImages rows. FAILED_PRECONDITION if the model's data are no images.
+// N x D, and its row n stands in line k of its strip. At most kMostImages rows.
+// FAILED_PRECONDITION if the model's data are no images.
 absl::Status WriteImageStrips(const std::string& path, const v1::DataSpec& spec,
-                              const std::vector<std::vector<float>>& sets);
+                              std::vector<std::vector<float>> sets);
+
+// Whether a file is to be a table: its name ends in .csv.
+bool IsTable(const std::string& path);
 
 // Whether WriteRows can write sequences of these lengths: of different ones
 // only as a table. Otherwise a usage error.

@@ -1,10 +1,11 @@
 // poe score
+#include <algorithm>
 #include <cstdint>
 #include <iostream>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -13,18 +14,24 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "client/cpp/client.h"
 #include "client/cpp/command/class_labels.h"
 #include "client/cpp/command/commands.h"
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/data_set.h"
+#include "client/cpp/command/experts.h"
+#include "client/cpp/command/explanation.h"
 #include "client/cpp/command/format.h"
 #include "client/cpp/command/output_rows.h"
 #include "client/cpp/command/progress.h"
+#include "client/cpp/command/score_options.h"
 #include "client/cpp/command/score_output.h"
 #include "client/cpp/command/scores.h"
 #include "client/cpp/command/selector.h"
 #include "client/cpp/io/npy.h"
+#include "client/cpp/io/picture.h"
+#include "client/cpp/tensor.h"
 
 namespace poe::client {
 namespace {
@@ -33,45 +40,6 @@ constexpr int64_t kTableRows = 20;
 // What takes less time than this shows no progress.
 constexpr absl::Duration kShort = absl::Seconds(1);
 
-struct ScoreOptions {
-  std::string model;
-  DataOptions data;
-  std::optional<int64_t> limit;
-  bool per_expert = false;
-  std::optional<uint64_t> seed;
-  std::string out;
-};
-
-ManPage Page() {
-  return {
-      .summary = "say how plausible rows are, and which class they belong to",
-      .synopsis = {"MODEL --data FILE [--labels FILE] [OPTION]..."},
-      .description =
-          "Prints for each row, or each sequence of rows if the model is one "
-          "of sequences, as far as the model knows it: the label and its "
-          "margin, the difference of its decision value to that of the "
-          "runner-up; the probability of the label; the percentile, from 0 to "
-          "100, that says where the row stands among rows of its class that "
-          "were held out from training (0: less plausible than all of them); "
-          "log p, the logarithm of its probability (density), where the "
-          "product can be normalized exactly; and log scores, which lack that "
-          "and compare rows under one class, not classes. A row outside the "
-          "box of the training data is out of support and has none of these; a "
-          "sequence has neither label nor percentile if the model cannot "
-          "compare sequences of its length.\n\n"
-          "With labels it also prints the error rate and the errors of each "
-          "class. A label is the name of a class, or its number counted from "
-          "0 if not all labels are names.",
-      .examples = {"# Which class, and how many errors",
-                   "poe score fashion --data t10k-images-idx3-ubyte.gz \\",
-                   "    --labels t10k-labels-idx1-ubyte.gz", "",
-                   "# Which expert objects most to each of the first ten rows",
-                   "poe score pumps --data today.csv --rows :10 --per-expert",
-                   "", "# All log scores, for other programs",
-                   "poe score pumps@stable --data today.csv --limit 0 --out "
-                   "scores.npy"}};
-}
-
 absl::StatusOr<Scores> FetchScores(const ScoreOptions& options,
                                    const v1::ModelSelector& model,
                                    DataSet& data, const CallOptions& call,
@@ -79,7 +47,7 @@ absl::StatusOr<Scores> FetchScores(const ScoreOptions& options,
   v1::ScoreRequest request;
   *request.mutable_model() = model;
   *request.mutable_observations() = std::move(data.observations);
-  request.set_per_expert(options.per_expert);
+  request.set_per_expert(options.per_expert || options.explain);
   if (!request.observations().mask().empty()) request.mutable_missing();
   if (options.seed) request.mutable_missing()->set_seed(*options.seed);
 
@@ -105,58 +73,152 @@ absl::StatusOr<Scores> FetchScores(const ScoreOptions& options,
   return ReadScores(*response);
 }
 
+std::string NounOf(const v1::DataSpec& spec) {
+  return spec.sequential() ? "sequence" : "row";
+}
+
+// The lowest layer's experts of all classes.
+absl::StatusOr<std::vector<Expert>> FetchExperts(const v1::ModelVersion& model,
+                                                 const CallOptions& call,
+                                                 Client& client) {
+  v1::GetModelRequest request;
+  request.mutable_model()->set_name(model.name());
+  request.mutable_model()->set_version(model.version());
+  request.set_include_parameters(true);
+  const absl::StatusOr<v1::GetModelResponse> response =
+      client.GetModel(request, call);
+  if (!response.ok()) return response.status();
+  return ReadExperts(response->parameters(), /*class_name=*/"", /*layer=*/0);
+}
+
+// How many rows are printed.
+int64_t ShownRows(const ScoreOptions& options, const Scores& scores,
+                  bool json) {
+  const int64_t limit = options.limit.value_or(json ? scores.rows : kTableRows);
+  return limit < 0 ? scores.rows : std::min(limit, scores.rows);
+}
+
 void Print(const Scores& scores, const std::vector<int32_t>& truth,
-           const ScoreOptions& options, int64_t first_row,
-           const std::string& noun, bool json) {
-  const int64_t all = std::numeric_limits<int64_t>::max();
-  int64_t limit = options.limit.value_or(json ? all : kTableRows);
-  if (limit < 0) limit = all;
+           const std::vector<Explanation>& explanations, int64_t limit,
+           int64_t first_row, const std::string& noun, bool json) {
   std::optional<ErrorCounts> errors;
   if (!truth.empty()) errors = CountErrors(scores, truth);
   if (json) {
     Json document = ScoreJson(scores, truth, first_row, limit, noun);
+    if (!explanations.empty()) {
+      AddExplanations(explanations, scores.class_names, document);
+    }
     if (errors) document["errors"] = ErrorJson(*errors, scores.class_names);
     PrintJson(document);
     return;
   }
   if (limit > 0) std::cout << ScoreTable(scores, truth, first_row, limit, noun);
+  if (limit > 0 && !explanations.empty()) {
+    std::cout << "\n"
+              << ExplanationTable(
+                     absl::MakeConstSpan(explanations).subspan(0, limit),
+                     scores.class_names, first_row, noun);
+  }
   if (limit > 0 && errors) std::cout << "\n";
   if (errors) std::cout << ErrorTable(*errors, scores.class_names);
 }
 
+// What has to be known of the rows once they are scored.
+struct RowFacts {
+  std::vector<int64_t> lengths;
+  // The first rows' values, where they are to be drawn.
+  std::vector<float> images;
+};
+
+absl::StatusOr<RowFacts> Note(const ScoreOptions& options,
+                              const v1::DataSpec& spec, const DataSet& data) {
+  RowFacts facts;
+  const auto& lengths = data.observations.sequences().lengths();
+  facts.lengths.assign(lengths.begin(), lengths.end());
+  if (options.png.empty()) return facts;
+  if (spec.image_height() == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options.png, ": the model's data are no images"));
+  }
+  absl::StatusOr<std::vector<float>> values =
+      TensorFloats(ValuesOf(data.observations));
+  if (!values.ok()) return values.status();
+  facts.images = *std::move(values);
+  return facts;
+}
+
+absl::Status WriteFiles(const ScoreOptions& options, const Scores& scores,
+                        const std::vector<Explanation>& explanations,
+                        const std::vector<float>& images,
+                        const v1::DataSpec& spec, int64_t first_row) {
+  absl::Status status;
+  if (IsTable(options.out)) {
+    status =
+        WriteExplanations(options.out, explanations, first_row, NounOf(spec));
+  } else if (!options.out.empty()) {
+    status = WriteNpy(options.out, {scores.rows, scores.classes, scores.layers},
+                      scores.log_scores);
+  }
+  if (!status.ok() || options.png.empty()) return status;
+  const absl::StatusOr<Picture> picture = ExplanationPicture(
+      absl::MakeConstSpan(explanations).subspan(0, kMostImages), images, spec);
+  if (!picture.ok()) return picture.status();
+  return picture->WritePng(options.png);
+}
+
+absl::StatusOr<std::vector<int32_t>> FindTruth(const Scores& scores,
+                                               const DataSet& data) {
+  if (data.labels.empty()) return std::vector<int32_t>();
+  if (scores.labels.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(FormatVersion(scores.model),
+                     " gives no labels to compare with --labels"));
+  }
+  return MatchClasses(data.labels, scores.class_names);
+}
+
 absl::Status Score(const ScoreOptions& options, Context& context) {
+  if (IsTable(options.out) && !options.explain) {
+    return UsageError(absl::StrCat("--out ", options.out,
+                                   ": a .csv file is for --explain; log scores "
+                                   "are written to an .npy file"));
+  }
   const absl::StatusOr<v1::ModelSelector> model = ParseSelector(options.model);
   if (!model.ok()) return model.status();
   const absl::StatusOr<Client*> client = context.Connect();
   if (!client.ok()) return client.status();
+  const CallOptions call = context.call_options();
   const absl::StatusOr<v1::DataSpec> spec =
-      FetchDataSpec(*model, context.call_options(), **client);
+      FetchDataSpec(*model, call, **client);
   if (!spec.ok()) return spec.status();
   absl::StatusOr<DataSet> data = ReadDataSet(options.data, FormOf(*spec));
   if (!data.ok()) return data.status();
-  const absl::StatusOr<Scores> scores =
-      FetchScores(options, *model, *data, context.call_options(), **client);
+  const absl::StatusOr<RowFacts> facts = Note(options, *spec, *data);
+  if (!facts.ok()) return facts.status();
+  absl::StatusOr<Scores> scores =
+      FetchScores(options, *model, *data, call, **client);
   if (!scores.ok()) return scores.status();
-  std::vector<int32_t> truth;
-  if (!data->labels.empty()) {
-    if (scores->labels.empty()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(FormatVersion(scores->model),
-                       " gives no labels to compare with --labels"));
-    }
-    absl::StatusOr<std::vector<int32_t>> matched =
-        MatchClasses(data->labels, scores->class_names);
-    if (!matched.ok()) return matched.status();
-    truth = *std::move(matched);
+  const absl::StatusOr<std::vector<int32_t>> truth = FindTruth(*scores, *data);
+  if (!truth.ok()) return truth.status();
+  std::vector<Expert> experts;
+  std::vector<Explanation> explanations;
+  if (options.explain) {
+    absl::StatusOr<std::vector<Expert>> fetched =
+        FetchExperts(scores->model, call, **client);
+    if (!fetched.ok()) return fetched.status();
+    experts = *std::move(fetched);
+    absl::StatusOr<std::vector<Explanation>> explained = Explain(
+        *scores, facts->lengths, experts, options.class_name, *options.explain);
+    if (!explained.ok()) return explained.status();
+    explanations = *std::move(explained);
+    if (!options.per_expert) scores->expert_scores.clear();
   }
-  if (!options.out.empty()) {
-    const absl::Status status =
-        WriteNpy(options.out, {scores->rows, scores->classes, scores->layers},
-                 scores->log_scores);
-    if (!status.ok()) return status;
-  }
-  Print(*scores, truth, options, data->first_row,
-        spec->sequential() ? "sequence" : "row", context.json);
+  const absl::Status status = WriteFiles(options, *scores, explanations,
+                                         facts->images, *spec, data->first_row);
+  if (!status.ok()) return status;
+  Print(*scores, *truth, explanations,
+        ShownRows(options, *scores, context.json), data->first_row,
+        NounOf(*spec), context.json);
   return absl::OkStatus();
 }
 
@@ -165,35 +227,9 @@ absl::Status Score(const ScoreOptions& options, Context& context) {
 void AddScoreCommand(CLI::App& app, Context& context) {
   const auto options = std::make_shared<ScoreOptions>();
   CLI::App* command =
-      AddCommand(app, context, "score", Page(),
+      AddCommand(app, context, "score", ScorePage(),
                  [options, &context] { return Score(*options, context); });
-  command->add_option("MODEL", options->model, kModelHelp)->required();
-  AddDataOptions(*command, options->data, /*with_labels=*/true);
-  constexpr char kOutput[] = "Output";
-  command
-      ->add_option("--limit", options->limit,
-                   "Print the first N rows only; 0: none, -1: all. Default: "
-                   "20, with --json all.")
-      ->type_name("N")
-      ->group(kOutput);
-  command
-      ->add_flag("--per-expert", options->per_expert,
-                 "Also name the expert of the row's class whose log score is "
-                 "least, counted from 0; with --json the log scores of all "
-                 "experts.")
-      ->group(kOutput);
-  command
-      ->add_option("--out", options->out,
-                   "Write all log scores to an NPY file: rows x classes x "
-                   "layers, float64.")
-      ->type_name("FILE.npy")
-      ->group(kOutput);
-  command
-      ->add_option("--seed", options->seed,
-                   "Start of the random numbers that stand in for missing "
-                   "values. Default: chosen anew.")
-      ->type_name("N")
-      ->group("Missing values");
+  AddScoreOptions(*command, *options);
 }
 
 }  // namespace poe::client

@@ -92,6 +92,12 @@ absl::StatusOr<Scores> ReadScores(const v1::ScoreResponse& response) {
     if (!values.ok() || values->empty() || values->size() % scores.rows != 0) {
       return Unfit("expert_scores");
     }
+    const auto count = static_cast<int64_t>(values->size());
+    status.Update(Read(experts.usual_quantiles(), "usual_quantiles",
+                       2 * count / scores.rows,
+                       scores.expert_quantiles.emplace_back()));
+    status.Update(Read(experts.objections(), "objections", count,
+                       scores.objections.emplace_back()));
     scores.expert_scores.push_back(*std::move(values));
   }
   const bool labels_fit = std::all_of(

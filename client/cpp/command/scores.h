@@ -32,6 +32,10 @@ struct Scores {
   std::vector<double> log_probabilities;
   // For each class N x M.
   std::vector<std::vector<double>> expert_scores;
+  // For each of these classes M x 2 and N x M, or nothing where the model does
+  // not know what its experts usually say.
+  std::vector<std::vector<double>> expert_quantiles;
+  std::vector<std::vector<double>> objections;
 
   // Summed over layers.
   double LogScore(int64_t row, int64_t c) const;
