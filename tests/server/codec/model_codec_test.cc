@@ -160,7 +160,7 @@ TEST(ModelCodecTest, BadModelsAreRefused) {
                6, std::numeric_limits<double>::infinity());
          },
          kInvalid, "INVALID_MODEL",
-         "classes[0].expert_quantiles: quantiles[0][0] is inf"},
+         "classes[0].expert_quantiles.quantiles[0][0] is inf"},
        R{[](auto& m) {
            m.mutable_classes(0)->mutable_expert_quantiles()->Resize(6, 0);
            m.mutable_classes(0)->set_expert_quantiles(4, 1);
