@@ -32,16 +32,16 @@ test:
 	$(INSTALL) build
 	cmake --preset release
 	cmake --build --preset release
-	ctest --preset release
+	ctest --preset release -j $(shell nproc)
 
 sanitize:
-	$(INSTALL) build
+	$(INSTALL) build sanitize
 	cmake --preset tsan
 	cmake --build --preset tsan
-	ctest --preset tsan
+	ctest --preset tsan -j $(shell nproc)
 	cmake --preset asan
 	cmake --build --preset asan
-	ctest --preset asan
+	ctest --preset asan -j $(shell nproc)
 
 bench:
 	$(INSTALL) build bench
@@ -59,9 +59,9 @@ format:
 lint:
 	$(INSTALL) build bench lint
 	clang-format --dry-run -Werror $(SOURCES)
-	cmake --preset bench
-	cmake --build --preset bench --target poe_proto
-	run-clang-tidy -quiet -p $(BUILD) $(abspath $(filter %.cc,$(SOURCES)))
+	cmake --preset dev
+	cmake --build --preset dev --target poe_proto
+	run-clang-tidy -quiet -p build/dev $(abspath $(filter %.cc,$(SOURCES)))
 
 clean:
 	rm -rf build

@@ -9,24 +9,27 @@ if(POE_WARNINGS_AS_ERRORS)
 endif()
 if(POE_SANITIZE)
   target_compile_options(poe_flags INTERFACE
-    -fsanitize=${POE_SANITIZE} -fno-omit-frame-pointer -g)
+    -fsanitize=${POE_SANITIZE} -fno-omit-frame-pointer -g1
+    $<$<CXX_COMPILER_ID:Clang>:-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/sanitizer_ignore.txt>)
   target_link_options(poe_flags INTERFACE -fsanitize=${POE_SANITIZE})
-  if(POE_SANITIZE STREQUAL "thread")
-    # Eigen's thread pool has fences, which GCC's sanitizer does not follow.
-    target_compile_options(poe_flags INTERFACE
-      $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
-  endif()
 endif()
 
-# poe_test(NAME name SOURCES files... DEPS targets... LABELS labels...)
+# Tests compile sooner with less of it. Without a build type they have none.
+set(POE_TEST_OPTIMIZATION $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
+
+# poe_test(NAME name SOURCES files... DEPS targets... LABELS labels...
+#          [PRECOMPILED_LIKE target])
 function(poe_test)
-  cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;PRECOMPILED_LIKE" "SOURCES;DEPS;LABELS" ${ARGN})
   find_package(GTest REQUIRED)
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   target_link_libraries(${ARG_NAME} PRIVATE
     ${ARG_DEPS} GTest::gmock_main poe_flags)
   target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_options(${ARG_NAME} PRIVATE -O1)
+  target_compile_options(${ARG_NAME} PRIVATE ${POE_TEST_OPTIMIZATION})
+  if(ARG_PRECOMPILED_LIKE)
+    target_precompile_headers(${ARG_NAME} REUSE_FROM ${ARG_PRECOMPILED_LIKE})
+  endif()
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABELS}"
                        TIMEOUT 300)

@@ -8,6 +8,7 @@
 #     bench    what the benchmarks measure with and against
 #     image    to build the container image without a Docker engine
 #     runtime  what a machine that only runs the programs needs
+#     sanitize what the sanitizers need besides
 #     format, lint
 set -euo pipefail
 
@@ -31,10 +32,11 @@ packages_of() {
       # The smallest library that liblinear is content with.
       echo libblas3
       ;;
+    sanitize) echo clang libclang-rt-14-dev ;;
     format) echo clang-format ;;
     lint) echo clang-format clang-tidy ;;
     *)
-      sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
       exit 2
       ;;
   esac
