@@ -30,19 +30,19 @@ RowMatrix<float> ParameterReader::Read(const v1::Tensor& tensor,
                                        absl::string_view name,
                                        const ParameterShape& shape,
                                        Index columns) {
-  if (!status_.ok()) return {};
+  if (!status_.ok()) return RowMatrix<float>(0, columns);
   const auto values =
       DecodeParameters(tensor, absl::StrCat(field_, ".", name), shape);
   if (!values.ok()) {
     status_ = values.status();
-    return {};
+    return RowMatrix<float>(0, columns);
   }
   for (std::size_t i = 0; i < values->size(); ++i) {
     if (std::isfinite((*values)[i])) continue;
     Refuse(absl::StrCat(name, PlaceText(shape, static_cast<Index>(i))),
            "INVALID_VALUE",
            absl::StrCat("is ", (*values)[i], "; must be finite"));
-    return {};
+    return RowMatrix<float>(0, columns);
   }
   return Eigen::Map<const RowMatrix<float>>(
       values->data(), static_cast<Index>(values->size()) / columns, columns);
