@@ -153,8 +153,8 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
   const double jacobian = LogJacobian(model.data_spec);
   Scores scores;
   scores.log_scores.resize(total, classes);
-  const bool conditional = KnowsConditionalProbability(
-      model.data_spec, model.classes[0].layers[0]);
+  const bool conditional =
+      KnowsConditionalProbability(model.data_spec, model.classes[0].layers[0]);
   if (conditional)
     scores.log_probabilities =
         RowMatrix<double>::Constant(total, classes, kNaN);

@@ -79,8 +79,8 @@ std::vector<Index> LengthsOf(const TrainingRows& rows) {
 }
 
 // FailedPrecondition if a separator would have to compare what has different
-// log Z, not known: sequences of different lengths, or rows of different inputs.
-// `products` are the classes', before training.
+// log Z, not known: sequences of different lengths, or rows of different
+// inputs. `products` are the classes', before training.
 absl::Status CheckComparable(const TrainingSettings& settings,
                              const DataSpec& spec,
                              absl::Span<const Product<float>> products,

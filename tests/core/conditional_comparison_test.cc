@@ -51,9 +51,10 @@ TEST(ConditionalComparisonTest, IsByTheProbabilityGivenTheInputs) {
 TEST(ConditionalComparisonTest, IsRefusedWhereOutputsAreTooManyToList) {
   TrainingSettings settings = Conditional(20, 15);
   const auto status =
-      Train(settings, BinaryRows(40, 20).View(), Workers::Inline(),
-            [](const TrainingProgress&) { FAIL() << "no work was due"; },
-            NeverInterrupt)
+      Train(
+          settings, BinaryRows(40, 20).View(), Workers::Inline(),
+          [](const TrainingProgress&) { FAIL() << "no work was due"; },
+          NeverInterrupt)
           .status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_THAT(status.message(), HasSubstr("normalizers depend on the inputs"));
