@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "boost/math/tools/toms748_solve.hpp"
+#include "poe/annealed_chains.h"
 #include "poe/numerics/elementwise.h"
 
 namespace poe {
@@ -68,15 +69,6 @@ std::vector<double> LogAcceptances(const std::vector<double>& ratios,
   return logs;
 }
 
-// Variance of the mean of exp(logs), over the square of that mean.
-double RelativeVariance(std::vector<double> logs) {
-  const double count = static_cast<double>(logs.size());
-  const double log_sum = LogSumExp(logs);
-  for (double& value : logs) value *= 2;
-  const double squares = std::exp(LogSumExp(logs) - 2 * log_sum);
-  return std::max(0.0, count * squares - 1) / (count - 1);
-}
-
 }  // namespace
 
 template <typename Scalar>
@@ -117,9 +109,9 @@ absl::StatusOr<LogPartitionDifference> EstimateLogPartitionDifference(
 
   LogPartitionDifference difference;
   difference.value = low + (high - low) / 2;
-  difference.standard_error =
-      std::sqrt(RelativeVariance(LogAcceptances(*of_a, difference.value)) +
-                RelativeVariance(LogAcceptances(*of_b, -difference.value)));
+  difference.standard_error = std::hypot(
+      LogMeanWeight(LogAcceptances(*of_a, difference.value)).standard_error,
+      LogMeanWeight(LogAcceptances(*of_b, -difference.value)).standard_error);
   return difference;
 }
 

@@ -18,9 +18,8 @@ namespace poe {
 // 0, 1/intervals, 2/intervals, ..., 1; `intervals` >= 1.
 std::vector<double> EvenInverseTemperatures(int intervals);
 
-// Told, after each temperature, the share of all work that is done: ascending
-// to
-// 1. Not called where there is nothing to do.
+// Told, after each temperature, the share of all work that is done, up to 1 at
+// the end. Not called where there is nothing to do.
 using AnnealingProgress = absl::FunctionRef<void(double share)>;
 
 inline void IgnoreProgress(double) {}

@@ -39,11 +39,8 @@ absl::StatusOr<double> LogBaseNormalizer(const Product<Scalar>& product,
 template <typename Scalar>
 Observations<Scalar> MakeChains(const Product<Scalar>& product, Index begin,
                                 Index end, Index length) {
-  Observations<Scalar> x =
-      product.sequential()
-          ? MakeSequences<Scalar>(std::vector<Index>(end - begin, length),
-                                  product.dimension())
-          : MakeDense<Scalar>(end - begin, product.dimension());
+  Observations<Scalar> x = MakeAlike<Scalar>(product.sequential(), end - begin,
+                                             length, product.dimension());
   for (Index n = 0; n < x.size; ++n)
     x.row_ids[n] = static_cast<std::uint64_t>(begin + n);
   return x;

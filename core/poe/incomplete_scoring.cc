@@ -69,18 +69,12 @@ Observations<Scalar> Gather(const Observations<Scalar>& x,
   return gathered;
 }
 
-// d preprocessed / d raw of the observed values of an observation.
 double LogJacobianOfObserved(const DataSpec& spec, const RawRows& rows,
                              Index n) {
-  if (spec.family != Family::kGaussian &&
-      spec.family != Family::kStructuredGaussian)
-    return 0;
-  const std::vector<double>& scale = spec.preprocessing.scale;
   double sum = 0;
   for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame)
-    for (std::size_t i = 0; i < scale.size(); ++i)
-      if (rows.IsObserved(frame, static_cast<Index>(i)))
-        sum -= std::log(scale[i]);
+    for (Index i = 0; i < spec.dimension; ++i)
+      if (rows.IsObserved(frame, i)) sum += LogJacobian(spec, i);
   return sum;
 }
 
@@ -160,6 +154,9 @@ absl::StatusOr<IncompleteScores> ScoreIncomplete(
   for (RowMatrix<double>* part : {&scores.log_scores, &scores.standard_errors,
                                   &scores.effective_sample_sizes})
     part->resize(size, classes);
+  std::vector<double> jacobians(size);
+  for (Index n = 0; n < size; ++n)
+    jacobians[n] = LogJacobianOfObserved(model.data_spec, rows, n);
   for (Index c = 0; c < classes; ++c) {
     IncompleteScoreOptions of_class = options;
     of_class.seed = DeriveSeed(options.seed, static_cast<std::uint64_t>(c));
@@ -172,8 +169,7 @@ absl::StatusOr<IncompleteScores> ScoreIncomplete(
     if (!estimates.ok()) return estimates.status();
     for (Index n = 0; n < size; ++n) {
       const AnnealedEstimate& estimate = (*estimates)[n];
-      scores.log_scores(n, c) =
-          estimate.value + LogJacobianOfObserved(model.data_spec, rows, n);
+      scores.log_scores(n, c) = estimate.value + jacobians[n];
       scores.standard_errors(n, c) = estimate.standard_error;
       scores.effective_sample_sizes(n, c) = estimate.effective_sample_size;
     }

@@ -339,6 +339,13 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
   return x;
 }
 
+double LogJacobian(const DataSpec& spec, Index i) {
+  const bool has_density = spec.family == Family::kGaussian ||
+                           spec.family == Family::kStructuredGaussian;
+  if (!has_density || spec.preprocessing.scale.empty()) return 0;
+  return -std::log(spec.preprocessing.scale[i]);
+}
+
 std::vector<std::uint8_t> InputMask(const DataSpec& spec) {
   const std::vector<Columns> columns = ColumnsOf(spec);
   std::vector<std::uint8_t> mask(spec.width(), 0);

@@ -169,6 +169,10 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
 RowMatrix<float> Unprocess(const DataSpec& spec,
                            const ConstRowMatrixRef<float>& values);
 
+// log d preprocessed / d raw of coordinate i, which densities have to have
+// added in raw units: 0 for bits and symbols.
+double LogJacobian(const DataSpec& spec, Index i);
+
 // One byte for each column of a frame: 1 where an input stands.
 std::vector<std::uint8_t> InputMask(const DataSpec& spec);
 

@@ -78,6 +78,15 @@ Observations<Scalar> MakeSequences(std::vector<Index> lengths,
   return x;
 }
 
+// Sequences of `length` frames, or dense rows: zeros with row ids 0 .. N-1.
+template <typename Scalar>
+Observations<Scalar> MakeAlike(bool sequential, Index size, Index length,
+                               Index dimension) {
+  return sequential ? MakeSequences<Scalar>(std::vector<Index>(size, length),
+                                            dimension)
+                    : MakeDense<Scalar>(size, dimension);
+}
+
 // A pair of coordinates whose product appears in the log density.
 struct Coupling {
   Index first, second;  // first < second

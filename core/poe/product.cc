@@ -97,6 +97,19 @@ std::vector<double> Product<Scalar>::LogScores(const Observations<Scalar>& x,
 }
 
 template <typename Scalar>
+std::vector<bool> Product<Scalar>::InSupport(
+    const Observations<Scalar>& x) const {
+  std::vector<bool> in_support(x.size, true);
+  Index frame = 0;
+  for (Index n = 0; n < x.size; ++n)
+    for (Index t = 0; t < x.length(n); ++t, ++frame)
+      if (!base_->InSupport(
+              absl::MakeConstSpan(x.values.row(frame).data(), x.dimension())))
+        in_support[n] = false;
+  return in_support;
+}
+
+template <typename Scalar>
 RowMatrix<double> Product<Scalar>::ExpertLogScores(
     const Observations<Scalar>& x, const Workers& workers) const {
   RowMatrix<double> log_scores(x.size, num_experts());

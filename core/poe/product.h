@@ -58,6 +58,9 @@ class Product {
   Index num_experts() const;
   Index num_parameters() const;
 
+  // N: whether the density of each observation can be positive.
+  std::vector<bool> InSupport(const Observations<Scalar>& x) const;
+
   // N log scores, unnormalized.
   std::vector<double> LogScores(const Observations<Scalar>& x,
                                 const Workers& workers) const;

@@ -1,5 +1,7 @@
 #include "poe/product_samples.h"
 
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 
 namespace poe {
@@ -28,11 +30,11 @@ absl::Status CheckSamples(const Product<Scalar>& product,
   if (!x.clamped.empty())
     return absl::InvalidArgumentError(
         "samples of a product have no clamped values");
-  for (Index frame = 0; frame < x.frames(); ++frame)
-    if (!product.base().InSupport(
-            absl::MakeConstSpan(x.values.row(frame).data(), x.dimension())))
+  const std::vector<bool> in_support = product.InSupport(x);
+  for (Index n = 0; n < x.size; ++n)
+    if (!in_support[n])
       return absl::InvalidArgumentError(
-          absl::StrCat("frame ", frame, " of the samples is out of support"));
+          absl::StrCat("sample ", n, " is out of support"));
   return absl::OkStatus();
 }
 

@@ -77,20 +77,14 @@ RawRows Completed(const RowMatrix<float>& values, const RawRows& like) {
 // Whether the observed values of each observation lie in the support.
 std::vector<bool> Supported(const Model& model, const RawRows& rows) {
   const DataSpec& spec = model.data_spec;
-  const Base<float>& base = model.classes[0].layers[0].base();
+  const Product<float>& product = model.classes[0].layers[0];
   // Any value of the support stands in for a missing one.
   Observations<float> x = Preprocess(spec, rows, 0, rows.size());
   if (!rows.observed.empty()) {
     KeepObserved(spec, rows, 0, x);
-    base.SampleStart({}, x);
+    product.base().SampleStart({}, x);
   }
-  std::vector<bool> supported(rows.size(), true);
-  for (Index n = 0; n < rows.size(); ++n)
-    for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame)
-      if (!base.InSupport(
-              absl::MakeConstSpan(x.values.row(frame).data(), x.dimension())))
-        supported[n] = false;
-  return supported;
+  return product.InSupport(x);
 }
 
 absl::Status ReconstructClass(const Model& model, const RawRows& rows,

@@ -15,11 +15,9 @@ Observations<float> Start(const Model& model, const SampleOptions& options,
   if (start != nullptr) {
     x = Preprocess(spec, *start, 0, start->size());
     KeepObserved(spec, *start, 0, x);
-  } else if (spec.sequential) {
-    x = MakeSequences<float>(std::vector<Index>(options.chains, options.length),
-                             spec.width());
   } else {
-    x = MakeDense<float>(options.chains, spec.width());
+    x = MakeAlike<float>(spec.sequential, options.chains, options.length,
+                         spec.width());
   }
   base.SampleStart({options.seed, Purpose::kStart, 0, 0}, x);
   if (start != nullptr && !clamp)

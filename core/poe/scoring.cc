@@ -17,13 +17,9 @@ constexpr Index kBlockRows = 512;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// Of one frame: d preprocessed / d raw.
-double LogJacobian(const DataSpec& spec) {
-  if (spec.family != Family::kGaussian &&
-      spec.family != Family::kStructuredGaussian)
-    return 0;
+double LogJacobianOfFrame(const DataSpec& spec) {
   double sum = 0;
-  for (double scale : spec.preprocessing.scale) sum -= std::log(scale);
+  for (Index i = 0; i < spec.dimension; ++i) sum += LogJacobian(spec, i);
   return sum;
 }
 
@@ -150,7 +146,7 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
                              const ScoreOptions& options,
                              const Workers& workers, InterruptCheck check) {
   const Index total = rows.size(), classes = model.num_classes();
-  const double jacobian = LogJacobian(model.data_spec);
+  const double jacobian = LogJacobianOfFrame(model.data_spec);
   Scores scores;
   scores.log_scores.resize(total, classes);
   const bool conditional =
@@ -166,13 +162,10 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
     if (absl::Status status = check(); !status.ok()) return status;
     const Index end = std::min(total, begin + kBlockRows);
     const Observations<float> x = Preprocess(model.data_spec, rows, begin, end);
-    const Base<float>& base = model.classes[0].layers[0].base();
-    Index frame = 0;
+    const std::vector<bool> in_support =
+        model.classes[0].layers[0].InSupport(x);
     for (Index n = 0; n < x.size; ++n)
-      for (Index t = 0; t < x.length(n); ++t, ++frame)
-        if (!base.InSupport(
-                absl::MakeConstSpan(x.values.row(frame).data(), x.dimension())))
-          out_of_support[begin + n] = true;
+      out_of_support[begin + n] = !in_support[n];
     for (Index c = 0; c < classes; ++c) {
       const Product<float>& product = model.classes[c].layers[0];
       const std::vector<double> log_scores = product.LogScores(x, workers);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <set>
 #include <utility>
@@ -68,6 +69,10 @@ absl::StatusOr<LabelledScores> ScoreRows(const Model& model,
   }
   result.log_scores.conservativeResize(kept, Eigen::NoChange);
   return result;
+}
+
+const ProductSettings& ShapeOf(const TrainingSettings& settings, Index c) {
+  return settings.products[settings.products.size() == 1 ? 0 : c];
 }
 
 // Lengths of sequences, each once, ascending; {0} for dense rows.
@@ -189,26 +194,25 @@ absl::Status LearnUsualVerdicts(const TrainingRows& rows, const Split& split,
                                 const Workers& workers, InterruptCheck check,
                                 Model& model) {
   for (std::size_t c = 0; c < model.classes.size(); ++c) {
-    const std::vector<Index> numbers =
+    const RowSelection judged(
+        model.data_spec, rows,
         Thin(split.held_out[c].empty() ? split.training[c] : split.held_out[c],
-             kMostVerdictRows);
-    Model alone;
-    alone.data_spec = model.data_spec;
-    alone.classes = {model.classes[c]};
-    const auto total = static_cast<Index>(numbers.size());
-    RowMatrix<double> log_scores(total,
-                                 alone.classes[0].layers[0].num_experts());
-    for (Index begin = 0; begin < total; begin += kScoreBlock) {
-      const Index count = std::min(kScoreBlock, total - begin);
-      const GatheredRows block(
-          rows, absl::MakeConstSpan(numbers).subspan(begin, count));
-      const absl::StatusOr<Scores> scores =
-          Score(alone, block.View(), {.per_expert = true}, workers, check);
-      if (!scores.ok()) return scores.status();
-      log_scores.middleRows(begin, count) = scores->expert_log_scores[0];
+             kMostVerdictRows));
+    const Product<float>& product = model.classes[c].layers[0];
+    RowMatrix<double> log_scores(judged.size(), product.num_experts());
+    for (Index begin = 0; begin < judged.size(); begin += kScoreBlock) {
+      if (absl::Status status = check(); !status.ok()) return status;
+      const Index count = std::min(kScoreBlock, judged.size() - begin);
+      const Observations<float> x = judged.Take(begin, count);
+      log_scores.middleRows(begin, count) = product.ExpertLogScores(x, workers);
+      const std::vector<bool> in_support = product.InSupport(x);
+      for (Index n = 0; n < count; ++n)
+        if (!in_support[n])
+          log_scores.row(begin + n).setConstant(
+              std::numeric_limits<double>::quiet_NaN());
     }
     std::vector<Index> frames;
-    for (Index n : numbers) frames.push_back(rows.length(n));
+    for (Index n : judged.numbers()) frames.push_back(rows.length(n));
     model.classes[c].usual_verdicts =
         UsualVerdicts::FromScores(log_scores, frames);
   }
@@ -287,8 +291,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
   for (Index c = 0; c < classes; ++c) {
     Index frames = 0;
     for (Index n : split->training[c]) frames += rows.length(n);
-    for (const GroupSettings& group :
-         settings.products[settings.products.size() == 1 ? 0 : c].groups)
+    for (const GroupSettings& group : ShapeOf(settings, c).groups)
       if (absl::Status status = CheckEnoughFrames(group, frames); !status.ok())
         return absl::Status(status.code(),
                             absl::StrCat("class \"", settings.class_names[c],
@@ -315,8 +318,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
   for (Index c = 0; c < classes; ++c) {
     const RowSelection training(model.data_spec, rows, split->training[c]);
     absl::StatusOr<Product<float>> product = InitializeProduct(
-        settings.products[settings.products.size() == 1 ? 0 : c],
-        model.data_spec,
+        ShapeOf(settings, c), model.data_spec,
         training.Take(0, std::min(training.size(), kMostInitialRows)),
         DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)), check);
     if (!product.ok()) return product.status();
@@ -333,8 +335,6 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
     const RowSelection held_out(model.data_spec, rows, split->held_out[c]);
     const std::uint64_t seed =
         DeriveSeed(settings.seed, static_cast<std::uint64_t>(c));
-    const ProductSettings& shape =
-        settings.products[settings.products.size() == 1 ? 0 : c];
     Product<float>& product = products[c];
     const double share = static_cast<double>(training.size()) / training_rows;
     auto add_class = [&] {
@@ -355,7 +355,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
       now.seconds = seconds();
       progress(now);
       trained = FitApart(
-          *settings.fit_apart, shape, model.data_spec,
+          *settings.fit_apart, ShapeOf(settings, c), model.data_spec,
           training.Take(0, std::min(training.size(), kMostInitialRows)), seed,
           workers, check, product);
     }

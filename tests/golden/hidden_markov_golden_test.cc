@@ -7,7 +7,7 @@
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/hidden_markov.h"
 #include "poe/experts/hidden_markov_partition.h"
-#include "poe/incomplete_scoring.h"
+#include "tests/golden/golden_estimates.h"
 #include "tests/golden/golden_file.h"
 #include "tests/golden/golden_gradients.h"
 
@@ -173,12 +173,6 @@ TEST(HiddenMarkovGoldenTest, LogPartitionMatchesEnumeratedJointPaths) {
   }
 }
 
-// Beside chance the estimate is off by about half the squared error.
-double Bound(const AnnealedEstimate& estimate) {
-  return 6 * estimate.standard_error +
-         estimate.standard_error * estimate.standard_error;
-}
-
 // Reverse chains start from the ends of Gibbs chains, which mix fast here.
 TEST(HiddenMarkovGoldenTest,
      AnnealedImportanceFindsTheNormalizerFromBothSides) {
@@ -206,35 +200,16 @@ TEST(HiddenMarkovGoldenTest,
         IgnoreProgress);
     ASSERT_TRUE(estimates.ok()) << estimates.status();
     for (const AnnealedEstimate& estimate :
-         {estimates->forward, estimates->reverse}) {
-      EXPECT_NEAR(estimate.value, golden.Column("log_normalizer")(i),
-                  Bound(estimate));
-      EXPECT_LT(estimate.standard_error, 0.05);
-    }
+         {estimates->forward, estimates->reverse})
+      ExpectEstimate(estimate, golden.Column("log_normalizer")(i));
     EXPECT_FALSE(estimates->reverse.is_bound);
   }
 }
 
 TEST(HiddenMarkovGoldenTest, ScoresOfIncompleteSequencesAreTheIntegrals) {
   const GoldenFile golden("hidden_markov_product.txt");
-  Observations<double> x = golden.Sequences();
-  const RowMatrix<double>& observed = golden["observed"];
-  for (Index i = 0; i < observed.size(); ++i)
-    x.clamped.push_back(observed.data()[i] != 0);
-  IncompleteScoreOptions options;
-  options.chains = 2000;
-  options.inverse_temperatures = EvenInverseTemperatures(100);
-  options.seed = 7;
-  const auto estimates = EstimateIncompleteLogScores(
-      GoldenProduct(golden), x, options, Workers::Inline(), NeverInterrupt,
-      IgnoreProgress);
-  ASSERT_TRUE(estimates.ok()) << estimates.status();
-  for (Index n = 0; n < x.size; ++n) {
-    const AnnealedEstimate& estimate = (*estimates)[n];
-    EXPECT_NEAR(estimate.value, golden.Column("incomplete_log_score")(n),
-                Bound(estimate));
-    EXPECT_LT(estimate.standard_error, 0.05);
-  }
+  ExpectIncompleteLogScores(golden, GoldenProduct(golden), golden.Sequences(),
+                            2000, 100);
 }
 
 }  // namespace

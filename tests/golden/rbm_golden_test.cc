@@ -9,18 +9,12 @@
 #include "poe/annealed_importance.h"
 #include "poe/bases/bernoulli.h"
 #include "poe/experts/bernoulli_units.h"
-#include "poe/incomplete_scoring.h"
 #include "poe/numerics/elementwise.h"
+#include "tests/golden/golden_estimates.h"
 #include "tests/golden/golden_file.h"
 
 namespace poe {
 namespace {
-
-// Beside chance an estimate is off by about half the squared error.
-double Bound(const AnnealedEstimate& estimate) {
-  return 6 * estimate.standard_error +
-         estimate.standard_error * estimate.standard_error;
-}
 
 Product<double> GoldenProduct(const GoldenFile& golden,
                               const std::string& prefix = "") {
@@ -91,8 +85,7 @@ TEST(RbmGoldenTest, AnnealedImportanceFindsTheNormalizerFromBothSides) {
   const auto compare = [&](const AnnealedEstimate& estimate,
                            const std::string& estimate_there,
                            const std::string& error_there) {
-    EXPECT_NEAR(estimate.value, golden.Number("log_normalizer"),
-                Bound(estimate));
+    ExpectEstimate(estimate, golden.Number("log_normalizer"));
     // The same ladder and number of chains elsewhere: errors alike. Each is
     // known to some 5 percent.
     const double error = estimate.standard_error;
@@ -122,25 +115,9 @@ TEST(RbmGoldenTest, AcceptanceRatioFindsTheDifferenceOfTwo) {
 TEST(RbmGoldenTest, ScoresOfIncompleteRowsAreTheSums) {
   const GoldenFile golden("rbm.txt");
   const RowMatrix<double>& rows = golden["rows"];
-  const RowMatrix<double>& observed = golden["observed"];
   Observations<double> x = MakeDense<double>(rows.rows(), rows.cols());
   x.values.topRows(x.size) = rows;
-  for (Index i = 0; i < observed.size(); ++i)
-    x.clamped.push_back(observed.data()[i] != 0);
-  IncompleteScoreOptions options;
-  options.chains = 1000;
-  options.inverse_temperatures = EvenInverseTemperatures(200);
-  options.seed = 8;
-  const auto estimates = EstimateIncompleteLogScores(
-      GoldenProduct(golden), x, options, Workers::Inline(), NeverInterrupt,
-      IgnoreProgress);
-  ASSERT_TRUE(estimates.ok()) << estimates.status();
-  for (Index n = 0; n < x.size; ++n) {
-    const AnnealedEstimate& estimate = (*estimates)[n];
-    EXPECT_NEAR(estimate.value, golden.Column("incomplete_log_score")(n),
-                Bound(estimate));
-    EXPECT_LT(estimate.standard_error, 0.05);
-  }
+  ExpectIncompleteLogScores(golden, GoldenProduct(golden), x, 1000, 200);
 }
 
 }  // namespace

@@ -6,17 +6,11 @@
 #include "poe/annealed_importance.h"
 #include "poe/bases/gaussian.h"
 #include "poe/experts/unigauss.h"
-#include "poe/incomplete_scoring.h"
+#include "tests/golden/golden_estimates.h"
 #include "tests/golden/golden_file.h"
 
 namespace poe {
 namespace {
-
-// Beside chance the estimate is off by about half the squared error.
-double Bound(const AnnealedEstimate& estimate) {
-  return 6 * estimate.standard_error +
-         estimate.standard_error * estimate.standard_error;
-}
 
 Product<double> GoldenProduct(const GoldenFile& golden) {
   GaussianBase<double>::Settings base;
@@ -73,33 +67,14 @@ TEST(UnigaussGoldenTest, AnnealedImportanceFindsTheNormalizerFromBothSides) {
                                    NeverInterrupt, IgnoreProgress);
   ASSERT_TRUE(estimates.ok()) << estimates.status();
   for (const AnnealedEstimate& estimate :
-       {estimates->forward, estimates->reverse}) {
-    EXPECT_NEAR(estimate.value, golden.Number("log_normalizer"),
-                Bound(estimate));
-    EXPECT_LT(estimate.standard_error, 0.05);
-  }
+       {estimates->forward, estimates->reverse})
+    ExpectEstimate(estimate, golden.Number("log_normalizer"));
 }
 
 TEST(UnigaussGoldenTest, ScoresOfIncompletePointsAreTheIntegrals) {
   const GoldenFile golden("unigauss.txt");
-  Observations<double> x = GoldenPoints(golden);
-  const RowMatrix<double>& observed = golden["observed"];
-  for (Index i = 0; i < observed.size(); ++i)
-    x.clamped.push_back(observed.data()[i] != 0);
-  IncompleteScoreOptions options;
-  options.chains = 2000;
-  options.inverse_temperatures = EvenInverseTemperatures(100);
-  options.seed = 7;
-  const auto estimates = EstimateIncompleteLogScores(
-      GoldenProduct(golden), x, options, Workers::Inline(), NeverInterrupt,
-      IgnoreProgress);
-  ASSERT_TRUE(estimates.ok()) << estimates.status();
-  for (Index n = 0; n < x.size; ++n) {
-    const AnnealedEstimate& estimate = (*estimates)[n];
-    EXPECT_NEAR(estimate.value, golden.Column("incomplete_log_score")(n),
-                Bound(estimate));
-    EXPECT_LT(estimate.standard_error, 0.05);
-  }
+  ExpectIncompleteLogScores(golden, GoldenProduct(golden), GoldenPoints(golden),
+                            2000, 100);
 }
 
 }  // namespace
