@@ -11,6 +11,7 @@
 
 #include "poe/annealed_chains.h"
 #include "poe/model.h"
+#include "poe/raw_rows.h"
 
 namespace poe {
 

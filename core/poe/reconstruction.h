@@ -5,6 +5,7 @@
 
 #include "poe/gibbs.h"
 #include "poe/model.h"
+#include "poe/raw_rows.h"
 
 namespace poe {
 

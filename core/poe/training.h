@@ -12,6 +12,7 @@
 #include "poe/contrastive_divergence.h"
 #include "poe/gibbs.h"
 #include "poe/model.h"
+#include "poe/raw_rows.h"
 #include "poe/separator.h"
 
 namespace poe {

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "poe/model.h"
+#include "poe/raw_rows.h"
 #include "poe/v1/tensor.pb.h"
 #include "server/codec/tensor_codec.h"
 

@@ -91,7 +91,8 @@ TEST(AnnealedImportanceErrorsTest, RefusesSamplesThatAreNotTheProducts) {
   EXPECT_THAT(refused(product, clamped, 1), HasSubstr("clamped"));
   Observations<double> outside = rows;
   outside.values(2, 0) = kBoxUpper + 1;
-  EXPECT_THAT(refused(product, outside, 1), HasSubstr("frame 2"));
+  EXPECT_THAT(refused(product, outside, 1),
+              HasSubstr("sample 2 is out of support"));
 
   // The ladder ascends in this direction too.
   AnnealedImportanceOptions descending;

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "poe/bases/gaussian.h"
+#include "poe/raw_rows.h"
 #include "tests/core/core_models.h"
 
 namespace poe {
