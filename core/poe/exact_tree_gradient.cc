@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "Eigen/Cholesky"
-#include "Eigen/Eigenvalues"
 #include "absl/strings/str_cat.h"
 #include "poe/experts/gaussian_tree_product.h"
 #include "poe/numerics/moments.h"
+#include "poe/numerics/symmetric_eigen.h"
 
 namespace poe {
 namespace {
@@ -30,9 +30,8 @@ void SetPoints(const Vector<double>& mean, const RowMatrix<double>& root,
 }
 
 RowMatrix<double> SquareRoot(const RowMatrix<double>& covariance) {
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
-  return solver.eigenvectors() *
-         solver.eigenvalues().cwiseMax(0).cwiseSqrt().asDiagonal();
+  const SymmetricEigen eigen = EigenOf(covariance);
+  return eigen.vectors * eigen.values.cwiseMax(0).cwiseSqrt().asDiagonal();
 }
 
 }  // namespace

@@ -11,9 +11,9 @@
 #include <string>
 #include <utility>
 
-#include "Eigen/Eigenvalues"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/numerics/symmetric_eigen.h"
 
 namespace poe {
 namespace {
@@ -245,10 +245,10 @@ Planes FitLiblinear(const RowMatrix<double>& features,
 RowMatrix<double> WhiteningOf(const RowMatrix<double>& features) {
   const Eigen::MatrixXd covariance =
       features.transpose() * features / static_cast<double>(features.rows());
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
-  const Eigen::VectorXd scale = solver.eigenvalues().unaryExpr(
+  const SymmetricEigen eigen = EigenOf(covariance);
+  const Eigen::VectorXd scale = eigen.values.unaryExpr(
       [](double v) { return v > kLeastVariance ? 1 / std::sqrt(v) : 0.0; });
-  return solver.eigenvectors() * scale.asDiagonal();
+  return eigen.vectors * scale.asDiagonal();
 }
 
 // LIBLINEAR on whitened features, whose planes are carried back.

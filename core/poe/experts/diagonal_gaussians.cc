@@ -1,6 +1,7 @@
 #include "poe/experts/diagonal_gaussians.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "poe/numerics/elementwise.h"
 
@@ -13,6 +14,11 @@ constexpr Index kLeastGaussians = 16;
 // Nothing is farther than this, so that squares times any precision stay finite
 // in double.
 constexpr double kFarthest = 1e100;
+// Features that gradients sum are no greater than this, so that their sums stay
+// finite.
+template <typename Scalar>
+constexpr Scalar kGreatestFeature =
+    std::is_same_v<Scalar, float> ? 1e30 : 1e200;
 
 // body(g, i) for Gaussians [begin, end) and coordinates, a few Gaussians at a
 // time: matrices that lie one way and the other are both passed along cache
@@ -93,7 +99,19 @@ Vector<double> DiagonalGaussians<Scalar>::AddGradient(
   Vector<double> total = Vector<double>::Zero(size());
   for (Index n = 0; n < weights.rows(); ++n)
     total += weights.row(n).transpose();
-  const RowMatrix<double> sums = FeatureSums(features, weights, workers);
+  RowMatrix<Scalar> bounded(features.rows(), features.cols());
+  RowMatrix<Scalar> shares(weights.rows(), weights.cols());
+  workers.ParallelFor(features.rows(), kLeastRows, [&](Index begin, Index end) {
+    const Index rows = end - begin;
+    bounded.middleRows(begin, rows) = features.middleRows(begin, rows)
+                                          .cwiseMin(kGreatestFeature<Scalar>)
+                                          .cwiseMax(-kGreatestFeature<Scalar>)
+                                          .template cast<Scalar>();
+    shares.middleRows(begin, rows) =
+        weights.middleRows(begin, rows).template cast<Scalar>();
+  });
+  const RowMatrix<double> sums =
+      FeatureSums<Scalar>(bounded, shares, workers).template cast<double>();
   workers.ParallelFor(size(), kLeastGaussians, [&](Index begin, Index end) {
     ForEachEntry(begin, end, dimension(), [&](Index g, Index i) {
       const double precision = -2 * quadratic_(i, g);
@@ -124,13 +142,14 @@ void DiagonalGaussians<Scalar>::AddMessages(
   for (Index i = 0; i < dimension(); ++i) precision[i] += sum(dimension() + i);
 }
 
-RowMatrix<double> FeatureSums(const ConstRowMatrixRef<double>& features,
-                              const ConstRowMatrixRef<double>& weights,
+template <typename Scalar>
+RowMatrix<Scalar> FeatureSums(const ConstRowMatrixRef<Scalar>& features,
+                              const ConstRowMatrixRef<Scalar>& weights,
                               const Workers& workers) {
-  RowMatrix<double> sums =
-      RowMatrix<double>::Zero(features.cols(), weights.cols());
+  RowMatrix<Scalar> sums =
+      RowMatrix<Scalar>::Zero(features.cols(), weights.cols());
   workers.ParallelFor(features.cols(), kLeastRows, [&](Index begin, Index end) {
-    AddTransposedProduct<double>(features, weights, begin,
+    AddTransposedProduct<Scalar>(features, weights, begin,
                                  sums.middleRows(begin, end - begin));
   });
   return sums;
@@ -153,6 +172,9 @@ void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
                                          const ConstRowMatrixRef<Scalar>&, \
                                          RowMatrixRef<double>);            \
   template class DiagonalGaussians<Scalar>;                                \
+  template RowMatrix<Scalar> FeatureSums<Scalar>(                          \
+      const ConstRowMatrixRef<Scalar>&, const ConstRowMatrixRef<Scalar>&,  \
+      const Workers&);                                                     \
   template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&,        \
                                   RowMatrixRef<Scalar>);
 POE_INSTANTIATE(float)

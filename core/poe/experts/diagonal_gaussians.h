@@ -21,6 +21,8 @@ void GaussianFeatures(const Vector<double>& centre,
 // Squared distances are one product of the features [(x - c)^2, x - c], where c
 // is the mean of the means, with a matrix 2D x G. It is computed in double
 // whatever Scalar is, and loses about 1e-16 |x - c|^2 exp(-s) of a log density.
+// Gradients sum those features in Scalar, whose rounding of about 1e-7 |x -
+// c|^2 exp(-s) in float is far below the noise of contrastive divergence.
 template <typename Scalar>
 class DiagonalGaussians {
  public:
@@ -74,9 +76,10 @@ class DiagonalGaussians {
 };
 
 // The sums that gradients and maximum likelihood rest on: sum_n weights(n, g)
-// features(n, .), 2D x G. The same bits at any thread count.
-RowMatrix<double> FeatureSums(const ConstRowMatrixRef<double>& features,
-                              const ConstRowMatrixRef<double>& weights,
+// features(n, .), 2D x G, summed in Scalar. The same bits at any thread count.
+template <typename Scalar>
+RowMatrix<Scalar> FeatureSums(const ConstRowMatrixRef<Scalar>& features,
+                              const ConstRowMatrixRef<Scalar>& weights,
                               const Workers& workers);
 
 // units(g, i) = exp(s_gi / 2): means move in units of their Gaussian's standard

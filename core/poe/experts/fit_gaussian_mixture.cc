@@ -205,7 +205,7 @@ class Fitter {
         sums.total += shares.row(n).transpose();
         sums.log_likelihood += weight * log_scores(n, 0);
       }
-      sums.features += FeatureSums(features, shares, workers_);
+      sums.features += FeatureSums<double>(features, shares, workers_);
     }
     return sums;
   }

@@ -64,9 +64,10 @@ absl::StatusOr<Data> MakeData(const Observations<Scalar>& x,
   data.mean = (of_frames.transpose() * data.x.values).transpose() / data.total;
   data.features.resize(x.values.rows(), 2 * x.dimension());
   GaussianFeatures<double>(data.mean, data.x.values, data.features);
-  data.variance = FeatureSums(data.features, of_frames, Workers::Inline())
-                      .topRows(x.dimension()) /
-                  data.total;
+  data.variance =
+      FeatureSums<double>(data.features, of_frames, Workers::Inline())
+          .topRows(x.dimension()) /
+      data.total;
   if (!data.mean.allFinite() || !data.variance.allFinite())
     return absl::FailedPreconditionError(
         "the variance of the sequences is not finite");
@@ -153,7 +154,7 @@ class Fitter {
       return;
     }
     const RowMatrix<double> sums =
-        FeatureSums(data_.features, counts.occupancy, workers);
+        FeatureSums<double>(data_.features, counts.occupancy, workers);
     const Index dimension = settings.mean.cols();
     for (Index k = 0; k < states; ++k) {
       const double total = counts.occupancy.col(k).sum();

@@ -4,12 +4,12 @@
 #include <utility>
 
 #include "Eigen/Cholesky"
-#include "Eigen/Eigenvalues"
 #include "Eigen/QR"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/experts/linear_filter.h"
 #include "poe/experts/linear_smoother.h"
+#include "poe/numerics/symmetric_eigen.h"
 
 namespace poe {
 namespace {
@@ -56,13 +56,12 @@ Data Arrange(const Observations<double>& x, absl::Span<const double> weights) {
 // wants under that bound.
 RowMatrix<double> FactorAbove(const RowMatrix<double>& covariance,
                               double least) {
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(
-      (covariance + covariance.transpose()) / 2);
-  const Eigen::MatrixXd vectors = solver.eigenvectors();
+  const SymmetricEigen eigen =
+      EigenOf((covariance + covariance.transpose()) / 2);
   // A triangular root of V diag(w) V' without forming it.
   RowMatrix<double> root =
-      solver.eigenvalues().cwiseMax(least).cwiseSqrt().asDiagonal() *
-      vectors.transpose();
+      eigen.values.cwiseMax(least).cwiseSqrt().asDiagonal() *
+      eigen.vectors.transpose();
   ReduceToTriangle(root);
   return root.transpose();
 }
