@@ -40,7 +40,7 @@ double MeanLogScore(const Product<float>& product, const RowSelection& rows,
                     const Workers& workers) {
   const Index count = std::min(rows.size(), kGapRows);
   const std::vector<double> scores =
-      product.LogScores(rows.Take(0, count), workers);
+      product.LogScores(rows.Take(0, count, workers), workers);
   // Rows outside the box of the training data say nothing about overfitting.
   double sum = 0;
   Index finite = 0;
@@ -95,7 +95,8 @@ class Teacher {
       return teacher;
     }
     auto exact = ExactGradient<float>::Create(
-        product, training.spec().num_symbols, training.Take(0, 1).clamped);
+        product, training.num_symbols(),
+        training.Take(0, 1, Workers::Inline()).clamped);
     if (!exact.ok()) return exact.status();
     teacher->exact_.emplace(*std::move(exact));
     return teacher;
@@ -118,7 +119,7 @@ class Teacher {
     const bool all = static_cast<Index>(positions.size()) == training_.size();
     if (trees_.has_value() && all && update > 0)
       return trees_->ComputeGradient(workers);
-    const Observations<float> data = training_.Take(positions);
+    const Observations<float> data = training_.Take(positions, workers);
     const std::vector<float> weights = training_.Weights(positions);
     if (trees_.has_value())
       return trees_->ComputeGradient(data, weights, workers);
@@ -146,25 +147,28 @@ class Teacher {
 }  // namespace
 
 RowSelection::RowSelection(const DataSpec& spec, const TrainingRows& rows,
-                           std::vector<Index> numbers)
-    : spec_(spec), rows_(rows), numbers_(std::move(numbers)) {}
+                           std::vector<Index> numbers, Layers below)
+    : spec_(spec), rows_(rows), numbers_(std::move(numbers)), below_(below) {}
 
 Observations<float> RowSelection::Take(
-    absl::Span<const std::uint32_t> positions) const {
+    absl::Span<const std::uint32_t> positions, const Workers& workers) const {
   std::vector<Index> numbers;
   numbers.reserve(positions.size());
   for (std::uint32_t position : positions)
     numbers.push_back(numbers_[position]);
   const GatheredRows gathered(rows_, numbers);
-  return Preprocess(spec_, gathered.View(), 0,
-                    static_cast<Index>(numbers.size()));
+  return Climb(
+      below_,
+      Preprocess(spec_, gathered.View(), 0, static_cast<Index>(numbers.size())),
+      workers);
 }
 
-Observations<float> RowSelection::Take(Index begin, Index count) const {
+Observations<float> RowSelection::Take(Index begin, Index count,
+                                       const Workers& workers) const {
   std::vector<std::uint32_t> positions(count);
   std::iota(positions.begin(), positions.end(),
             static_cast<std::uint32_t>(begin));
-  return Take(positions);
+  return Take(positions, workers);
 }
 
 std::vector<float> RowSelection::Weights(

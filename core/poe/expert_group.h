@@ -96,6 +96,12 @@ class ExpertGroup : public Parameterized<Scalar> {
   // P(latent state | x), PaddedRows(N) x num_hidden().
   virtual void HiddenProbabilities(const Posterior&,
                                    RowMatrixRef<Scalar>) const {}
+  // Adds the messages that latents send which a layer above says are in these
+  // states, PaddedRows(N) x num_hidden() in [0, 1], at inverse temperature 1.
+  // Messages are linear in the states: those of probabilities are the
+  // expectation of those of draws.
+  virtual void AddMessages(const ConstRowMatrixRef<Scalar>&, const Workers&,
+                           Messages<Scalar>&) const {}
 };
 
 }  // namespace poe

@@ -152,6 +152,20 @@ struct Counter {
   }
 };
 
+// Hidden probabilities of one expert.
+struct HiddenCounter {
+  Index operator()(const BernoulliUnitsSettings&) const { return 1; }
+  Index operator()(const UnigaussSettings&) const { return 1; }
+  Index operator()(const GaussianMixtureSettings& mixture) const {
+    return mixture.num_components;
+  }
+  Index operator()(const HiddenMarkovSettings&) const { return 0; }
+  Index operator()(const LinearDynamicalSettings&) const { return 0; }
+  Index operator()(const GaussianTreeSettings& tree) const {
+    return tree.num_trees > 1 || tree.with_uniform ? tree.num_trees : 0;
+  }
+};
+
 }  // namespace
 
 absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec) {
@@ -188,6 +202,19 @@ absl::Status CheckEnoughFrames(const GroupSettings& group, Index frames) {
   return absl::FailedPreconditionError(
       absl::StrCat("there are ", frames, " frames to learn ", states,
                    " states from; give more data, or ask for fewer states"));
+}
+
+Index NumHidden(const GroupSettings& group) {
+  return group.num_experts * std::visit(HiddenCounter{}, group.kind);
+}
+
+Index NumHidden(const ProductSettings& product) {
+  Index total = 0;
+  for (const GroupSettings& group : product.groups) {
+    if (NumHidden(group) == 0) return 0;
+    total += NumHidden(group);
+  }
+  return total;
 }
 
 double NumParameters(const GroupSettings& group, const DataSpec& spec) {

@@ -17,6 +17,12 @@ absl::Status Validate(const FitApartSettings& settings);
 // are frames to learn them from.
 absl::Status CheckEnoughFrames(const GroupSettings& group, Index frames);
 
+// Hidden probabilities that a group shows to a next layer; 0 if it has none.
+Index NumHidden(const GroupSettings& group);
+
+// The same of a product; 0 if one of its groups has none.
+Index NumHidden(const ProductSettings& product);
+
 // Parameters that a group has over rows of so many columns; in double, so that
 // no count overflows.
 double NumParameters(const GroupSettings& group, const DataSpec& spec);

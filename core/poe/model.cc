@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "poe/hierarchy.h"
 
 namespace poe {
 Index Model::num_experts() const {
@@ -55,10 +56,14 @@ absl::Status Validate(const Model& model) {
     if (!names.insert(one.name).second)
       return absl::InvalidArgumentError(
           absl::StrCat("two classes are named \"", one.name, "\""));
-    if (one.layers.size() != 1)
-      return absl::UnimplementedError(
-          absl::StrCat("class \"", one.name, "\" has ", one.layers.size(),
-                       " layers; this version knows one"));
+    if (one.layers.empty())
+      return absl::InvalidArgumentError(
+          absl::StrCat("class \"", one.name, "\" has no layers"));
+    if (one.layers.size() != model.classes[0].layers.size())
+      return absl::InvalidArgumentError(absl::StrCat(
+          "class \"", one.name, "\" has ", one.layers.size(),
+          " layers, but class \"", model.classes[0].name, "\" has ",
+          model.num_layers(), "; all must have as many"));
     Index previous = -1;
     for (const LogPartition& known : one.log_partitions) {
       if (!std::isfinite(known.value) || !(known.standard_error >= 0) ||
@@ -79,6 +84,10 @@ absl::Status Validate(const Model& model) {
       return absl::InvalidArgumentError(
           absl::StrCat("the product of class \"", one.name,
                        "\" has other data than the model"));
+    if (absl::Status status = ValidateLayers(model.data_spec, one.layers);
+        !status.ok())
+      return absl::InvalidArgumentError(
+          absl::StrCat("class \"", one.name, "\": ", status.message()));
     if (one.usual_verdicts.has_value() &&
         one.usual_verdicts->num_experts() != one.layers[0].num_experts())
       return absl::InvalidArgumentError(absl::StrCat(
@@ -94,11 +103,11 @@ absl::Status Validate(const Model& model) {
   const Index classes = model.num_classes();
   if (model.separator.has_value() &&
       (model.separator->num_classes() != classes ||
-       model.separator->num_features() != classes))
-    return absl::InvalidArgumentError(
-        absl::StrCat("the separator knows ", model.separator->num_classes(),
-                     " classes and ", model.separator->num_features(),
-                     " log scores; the model has ", classes));
+       model.separator->num_features() != classes * model.num_layers()))
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the separator knows ", model.separator->num_classes(), " classes and ",
+        model.separator->num_features(), " log scores; the model has ", classes,
+        " and ", classes * model.num_layers()));
   if (model.calibration.has_value()) {
     if (!model.separator.has_value())
       return absl::InvalidArgumentError(

@@ -27,11 +27,11 @@ struct LogPartition {
 
 struct ClassModel {
   std::string name;
-  // One layer in this version.
+  // At least one, lowest first; see hierarchy.h.
   std::vector<Product<float>> layers;
-  // Ascending lengths, one each. Empty: none is known.
+  // Of the lowest layer: ascending lengths, one each. Empty: none is known.
   std::vector<LogPartition> log_partitions;
-  // Absent where no rows were held out.
+  // Of log scores summed over layers. Absent where no rows were held out.
   std::optional<ScorePercentiles> percentiles;
   // Of the experts of the lowest layer. Absent where nothing was calibrated.
   std::optional<UsualVerdicts> usual_verdicts;
@@ -49,8 +49,12 @@ struct Model {
   Index comparable_length = 0;
 
   Index num_classes() const { return static_cast<Index>(classes.size()); }
-  // Log Z of a class's product for sequences of `length` frames (0: dense
-  // rows); null where it is not known.
+  // L, of each class.
+  Index num_layers() const {
+    return static_cast<Index>(classes[0].layers.size());
+  }
+  // Log Z of a class's lowest product for sequences of `length` frames (0:
+  // dense rows); null where it is not known.
   const LogPartition* FindLogPartition(Index class_index, Index length) const;
   // Whether every class has some.
   bool has_log_partitions() const;

@@ -38,7 +38,7 @@ absl::StatusOr<LabelledScores> ScoreRows(const Model& model,
   std::sort(numbers.begin(), numbers.end());
   const auto total = static_cast<Index>(numbers.size());
   LabelledScores result;
-  result.log_scores.resize(total, model.num_classes());
+  result.log_scores.resize(total, model.num_classes() * model.num_layers());
   Index kept = 0;
   for (Index begin = 0; begin < total; begin += kScoreBlock) {
     const Index count = std::min(kScoreBlock, total - begin);
@@ -94,11 +94,14 @@ absl::Status FitModelSeparator(const SeparatorSettings& settings,
 }
 
 absl::Status Calibrate(const LabelledScores& held_out, Model& model) {
-  const Index classes = model.num_classes();
+  const Index classes = model.num_classes(), layers = model.num_layers();
   std::vector<std::vector<double>> own(classes);
-  for (std::size_t n = 0; n < held_out.labels.size(); ++n)
-    own[held_out.labels[n]].push_back(
-        held_out.log_scores(static_cast<Index>(n), held_out.labels[n]));
+  for (std::size_t n = 0; n < held_out.labels.size(); ++n) {
+    const std::int32_t label = held_out.labels[n];
+    own[label].push_back(held_out.log_scores.row(static_cast<Index>(n))
+                             .segment(label * layers, layers)
+                             .sum());
+  }
   const bool every_class =
       std::none_of(own.begin(), own.end(),
                    [](const auto& scores) { return scores.empty(); });
@@ -128,7 +131,7 @@ absl::Status LearnUsualVerdicts(const TrainingRows& rows, const Split& split,
     for (Index begin = 0; begin < judged.size(); begin += kScoreBlock) {
       if (absl::Status status = check(); !status.ok()) return status;
       const Index count = std::min(kScoreBlock, judged.size() - begin);
-      const Observations<float> x = judged.Take(begin, count);
+      const Observations<float> x = judged.Take(begin, count, workers);
       log_scores.middleRows(begin, count) = product.ExpertLogScores(x, workers);
       const std::vector<bool> in_support = product.InSupport(x);
       for (Index n = 0; n < count; ++n)

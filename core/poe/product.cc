@@ -165,6 +165,46 @@ void Product<Scalar>::Resample(const Posteriors& posteriors, std::uint64_t seed,
                      workers, x);
 }
 
+template <typename Scalar>
+Index Product<Scalar>::num_hidden() const {
+  Index total = 0;
+  for (const auto& group : groups_) {
+    if (group->num_hidden() == 0) return 0;
+    total += group->num_hidden();
+  }
+  return total;
+}
+
+template <typename Scalar>
+void Product<Scalar>::HiddenProbabilities(
+    const Posteriors& posteriors, RowMatrixRef<Scalar> probabilities) const {
+  Index first = 0;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const Index count = groups_[i]->num_hidden();
+    groups_[i]->HiddenProbabilities(*posteriors[i],
+                                    probabilities.middleCols(first, count));
+    first += count;
+  }
+}
+
+template <typename Scalar>
+void Product<Scalar>::ReconstructFrom(const ConstRowMatrixRef<Scalar>& states,
+                                      Reconstruction reconstruction,
+                                      const Draws& draws,
+                                      const Workers& workers,
+                                      Observations<Scalar>& x) const {
+  Messages<Scalar> messages;
+  base_->StartMessages(x, messages);
+  Index first = 0;
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const Index count = groups_[i]->num_hidden();
+    messages.first_coupling = first_coupling_[i];
+    groups_[i]->AddMessages(states.middleCols(first, count), workers, messages);
+    first += count;
+  }
+  base_->Reconstruct(messages, reconstruction, draws, workers, x);
+}
+
 template class Product<float>;
 template class Product<double>;
 

@@ -85,6 +85,20 @@ class Product {
                 const Workers& workers, Messages<Scalar>& messages,
                 Observations<Scalar>& x) const;
 
+  // --- For layers above (hierarchy.h) ---
+
+  // Length of an observation's hidden probabilities, groups in order; 0 where a
+  // group has none.
+  Index num_hidden() const;
+  // PaddedRows(N) x num_hidden().
+  void HiddenProbabilities(const Posteriors& posteriors,
+                           RowMatrixRef<Scalar> probabilities) const;
+  // Replaces x by the mean of, or a draw from, the data's distribution given
+  // latent states, PaddedRows(N) x num_hidden() in [0, 1].
+  void ReconstructFrom(const ConstRowMatrixRef<Scalar>& states,
+                       Reconstruction reconstruction, const Draws& draws,
+                       const Workers& workers, Observations<Scalar>& x) const;
+
  private:
   Product() = default;
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "poe/hierarchy.h"
 #include "poe/scoring.h"
 
 namespace poe {
@@ -29,12 +30,15 @@ class Block {
   absl::Status Run(Index class_index, const ReconstructOptions& options,
                    const Workers& workers, InterruptCheck check,
                    const RawRows& rows, RowMatrix<float>& result) const {
-    const Product<float>& product = model_.classes[class_index].layers[0];
+    const Layers layers = model_.classes[class_index].layers;
+    const Layers below = layers.first(options.layer);
+    const Product<float>& product = layers[options.layer];
     const RawRows given = rows_.View();
+    const Observations<float> start = Climb(below, start_, workers);
     RowMatrix<float> sum =
         RowMatrix<float>::Zero(start_.frames(), start_.dimension());
     for (int chain = 0; chain < options.chains; ++chain) {
-      Observations<float> x = start_;
+      Observations<float> x = start;
       GibbsOptions gibbs;
       gibbs.seed = DeriveSeed(options.seed, static_cast<std::uint64_t>(chain));
       gibbs.inverse_temperatures = AnnealingSchedule(options.steps, 0);
@@ -46,6 +50,8 @@ class Block {
       if (absl::Status status = RunGibbs(product, gibbs, workers, check, x);
           !status.ok())
         return status;
+      x = Descend(below, std::move(x), options.output, gibbs.seed,
+                  static_cast<std::uint32_t>(options.steps), workers);
       sum += x.values.topRows(sum.rows());
     }
     sum /= static_cast<float>(options.chains);
@@ -136,7 +142,8 @@ absl::StatusOr<Reconstructions> Reconstruct(const Model& model,
     const bool complete = rows.observed.empty();
     std::vector<RowMatrix<float>> completed(complete ? 1 : classes,
                                             result.values);
-    RowMatrix<double> log_scores(rows.size(), classes);
+    const Index layers = model.num_layers();
+    RowMatrix<double> log_scores(rows.size(), classes * layers);
     for (Index c = 0; c < static_cast<Index>(completed.size()); ++c) {
       if (!complete) {
         if (absl::Status status = ReconstructClass(
@@ -152,7 +159,8 @@ absl::StatusOr<Reconstructions> Reconstruct(const Model& model,
       if (complete)
         log_scores = comparable;
       else
-        log_scores.col(c) = comparable.col(c);
+        log_scores.middleCols(c * layers, layers) =
+            comparable.middleCols(c * layers, layers);
     }
     std::vector<Index> judged;
     for (Index n : all)

@@ -14,6 +14,10 @@ struct ReconstructOptions {
   // separator (of its own reconstruction where values are missing), or the only
   // class.
   Index class_index = -1;
+  // Whose product does the Gibbs steps; 0 where values are missing. What it
+  // makes of a row is shown as the data that it stands for (Descend,
+  // hierarchy.h).
+  Index layer = 0;
   int steps = 1;
   Reconstruction output = Reconstruction::kMean;
   // Chains whose outputs are averaged; >= 1, and 1 for kSample.

@@ -1,28 +1,50 @@
 #include "poe/sampling.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "poe/hierarchy.h"
 
 namespace poe {
 namespace {
 
+Layers Below(const Model& model, const SampleOptions& options) {
+  return Layers(model.classes[options.class_index].layers).first(options.layer);
+}
+
 Observations<float> Start(const Model& model, const SampleOptions& options,
-                          const RawRows* start, bool clamp) {
+                          const RawRows* start, bool clamp,
+                          const Workers& workers) {
   const DataSpec& spec = model.data_spec;
-  const Base<float>& base = model.classes[options.class_index].layers[0].base();
+  const Product<float>& product =
+      model.classes[options.class_index].layers[options.layer];
+  const Base<float>& base = product.base();
+  if (start != nullptr && options.layer > 0)
+    return Climb(Below(model, options),
+                 Preprocess(spec, *start, 0, start->size()), workers);
   Observations<float> x;
   if (start != nullptr) {
     x = Preprocess(spec, *start, 0, start->size());
     KeepObserved(spec, *start, 0, x);
   } else {
     x = MakeAlike<float>(spec.sequential, options.chains, options.length,
-                         spec.width());
+                         product.dimension());
   }
   base.SampleStart({options.seed, Purpose::kStart, 0, 0}, x);
   if (start != nullptr && !clamp)
     x.clamped = Preprocess(spec, *start, 0, start->size()).clamped;
   return x;
+}
+
+// What the chains show after so many steps: frames x width.
+RowMatrix<float> Data(const Model& model, const SampleOptions& options,
+                      Observations<float> x, int step, const Workers& workers) {
+  const Index frames = x.frames();
+  x = Descend(Below(model, options), std::move(x),
+              options.mean ? Reconstruction::kMean : Reconstruction::kSample,
+              options.seed, static_cast<std::uint32_t>(step), workers);
+  return x.values.topRows(frames);
 }
 
 }  // namespace
@@ -31,8 +53,9 @@ absl::Status Sample(const Model& model, const SampleOptions& options,
                     const RawRows* start, bool clamp, const Workers& workers,
                     absl::FunctionRef<absl::Status(const SampledChains&)> emit,
                     InterruptCheck check) {
-  const Product<float>& product = model.classes[options.class_index].layers[0];
-  Observations<float> x = Start(model, options, start, clamp);
+  const Product<float>& product =
+      model.classes[options.class_index].layers[options.layer];
+  Observations<float> x = Start(model, options, start, clamp, workers);
   const std::vector<double> schedule =
       AnnealingSchedule(options.steps, options.annealing_steps);
   const int stride = options.thinning > 0 ? options.thinning : options.steps;
@@ -51,14 +74,14 @@ absl::Status Sample(const Model& model, const SampleOptions& options,
       if (absl::Status status = RunGibbs(product, gibbs, workers, check, shown);
           !status.ok())
         return status;
-      chains.values = shown.values.topRows(x.frames());
+      chains.values = Data(model, options, std::move(shown), next, workers);
     }
     if (!options.mean || next < options.steps) {
       gibbs.last = Reconstruction::kSample;
       if (absl::Status status = RunGibbs(product, gibbs, workers, check, x);
           !status.ok())
         return status;
-      if (!options.mean) chains.values = x.values.topRows(x.frames());
+      if (!options.mean) chains.values = Data(model, options, x, next, workers);
     }
     chains.values = Unprocess(model.data_spec, chains.values);
     chains.lengths = x.lengths;

@@ -10,6 +10,7 @@ namespace poe {
 
 struct SampleOptions {
   Index class_index = 0;
+  Index layer = 0;  // whose product the chains run in
   Index chains = 1;
   Index length = 1;  // frames of each chain, for sequences without a start
   int steps = 1000;
@@ -29,8 +30,9 @@ struct SampledChains {
 
 // Starts from the base's own draws, or from `start` (one row for each chain,
 // validated), which a conditional model needs; inputs stay as they are, and
-// observed values if `clamp`. Calls `emit` in the
-// order of steps and stops with its status if that is not OK.
+// observed values if `clamp`, which needs layer 0. Chains of a higher layer are
+// shown as the data that their states stand for (Descend, hierarchy.h). Calls
+// `emit` in the order of steps and stops with its status if that is not OK.
 absl::Status Sample(const Model& model, const SampleOptions& options,
                     const RawRows* start, bool clamp, const Workers& workers,
                     absl::FunctionRef<absl::Status(const SampledChains&)> emit,

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "poe/exact_gradient.h"
+#include "poe/hierarchy.h"
 
 namespace poe {
 namespace {
@@ -28,6 +29,7 @@ double LogJacobianOfFrame(const DataSpec& spec) {
 void Judge(const Model& model, const RowMatrix<double>& comparable,
            Scores& scores) {
   const Index rows = comparable.rows(), classes = model.num_classes();
+  const Index layers = model.num_layers();
   auto supported = [&](Index n) { return comparable.row(n).allFinite(); };
   if (model.separator.has_value()) {
     RowMatrix<double> features = comparable;
@@ -52,12 +54,14 @@ void Judge(const Model& model, const RowMatrix<double>& comparable,
       [](const ClassModel& c) { return c.percentiles.has_value(); });
   if (!percentiles) return;
   scores.percentiles.resize(rows, classes);
-  for (Index n = 0; n < rows; ++n)
-    for (Index c = 0; c < classes; ++c)
+  for (Index n = 0; n < rows; ++n) {
+    for (Index c = 0; c < classes; ++c) {
+      const double sum = comparable.row(n).segment(c * layers, layers).sum();
       scores.percentiles(n, c) =
-          std::isnan(comparable(n, c))
-              ? kNaN
-              : model.classes[c].percentiles->Percentile(comparable(n, c));
+          std::isnan(sum) ? kNaN
+                          : model.classes[c].percentiles->Percentile(sum);
+    }
+  }
 }
 
 // What the experts' log scores are against their usual verdicts.
@@ -98,18 +102,19 @@ void AddConditional(
 
 // log p(x) where log Z is known.
 void Normalize(const Model& model, const RawRows& rows, Scores& scores) {
-  const Index classes = model.num_classes();
+  const Index classes = model.num_classes(), layers = model.num_layers();
   if (std::all_of(model.classes.begin(), model.classes.end(),
                   [](const ClassModel& c) { return c.log_partitions.empty(); }))
     return;
-  scores.log_probabilities = scores.log_scores;
+  scores.log_probabilities.resize(rows.size(), classes);
   std::set<Index> lengths;
   for (Index n = 0; n < rows.size(); ++n) {
     const Index length = model.data_spec.sequential ? rows.length(n) : 0;
     lengths.insert(length);
     for (Index c = 0; c < classes; ++c) {
       const LogPartition* known = model.FindLogPartition(c, length);
-      scores.log_probabilities(n, c) -= known == nullptr ? kNaN : known->value;
+      scores.log_probabilities(n, c) = scores.log_scores(n, c * layers) -
+                                       (known == nullptr ? kNaN : known->value);
     }
   }
   scores.lengths.assign(lengths.begin(), lengths.end());
@@ -146,9 +151,10 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
                              const ScoreOptions& options,
                              const Workers& workers, InterruptCheck check) {
   const Index total = rows.size(), classes = model.num_classes();
+  const Index layers = model.num_layers();
   const double jacobian = LogJacobianOfFrame(model.data_spec);
   Scores scores;
-  scores.log_scores.resize(total, classes);
+  scores.log_scores.resize(total, classes * layers);
   const bool conditional =
       KnowsConditionalProbability(model.data_spec, model.classes[0].layers[0]);
   if (conditional)
@@ -168,15 +174,18 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
       out_of_support[begin + n] = !in_support[n];
     for (Index c = 0; c < classes; ++c) {
       const Product<float>& product = model.classes[c].layers[0];
-      const std::vector<double> log_scores = product.LogScores(x, workers);
+      auto log_scores =
+          scores.log_scores.block(begin, c * layers, x.size, layers);
+      log_scores = LayerLogScores(model.classes[c].layers, x, workers);
       if (conditional)
         AddConditional(model, product, x, begin, workers,
                        scores.log_probabilities.col(c));
-      for (Index n = 0; n < x.size; ++n)
-        scores.log_scores(begin + n, c) =
-            out_of_support[begin + n]
-                ? -std::numeric_limits<double>::infinity()
-                : log_scores[n] + static_cast<double>(x.length(n)) * jacobian;
+      for (Index n = 0; n < x.size; ++n) {
+        log_scores(n, 0) += static_cast<double>(x.length(n)) * jacobian;
+        if (out_of_support[begin + n])
+          log_scores.row(n).setConstant(
+              -std::numeric_limits<double>::infinity());
+      }
       if (!options.per_expert) continue;
       auto part = scores.expert_log_scores[c].middleRows(begin, x.size);
       part = product.ExpertLogScores(x, workers);

@@ -15,11 +15,13 @@ struct ScoreOptions {
 // N observations, C classes, L layers; fields are empty where the model has
 // nothing to say (no separator, no calibration, no held-out rows).
 struct Scores {
-  // N x (C L), class-major: log p*(x) in raw units; -infinity out of support.
+  // N x (C L), class-major: log p*(x), of the lowest layer in raw units;
+  // -infinity out of support.
   RowMatrix<double> log_scores;
-  // N x C: log p(x) in raw units where the class's log Z is known for the
-  // observation's length, otherwise NaN; empty where no class has one. Of
-  // conditional models over few bits or symbols, log p(outputs | inputs).
+  // N x C: log p(x) under the lowest layer, in raw units, where the class's log
+  // Z is known for the observation's length, otherwise NaN; empty where no
+  // class has one. Of conditional models over few bits or symbols, log
+  // p(outputs | inputs).
   RowMatrix<double> log_probabilities;
   // Where log probabilities are: the lengths of the observations, each once,
   // ascending; 0 for dense rows.
@@ -29,11 +31,12 @@ struct Scores {
   std::vector<std::int32_t> labels;  // -1 where nothing can be said
   std::vector<double> margins;       // 0 where nothing can be said
   RowMatrix<double> probabilities;   // N x C; 0 where nothing can be said
-  // N x C; 0 out of support, NaN for a sequence that is not compared.
+  // N x C, of log scores summed over layers; 0 out of support, NaN for a
+  // sequence that is not compared.
   RowMatrix<double> percentiles;
   // N, or empty if every row is in support.
   std::vector<bool> out_of_support;
-  // C matrices N x M if asked for; NaN out of support.
+  // C matrices N x M if asked for, of the lowest layer; NaN out of support.
   std::vector<RowMatrix<double>> expert_log_scores;
   // Of the same shapes, but 0 x 0 for a class without usual verdicts
   // (usual_verdicts.h).
@@ -46,7 +49,7 @@ struct Scores {
 bool KnowsConditionalProbability(const DataSpec& spec,
                                  const Product<float>& product);
 
-// What separator and percentiles see of the scores of some rows, N x C: log
+// What separator and percentiles see of the scores of some rows, N x (C L): log
 // scores, where all have the same log Z. Those of conditional models depend on
 // the inputs: theirs are log p(outputs | inputs), or NaN where those are not
 // known. Those of sequences depend on the length: theirs are log probabilities

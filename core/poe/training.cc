@@ -10,9 +10,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/class_trainer.h"
-#include "poe/fit_apart.h"
 #include "poe/group_settings.h"
+#include "poe/hierarchy.h"
 #include "poe/initialization.h"
+#include "poe/layer_training.h"
 #include "poe/log_partition.h"
 #include "poe/model_calibration.h"
 #include "poe/scoring.h"
@@ -23,15 +24,9 @@ namespace {
 
 // Shares of the whole job that progress gives to its stages.
 constexpr double kTrainingShare = 0.95;
-// The most rows that a product is initialized from.
-constexpr Index kMostInitialRows = 10000;
 
 absl::Status Refuse(const std::string& text) {
   return absl::InvalidArgumentError(text);
-}
-
-const ProductSettings& ShapeOf(const TrainingSettings& settings, Index c) {
-  return settings.products[settings.products.size() == 1 ? 0 : c];
 }
 
 // Lengths of sequences, each once, ascending; {0} for dense rows.
@@ -74,6 +69,51 @@ absl::Status CheckComparable(const TrainingSettings& settings,
   return absl::OkStatus();
 }
 
+// InvalidArgument; the text is to follow the name of the product.
+absl::Status ValidateProduct(const ProductSettings& product,
+                             const DataSpec& spec) {
+  if (product.groups.empty()) return Refuse(" has no groups of experts");
+  if (!(product.base_deviation_multiple > 0) ||
+      !std::isfinite(product.base_deviation_multiple))
+    return Refuse(absl::StrCat(".base.deviation_multiple is ",
+                               product.base_deviation_multiple,
+                               "; it must be positive"));
+  if (product.gaussian_factor && spec.family != Family::kGaussian)
+    return Refuse(
+        " asks for a Gaussian factor of data that are not real-valued");
+  for (std::size_t g = 0; g < product.groups.size(); ++g)
+    if (absl::Status status = ValidateGroup(product.groups[g], spec);
+        !status.ok())
+      return Refuse(absl::StrCat(".groups[", g, "]: ", status.message()));
+  return absl::OkStatus();
+}
+
+absl::Status ValidateNextLayers(const TrainingSettings& settings) {
+  if (settings.next_layers.empty()) return absl::OkStatus();
+  if (settings.data_spec.sequential ||
+      !settings.data_spec.input_coordinates.empty())
+    return Refuse("next_layers are given; they need dense rows without inputs");
+  for (const ProductSettings& product : settings.products)
+    for (std::size_t g = 0; g < product.groups.size(); ++g)
+      if (NumHidden(product.groups[g]) == 0)
+        return Refuse(absl::StrCat(
+            "next_layers are given, but groups[", g,
+            "] of the lowest layer has no hidden probabilities for them to "
+            "see; Bernoulli units, unigauss experts and mixtures have"));
+  for (std::size_t l = 0; l < settings.next_layers.size(); ++l) {
+    const auto& [product, learning] = settings.next_layers[l];
+    const std::string field = absl::StrCat("next_layers[", l, "]");
+    // Whatever is below a next layer, what it sees are bits; how many is not
+    // the settings' fault.
+    if (absl::Status status = ValidateProduct(product, HiddenSpec(1));
+        !status.ok())
+      return Refuse(absl::StrCat(field, ".product", status.message()));
+    if (absl::Status status = Validate(learning); !status.ok())
+      return Refuse(absl::StrCat(field, ": ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status Validate(const TrainingSettings& settings) {
@@ -92,27 +132,11 @@ absl::Status Validate(const TrainingSettings& settings) {
                                " products for ", settings.class_names.size(),
                                " classes; give one for each class or one for "
                                "all"));
-  for (std::size_t p = 0; p < settings.products.size(); ++p) {
-    const ProductSettings& product = settings.products[p];
-    if (product.groups.empty())
-      return Refuse(absl::StrCat("products[", p, "] has no groups of experts"));
-    if (!(product.base_deviation_multiple > 0) ||
-        !std::isfinite(product.base_deviation_multiple))
-      return Refuse(absl::StrCat(
-          "products[", p, "].base.deviation_multiple is ",
-          product.base_deviation_multiple, "; it must be positive"));
-    if (product.gaussian_factor &&
-        settings.data_spec.family != Family::kGaussian)
-      return Refuse(absl::StrCat("products[", p,
-                                 "] asks for a Gaussian factor of data that "
-                                 "are not real-valued"));
-    for (std::size_t g = 0; g < product.groups.size(); ++g)
-      if (absl::Status status =
-              ValidateGroup(product.groups[g], settings.data_spec);
-          !status.ok())
-        return Refuse(absl::StrCat("products[", p, "].groups[", g,
-                                   "]: ", status.message()));
-  }
+  for (std::size_t p = 0; p < settings.products.size(); ++p)
+    if (absl::Status status =
+            ValidateProduct(settings.products[p], settings.data_spec);
+        !status.ok())
+      return Refuse(absl::StrCat("products[", p, "]", status.message()));
   if (!(settings.held_out_share >= 0 && settings.held_out_share < 1))
     return Refuse(absl::StrCat("held_out_share is ", settings.held_out_share,
                                "; it must be in [0, 1)"));
@@ -121,6 +145,8 @@ absl::Status Validate(const TrainingSettings& settings) {
   if (settings.fit_apart.has_value())
     if (absl::Status status = Validate(*settings.fit_apart); !status.ok())
       return status;
+  if (absl::Status status = ValidateNextLayers(settings); !status.ok())
+    return status;
   return Validate(settings.contrastive_divergence);
 }
 
@@ -146,7 +172,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
   for (Index c = 0; c < classes; ++c) {
     Index frames = 0;
     for (Index n : split->training[c]) frames += rows.length(n);
-    for (const GroupSettings& group : ShapeOf(settings, c).groups)
+    for (const GroupSettings& group : settings.ProductOf(c).groups)
       if (absl::Status status = CheckEnoughFrames(group, frames); !status.ok())
         return absl::Status(status.code(),
                             absl::StrCat("class \"", settings.class_names[c],
@@ -173,8 +199,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
   for (Index c = 0; c < classes; ++c) {
     const RowSelection training(model.data_spec, rows, split->training[c]);
     absl::StatusOr<Product<float>> product = InitializeProduct(
-        ShapeOf(settings, c), model.data_spec,
-        training.Take(0, std::min(training.size(), kMostInitialRows)),
+        settings.ProductOf(c), model.data_spec, InitialRows(training, workers),
         DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)), check);
     if (!product.ok()) return product.status();
     products.push_back(*std::move(product));
@@ -186,48 +211,31 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
     return status;
 
   for (Index c = 0; c < classes; ++c) {
-    const RowSelection training(model.data_spec, rows, split->training[c]);
-    const RowSelection held_out(model.data_spec, rows, split->held_out[c]);
-    const std::uint64_t seed =
-        DeriveSeed(settings.seed, static_cast<std::uint64_t>(c));
-    Product<float>& product = products[c];
-    const double share = static_cast<double>(training.size()) / training_rows;
-    auto add_class = [&] {
-      ClassModel one;
-      one.name = settings.class_names[c];
-      one.log_partitions =
-          KnownLogPartitions(product, model.data_spec, lengths);
-      one.layers.push_back(std::move(product));
-      model.classes.push_back(std::move(one));
-    };
-    absl::Status trained;
+    const auto class_rows = static_cast<double>(split->training[c].size());
+    ClassModel one;
+    one.name = settings.class_names[c];
+    one.layers.push_back(std::move(products[c]));
     std::optional<std::int64_t> kept_update;
-    if (settings.fit_apart.has_value()) {
-      TrainingProgress now;
-      now.stage = "initialize";
-      now.class_index = c;
-      now.fraction = kTrainingShare * rows_done / training_rows;
-      now.seconds = seconds();
-      progress(now);
-      trained = FitApart(
-          *settings.fit_apart, ShapeOf(settings, c), model.data_spec,
-          training.Take(0, std::min(training.size(), kMostInitialRows)), seed,
-          workers, check, product);
+    const absl::Status trained = TrainLayers(
+        settings, model.data_spec, rows, *split, c, workers,
+        [&](const TrainingProgress& of_class) {
+          TrainingProgress now = of_class;
+          now.fraction = kTrainingShare *
+                         (rows_done + class_rows * of_class.fraction) /
+                         training_rows;
+          now.seconds = seconds();
+          progress(now);
+        },
+        check, one.layers, kept_update);
+    if (trained.ok() || kept_update.has_value()) {
+      one.log_partitions =
+          KnownLogPartitions(one.layers[0], model.data_spec, lengths);
+      model.classes.push_back(std::move(one));
     }
-    if (trained.ok() && settings.train_together)
-      trained = TrainProduct(
-          settings.contrastive_divergence, training, held_out, seed, workers,
-          [&](const TrainingProgress& of_class) {
-            TrainingProgress now = of_class;
-            now.class_index = c;
-            now.fraction = kTrainingShare * (rows_done / training_rows +
-                                             share * of_class.fraction);
-            now.seconds = seconds();
-            progress(now);
-          },
-          check, product, kept_update);
     if (kept_update.has_value() && checkpoint != nullptr) {
-      add_class();
+      const std::size_t reached = model.classes.back().layers.size();
+      for (ClassModel& whole : model.classes)
+        whole.layers.erase(whole.layers.begin() + reached, whole.layers.end());
       *checkpoint = Checkpoint{std::move(model), *kept_update};
     }
     if (!trained.ok()) {
@@ -238,8 +246,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
                              "\": ", trained.message())
               : std::string(trained.message()));
     }
-    rows_done += static_cast<double>(training.size());
-    add_class();
+    rows_done += class_rows;
   }
 
   if (model.data_spec.sequential && lengths.size() == 1 &&

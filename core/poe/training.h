@@ -90,6 +90,12 @@ struct SeparatorSettings {
   SeparatorOptions options;
 };
 
+// A product on top of another, of what that one's experts hide (hierarchy.h).
+struct LayerSettings {
+  ProductSettings product;  // of each class
+  ContrastiveDivergenceSettings contrastive_divergence;
+};
+
 struct TrainingSettings {
   std::vector<std::string> class_names;   // at least one
   DataSpec data_spec;                     // preprocessing and box to be fitted
@@ -98,10 +104,17 @@ struct TrainingSettings {
   // Whether contrastive divergence follows.
   bool train_together = true;
   ContrastiveDivergenceSettings contrastive_divergence;
+  // Trained one after another when the layer below is done.
+  std::vector<LayerSettings> next_layers;
   std::optional<SeparatorSettings> separator;
   bool calibrate = true;
   double held_out_share = 0;  // [0, 1)
   std::uint64_t seed = 0;
+
+  // The lowest layer of a class.
+  const ProductSettings& ProductOf(Index class_index) const {
+    return products[products.size() == 1 ? 0 : class_index];
+  }
 };
 
 // InvalidArgument naming the field at fault. Needs no data.
@@ -117,8 +130,9 @@ struct TrainingRows : RawRows {
 struct TrainingProgress {
   std::string stage;  // "contrastive divergence", "separator", "calibration"
   Index class_index = 0;
+  Index layer = 0;
   int epoch = 0, epochs = 0;
-  std::int64_t update = 0, updates = 0;  // of this class
+  std::int64_t update = 0, updates = 0;  // of this layer of this class
   double fraction = 0;                   // of the whole job
   double rows_per_second = 0;
   std::optional<double> reconstruction_error;
@@ -133,9 +147,10 @@ using ProgressCallback = absl::FunctionRef<void(const TrainingProgress&)>;
 
 // What is left of a training whose parameters stopped being finite.
 struct Checkpoint {
-  // The classes trained before that, and last the one it happened to, as it was
-  // after `update` of its updates (0: as it started). Those not reached are
-  // missing; there is no separator and no calibration.
+  // The classes trained before that, and last the one it happened to, its
+  // highest layer as it was after `update` of its updates (0: as it started).
+  // Those not reached are missing, and so are layers that the last class has
+  // not reached; there is no separator and no calibration.
   Model model;
   std::int64_t update = 0;
 };

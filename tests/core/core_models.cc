@@ -21,20 +21,25 @@ constexpr double kLower = -1, kUpper = 5, kShift = 2, kScale = 1.5;
 // Percentiles, and for several classes a separator and probabilities, that
 // tell rows between `lower` and `upper` apart.
 void AddJudgement(float lower, float upper, Model& model) {
-  const Index classes = model.num_classes();
+  const Index classes = model.num_classes(), layers = model.num_layers();
   const RowMatrix<float> rows =
       UniformMatrix(200, model.data_spec.dimension, lower, upper, 42);
   const RowMatrix<double> log_scores =
       Score(model, RowsOf(rows), {}, Workers::Inline(), NeverInterrupt)
           ->log_scores;
-  for (Index c = 0; c < classes; ++c)
-    model.classes[c].percentiles = ScorePercentiles::FromScores(
-        {log_scores.col(c).begin(), log_scores.col(c).end()});
+  for (Index c = 0; c < classes; ++c) {
+    const Vector<double> sums =
+        log_scores.middleCols(c * layers, layers).rowwise().sum();
+    model.classes[c].percentiles =
+        ScorePercentiles::FromScores({sums.begin(), sums.end()});
+  }
   if (classes < 2) return;
   SeparatorParameters parameters;
   parameters.feature_mean = log_scores.colwise().mean();
-  parameters.feature_scale = Eigen::VectorXd::LinSpaced(classes, 3, 5);
-  parameters.weights = RowMatrix<double>::Identity(classes, classes);
+  parameters.feature_scale = Eigen::VectorXd::LinSpaced(classes * layers, 3, 5);
+  parameters.weights = RowMatrix<double>::Zero(classes, classes * layers);
+  for (Index c = 0; c < classes; ++c)
+    parameters.weights.row(c).segment(c * layers, layers).setOnes();
   parameters.biases = Eigen::VectorXd::Zero(classes);
   model.separator = *Separator::Create(std::move(parameters));
   model.calibration = *ProbabilityCalibration::Create(
@@ -84,21 +89,34 @@ RawRows RowsOf(const RowMatrix<float>& values) {
           .observed = {}};
 }
 
+Product<float> BernoulliProduct(Index dimension, Index experts,
+                                std::uint64_t seed) {
+  const Vector<float> bias = NormalMatrix(dimension, 1, 100 + seed);
+  std::vector<std::unique_ptr<ExpertGroup<float>>> groups;
+  groups.push_back(*BernoulliUnits<float>::Create(
+      NormalMatrix(dimension, experts, 200 + seed),
+      NormalMatrix(experts, 1, 300 + seed)));
+  return *Product<float>::Create(*BernoulliBase<float>::Create(bias),
+                                 std::move(groups));
+}
+
 Model BernoulliModel(Index dimension, Index experts, Index classes) {
+  return LayeredModel({dimension, experts}, classes);
+}
+
+Model LayeredModel(const std::vector<Index>& widths, Index classes) {
   Model model;
-  model.data_spec.dimension = dimension;
+  model.data_spec.dimension = widths[0];
   AddClasses(
       classes,
       [&](std::uint64_t seed) {
-        const Vector<float> bias = NormalMatrix(dimension, 1, 100 + seed);
-        std::vector<std::unique_ptr<ExpertGroup<float>>> groups;
-        groups.push_back(*BernoulliUnits<float>::Create(
-            NormalMatrix(dimension, experts, 200 + seed),
-            NormalMatrix(experts, 1, 300 + seed)));
-        return *Product<float>::Create(*BernoulliBase<float>::Create(bias),
-                                       std::move(groups));
+        return BernoulliProduct(widths[0], widths[1], seed);
       },
       model);
+  for (Index c = 0; c < classes; ++c)
+    for (std::size_t l = 2; l < widths.size(); ++l)
+      model.classes[c].layers.push_back(
+          BernoulliProduct(widths[l - 1], widths[l], 40 * l + c));
   AddJudgement(0, 1, model);
   return model;
 }

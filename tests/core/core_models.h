@@ -3,6 +3,7 @@
 #define POE_TESTS_CORE_CORE_MODELS_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "poe/model.h"
 #include "poe/raw_rows.h"
@@ -22,6 +23,14 @@ RawRows RowsOf(const RowMatrix<float>& values);
 // parameters, classes "0", "1", ...; with two or more classes a separator,
 // probabilities and percentiles.
 Model BernoulliModel(Index dimension, Index experts, Index classes);
+
+// Bernoulli units on bits, random parameters.
+Product<float> BernoulliProduct(Index dimension, Index experts,
+                                std::uint64_t seed);
+
+// As BernoulliModel, of layers: widths are those of the data, of the experts of
+// the lowest layer, of those of the next, ...
+Model LayeredModel(const std::vector<Index>& widths, Index classes);
 
 // Unigauss experts on the box of a spec, which must have one.
 Product<float> UnigaussProduct(const DataSpec& spec, Index experts,

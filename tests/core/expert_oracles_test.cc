@@ -202,6 +202,52 @@ TEST_P(ExpertOracles, MessagesAreTheChangeOfTheJoint) {
   }
 }
 
+// A next layer sees probabilities of states, and says how messages follow from
+// states: each probability must be that of the state whose message it weighs.
+TEST_P(ExpertOracles, HiddenProbabilitiesWeighTheMessagesOfTheirStates) {
+  const double power = 0.6;
+  const auto group = kind().make(1, power);
+  const Index hidden = group->num_hidden();
+  if (hidden == 0) GTEST_SKIP() << "there are none";
+  const Observations<double> x = kind().rows(8, 11);
+  const Observations<double> other = kind().rows(8, 12);
+  auto posterior = group->NewPosterior();
+  group->Infer(x, 1, Workers::Inline(), *posterior);
+  RowMatrix<double> probabilities(x.values.rows(), hidden);
+  group->HiddenProbabilities(*posterior, probabilities);
+  auto change = [&](const RowMatrix<double>& states, Index n) {
+    Messages<double> messages = NoMessages(x, *group);
+    group->AddMessages(states, Workers::Inline(), messages);
+    return Change(messages, group->couplings(), n, FramesOf(x, n),
+                  FramesOf(other, n));
+  };
+  for (Index n = 0; n < x.size; ++n) {
+    const RowMatrix<double> from = FramesOf(x, n), to = FramesOf(other, n);
+    const double log_score = BruteForceLogScore(*group, 0, from, power);
+    double expectation = 0;
+    for (Index h = 0; h < hidden; ++h) {
+      RowMatrix<double> states =
+          RowMatrix<double>::Zero(x.values.rows(), hidden);
+      states(n, h) = 1;
+      const double of_state = change(states, n);
+      double closest = HUGE_VAL, probability = 0;
+      for (Index z = 0; z < kind().states; ++z) {
+        const double joint = power * kind().log_joint(*group, 0, z, from);
+        const double expected =
+            power * kind().log_joint(*group, 0, z, to) - joint;
+        if (std::abs(of_state - expected) > closest) continue;
+        closest = std::abs(of_state - expected);
+        probability = std::exp(joint - log_score);
+      }
+      EXPECT_LT(closest, 1e-9 * (1 + std::abs(of_state)));
+      EXPECT_NEAR(probabilities(n, h), probability, 1e-9);
+      expectation += probability * of_state;
+    }
+    EXPECT_NEAR(change(probabilities, n), expectation,
+                1e-8 * (1 + std::abs(expectation)));
+  }
+}
+
 // Frequencies over many draws against the exact posterior, in standard errors:
 // 5.5 of them are passed by chance less than once in ten million.
 TEST_P(ExpertOracles, LatentsFollowTheirPosterior) {

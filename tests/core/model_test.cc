@@ -197,12 +197,6 @@ TEST(ModelTest, PartsThatDoNotFitAreNamed) {
                 "2"));
 }
 
-TEST(ModelTest, MoreThanOneLayerIsUnimplemented) {
-  Model model = BernoulliModel(3, 2, 1);
-  model.classes[0].layers.push_back(model.classes[0].layers[0]);
-  EXPECT_TRUE(absl::IsUnimplemented(Validate(model)));
-}
-
 TEST(ModelTest, CountsExpertsAndParameters) {
   const Model model = BernoulliModel(3, 2, 4);
   EXPECT_EQ(model.num_experts(), 2);

@@ -173,6 +173,19 @@ void BernoulliUnits<Scalar>::HiddenProbabilities(
   probabilities = values;
 }
 
+template <typename Scalar>
+void BernoulliUnits<Scalar>::AddMessages(
+    const ConstRowMatrixRef<Scalar>& states, const Workers& workers,
+    Messages<Scalar>& messages) const {
+  const auto weights = this->block(0);
+  workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
+    const RowMatrix<Scalar> scaled =
+        power_ * states.middleRows(begin, end - begin);
+    AddMultiplyRowsByTranspose<Scalar>(
+        scaled, weights, messages.linear.middleRows(begin, end - begin));
+  });
+}
+
 template class BernoulliUnits<float>;
 template class BernoulliUnits<double>;
 

@@ -44,6 +44,9 @@ class BernoulliUnits final : public ExpertGroup<Scalar> {
   Index num_hidden() const override { return num_experts(); }
   void HiddenProbabilities(const Posterior& posterior,
                            RowMatrixRef<Scalar> probabilities) const override;
+  void AddMessages(const ConstRowMatrixRef<Scalar>& states,
+                   const Workers& workers,
+                   Messages<Scalar>& messages) const override;
 
  private:
   explicit BernoulliUnits(Scalar power) : power_(power) {}

@@ -143,6 +143,16 @@ void DiagonalGaussians<Scalar>::AddMessages(
 }
 
 template <typename Scalar>
+void DiagonalGaussians<Scalar>::AddMessages(
+    const ConstRowMatrixRef<Scalar>& weights, RowMatrixRef<Scalar> information,
+    RowMatrixRef<Scalar> precision) const {
+  RowMatrix<Scalar> sums(weights.rows(), 2 * dimension());
+  MultiplyRows<Scalar>(weights, messages_, sums);
+  information += sums.leftCols(dimension());
+  precision += sums.rightCols(dimension());
+}
+
+template <typename Scalar>
 RowMatrix<Scalar> FeatureSums(const ConstRowMatrixRef<Scalar>& features,
                               const ConstRowMatrixRef<Scalar>& weights,
                               const Workers& workers) {

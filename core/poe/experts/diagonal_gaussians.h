@@ -67,6 +67,12 @@ class DiagonalGaussians {
                    absl::Span<Scalar> information,
                    absl::Span<Scalar> precision) const;
 
+  // Adds the messages of all Gaussians, weighted (rows x G), to rows of
+  // information and precision, rows x D each.
+  void AddMessages(const ConstRowMatrixRef<Scalar>& weights,
+                   RowMatrixRef<Scalar> information,
+                   RowMatrixRef<Scalar> precision) const;
+
  private:
   Vector<double> centre_;        // D: c
   RowMatrix<double> distance_;   // G x D: mu - c

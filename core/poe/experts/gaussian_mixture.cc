@@ -196,6 +196,18 @@ void GaussianMixture<Scalar>::HiddenProbabilities(
   probabilities = Of(posterior).values.template cast<Scalar>();
 }
 
+template <typename Scalar>
+void GaussianMixture<Scalar>::AddMessages(
+    const ConstRowMatrixRef<Scalar>& states, const Workers& workers,
+    Messages<Scalar>& messages) const {
+  workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
+    const Index count = end - begin;
+    const RowMatrix<Scalar> scaled = power_ * states.middleRows(begin, count);
+    gaussians_.AddMessages(scaled, messages.linear.middleRows(begin, count),
+                           messages.precision.middleRows(begin, count));
+  });
+}
+
 template class GaussianMixture<float>;
 template class GaussianMixture<double>;
 

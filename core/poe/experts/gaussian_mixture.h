@@ -58,6 +58,9 @@ class GaussianMixture final : public ExpertGroup<Scalar> {
   Index num_hidden() const override { return num_experts() * num_components(); }
   void HiddenProbabilities(const Posterior& posterior,
                            RowMatrixRef<Scalar> probabilities) const override;
+  void AddMessages(const ConstRowMatrixRef<Scalar>& states,
+                   const Workers& workers,
+                   Messages<Scalar>& messages) const override;
 
  private:
   GaussianMixture() = default;

@@ -92,6 +92,9 @@ class GaussianTree final : public ExpertGroup<Scalar> {
   }
   void HiddenProbabilities(const Posterior& posterior,
                            RowMatrixRef<Scalar> probabilities) const override;
+  void AddMessages(const ConstRowMatrixRef<Scalar>& states,
+                   const Workers& workers,
+                   Messages<Scalar>& messages) const override;
 
  private:
   GaussianTree() = default;

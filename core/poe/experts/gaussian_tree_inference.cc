@@ -237,6 +237,35 @@ void GaussianTree<Scalar>::HiddenProbabilities(
               .template cast<Scalar>();
 }
 
+template <typename Scalar>
+void GaussianTree<Scalar>::AddMessages(const ConstRowMatrixRef<Scalar>& states,
+                                       const Workers& workers,
+                                       Messages<Scalar>& messages) const {
+  if (num_hidden() == 0) return;
+  const Index trees = num_hidden(), width = dimension();
+  // What each tree says: information, diagonal of the precision, couplings.
+  RowMatrix<Scalar> said = RowMatrix<Scalar>::Zero(
+      trees, 2 * width + static_cast<Index>(couplings_.size()));
+  said.leftCols(width) = information_.template cast<Scalar>();
+  said.middleCols(width, width) = precision_.template cast<Scalar>();
+  for (Index t = 0; t < trees; ++t)
+    for (Index i = 0; i < width; ++i)
+      if (const Index column = column_[t * width + i]; column >= 0)
+        said(t, 2 * width + column) = static_cast<Scalar>(coupling_(t, i));
+  said *= power_;
+  workers.ParallelFor(states.rows(), kBlock, [&](Index begin, Index end) {
+    const Index count = end - begin;
+    RowMatrix<Scalar> sums(count, said.cols());
+    MultiplyRows<Scalar>(states.middleRows(begin, count), said, sums);
+    messages.linear.middleRows(begin, count) += sums.leftCols(width);
+    messages.precision.middleRows(begin, count) +=
+        sums.middleCols(width, width);
+    messages.coupling.block(begin, messages.first_coupling, count,
+                            sums.cols() - 2 * width) +=
+        sums.rightCols(sums.cols() - 2 * width);
+  });
+}
+
 template class GaussianTree<float>;
 template class GaussianTree<double>;
 

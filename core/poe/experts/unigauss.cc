@@ -152,7 +152,6 @@ void Unigauss<Scalar>::AddSampledMessages(const Observations<Scalar>& x,
                                           const Workers& workers,
                                           Messages<Scalar>& messages) const {
   const Energies& energies = Of(posterior);
-  const Index coordinates = dimension();
   RowMatrix<Scalar> states(energies.values.rows(), num_experts());
   workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
     RowMatrix<double> shares =
@@ -161,13 +160,9 @@ void Unigauss<Scalar>::AddSampledMessages(const Observations<Scalar>& x,
     states.middleRows(begin, end - begin) = shares.template cast<Scalar>();
     DrawLatentBits(x, draws, static_cast<Scalar>(energies.scale), begin, end,
                    states);
-    RowMatrix<Scalar> sums(end - begin, 2 * coordinates);
-    MultiplyRows<Scalar>(states.middleRows(begin, end - begin),
-                         gaussians_.messages(), sums);
-    messages.linear.middleRows(begin, end - begin) +=
-        sums.leftCols(coordinates);
-    messages.precision.middleRows(begin, end - begin) +=
-        sums.rightCols(coordinates);
+    gaussians_.AddMessages(states.middleRows(begin, end - begin),
+                           messages.linear.middleRows(begin, end - begin),
+                           messages.precision.middleRows(begin, end - begin));
   });
 }
 
@@ -209,6 +204,18 @@ void Unigauss<Scalar>::HiddenProbabilities(
   RowMatrix<double> values = Of(posterior).scale * Of(posterior).values;
   Logistic(absl::Span<double>(values.data(), values.size()));
   probabilities = values.template cast<Scalar>();
+}
+
+template <typename Scalar>
+void Unigauss<Scalar>::AddMessages(const ConstRowMatrixRef<Scalar>& states,
+                                   const Workers& workers,
+                                   Messages<Scalar>& messages) const {
+  workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
+    const Index count = end - begin;
+    const RowMatrix<Scalar> scaled = power_ * states.middleRows(begin, count);
+    gaussians_.AddMessages(scaled, messages.linear.middleRows(begin, count),
+                           messages.precision.middleRows(begin, count));
+  });
 }
 
 template class Unigauss<float>;

@@ -59,6 +59,9 @@ class Unigauss final : public ExpertGroup<Scalar> {
   Index num_hidden() const override { return num_experts(); }
   void HiddenProbabilities(const Posterior& posterior,
                            RowMatrixRef<Scalar> probabilities) const override;
+  void AddMessages(const ConstRowMatrixRef<Scalar>& states,
+                   const Workers& workers,
+                   Messages<Scalar>& messages) const override;
 
  private:
   Unigauss() = default;

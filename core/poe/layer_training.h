@@ -1,0 +1,34 @@
+// Greedy training of the layers of one class.
+#ifndef POE_LAYER_TRAINING_H_
+#define POE_LAYER_TRAINING_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "poe/class_trainer.h"
+#include "poe/training.h"
+#include "poe/training_rows.h"
+
+namespace poe {
+
+// The rows that a product is initialized from: the first 10,000 at most.
+Observations<float> InitialRows(const RowSelection& training,
+                                const Workers& workers);
+
+// Trains the products of a class, each on what the one below hides of the
+// class's training rows. `layers` has the lowest as it starts, and gets the
+// others. `spec` is fitted. Progress is of this class alone, and says nothing
+// of seconds. Errors as TrainProduct, and then the last of `layers` is what
+// TrainProduct leaves.
+absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
+                         const TrainingRows& rows, const Split& split,
+                         Index class_index, const Workers& workers,
+                         ProgressCallback progress, InterruptCheck check,
+                         std::vector<Product<float>>& layers,
+                         std::optional<std::int64_t>& kept_update);
+
+}  // namespace poe
+
+#endif  // POE_LAYER_TRAINING_H_
