@@ -47,6 +47,7 @@ void SetLoaded(const Model& model, v1::VersionInfo& info) {
   info.clear_class_names();
   for (const ClassModel& c : model.classes) info.add_class_names(c.name);
   info.set_num_experts(model.num_experts());
+  info.set_num_layers(static_cast<std::int32_t>(model.num_layers()));
   info.set_num_parameters(model.num_parameters());
 }
 

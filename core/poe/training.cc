@@ -88,33 +88,33 @@ absl::Status ValidateProduct(const ProductSettings& product,
   return absl::OkStatus();
 }
 
-absl::Status ValidateNextLayers(const TrainingSettings& settings) {
-  if (settings.next_layers.empty()) return absl::OkStatus();
-  if (settings.data_spec.sequential ||
-      !settings.data_spec.input_coordinates.empty())
-    return Refuse("next_layers are given; they need dense rows without inputs");
-  for (const ProductSettings& product : settings.products)
-    for (std::size_t g = 0; g < product.groups.size(); ++g)
-      if (NumHidden(product.groups[g]) == 0)
+// Whether further layers find something to see.
+absl::Status CheckHidden(const TrainingSettings& settings) {
+  if (settings.data_spec.sequential)
+    return Refuse("data_spec.sequential is set; further layers see dense rows");
+  if (!settings.data_spec.input_coordinates.empty())
+    return Refuse(
+        "data_spec.input_coordinates are given; further layers see data "
+        "without inputs");
+  for (std::size_t p = 0; p < settings.products.size(); ++p)
+    for (std::size_t g = 0; g < settings.products[p].groups.size(); ++g)
+      if (NumHidden(settings.products[p].groups[g]) == 0)
         return Refuse(absl::StrCat(
-            "next_layers are given, but groups[", g,
-            "] of the lowest layer has no hidden probabilities for them to "
-            "see; Bernoulli units, unigauss experts and mixtures have"));
-  for (std::size_t l = 0; l < settings.next_layers.size(); ++l) {
-    const auto& [product, learning] = settings.next_layers[l];
-    const std::string field = absl::StrCat("next_layers[", l, "]");
-    // Whatever is below a next layer, what it sees are bits; how many is not
-    // the settings' fault.
-    if (absl::Status status = ValidateProduct(product, HiddenSpec(1));
-        !status.ok())
-      return Refuse(absl::StrCat(field, ".product", status.message()));
-    if (absl::Status status = Validate(learning); !status.ok())
-      return Refuse(absl::StrCat(field, ": ", status.message()));
-  }
+            "products[", p, "].groups[", g,
+            "] has no hidden probabilities, which a further layer sees; "
+            "Bernoulli units, unigauss experts and mixtures have some"));
   return absl::OkStatus();
 }
 
 }  // namespace
+
+absl::Status Validate(const LayerSettings& settings) {
+  // What a further layer sees are bits; how many does not matter here.
+  if (absl::Status status = ValidateProduct(settings.product, HiddenSpec(1));
+      !status.ok())
+    return Refuse(absl::StrCat("product", status.message()));
+  return Validate(settings.contrastive_divergence);
+}
 
 absl::Status Validate(const TrainingSettings& settings) {
   if (absl::Status status = Validate(settings.data_spec); !status.ok())
@@ -145,8 +145,12 @@ absl::Status Validate(const TrainingSettings& settings) {
   if (settings.fit_apart.has_value())
     if (absl::Status status = Validate(*settings.fit_apart); !status.ok())
       return status;
-  if (absl::Status status = ValidateNextLayers(settings); !status.ok())
-    return status;
+  if (!settings.next_layers.empty())
+    if (absl::Status status = CheckHidden(settings); !status.ok())
+      return status;
+  for (std::size_t l = 0; l < settings.next_layers.size(); ++l)
+    if (absl::Status status = Validate(settings.next_layers[l]); !status.ok())
+      return Refuse(absl::StrCat("next_layers[", l, "].", status.message()));
   return Validate(settings.contrastive_divergence);
 }
 

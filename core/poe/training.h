@@ -118,6 +118,7 @@ struct TrainingSettings {
 };
 
 // InvalidArgument naming the field at fault. Needs no data.
+absl::Status Validate(const LayerSettings& settings);
 absl::Status Validate(const TrainingSettings& settings);
 
 // Raw training rows; they may lie in a mapped file. Row ids are ignored: draws

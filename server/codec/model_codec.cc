@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "poe/hierarchy.h"
 #include "server/codec/product_codec.h"
 #include "server/errors.h"
 
@@ -76,16 +77,23 @@ absl::StatusOr<ClassModel> DecodeClass(const v1::ClassModel& message,
   const std::string layers = absl::StrCat(field, ".layers");
   if (message.layers().empty())
     return FieldError(layers, "REQUIRED", "is empty; a class has a layer");
-  if (message.layers_size() > 1)
-    return NotBuiltYet(layers, absl::StrCat("has ", message.layers_size(),
-                                            " elements; this version knows "
-                                            "one"));
   ClassModel decoded;
   decoded.name = message.name();
-  auto product =
-      DecodeProduct(message.layers(0), spec, absl::StrCat(layers, "[0]"));
-  if (!product.ok()) return product.status();
-  decoded.layers.push_back(*std::move(product));
+  for (int l = 0; l < message.layers_size(); ++l) {
+    const std::string layer = absl::StrCat(layers, "[", l, "]");
+    const Index hidden = l == 0 ? 0 : decoded.layers.back().num_hidden();
+    if (l > 0 && hidden == 0)
+      return FieldError(layer, "CONFLICT",
+                        "has nothing to see: an expert of the layer below has "
+                        "no hidden probabilities");
+    if (l > 0 && !message.layers(l).log_partitions().empty())
+      return FieldError(absl::StrCat(layer, ".log_partitions"), "NOT_ALLOWED",
+                        "are given; they are kept of the lowest layer");
+    auto product = DecodeProduct(message.layers(l),
+                                 l == 0 ? spec : HiddenSpec(hidden), layer);
+    if (!product.ok()) return product.status();
+    decoded.layers.push_back(*std::move(product));
+  }
   for (int i = 0; i < message.layers(0).log_partitions_size(); ++i) {
     auto known =
         DecodeLogPartition(message.layers(0).log_partitions(i),
@@ -111,22 +119,23 @@ absl::StatusOr<ClassModel> DecodeClass(const v1::ClassModel& message,
   return decoded;
 }
 
-// C classes and, with one layer, as many features.
+// C classes; a feature for each of their layers.
 absl::StatusOr<Separator> DecodeSeparator(const v1::Separator& message,
-                                          std::int64_t classes) {
+                                          std::int64_t classes,
+                                          std::int64_t features) {
   absl::Status status =
-      CheckSize(message.feature_mean(), classes, "separator.feature_mean");
+      CheckSize(message.feature_mean(), features, "separator.feature_mean");
   status.Update(
-      CheckSize(message.feature_scale(), classes, "separator.feature_scale"));
+      CheckSize(message.feature_scale(), features, "separator.feature_scale"));
   status.Update(
-      CheckSize(message.weights(), classes * classes, "separator.weights"));
+      CheckSize(message.weights(), classes * features, "separator.weights"));
   status.Update(CheckSize(message.biases(), classes, "separator.biases"));
   if (!status.ok()) return status;
   SeparatorParameters parameters;
   parameters.feature_mean = ToVector(message.feature_mean());
   parameters.feature_scale = ToVector(message.feature_scale());
   parameters.weights = Eigen::Map<const RowMatrix<double>>(
-      message.weights().data(), classes, classes);
+      message.weights().data(), classes, features);
   parameters.biases = ToVector(message.biases());
   auto separator = Separator::Create(std::move(parameters));
   if (!separator.ok())
@@ -222,7 +231,11 @@ absl::StatusOr<Model> DecodeModel(const v1::Model& message) {
     model.classes.push_back(*std::move(decoded));
   }
   if (message.has_separator()) {
-    auto separator = DecodeSeparator(message.separator(), model.num_classes());
+    std::int64_t features = 0;
+    for (const ClassModel& one : model.classes)
+      features += static_cast<std::int64_t>(one.layers.size());
+    auto separator =
+        DecodeSeparator(message.separator(), model.num_classes(), features);
     if (!separator.ok()) return separator.status();
     model.separator = *std::move(separator);
   }

@@ -24,21 +24,34 @@ absl::StatusOr<int> DecodeCount(std::int32_t value, int fallback,
   return value;
 }
 
-// Models have one layer in this version.
+// The layer asked for, or `absent`. Only the lowest takes rows with missing
+// values, or holds values where they are.
 template <typename Request>
-absl::Status CheckLayer(const Request& request) {
-  if (!request.has_layer() || request.layer() == 0) return absl::OkStatus();
-  return FieldError(
-      "layer", "OUT_OF_RANGE",
-      absl::StrCat("is ", request.layer(), "; this model has one layer, 0"));
+absl::StatusOr<Index> DecodeLayer(const Request& request, const Model& model,
+                                  Index absent, bool needs_lowest,
+                                  absl::string_view why) {
+  if (!request.has_layer()) return needs_lowest ? 0 : absent;
+  const Index layer = request.layer(), layers = model.num_layers();
+  if (layer < 0 || layer >= layers)
+    return FieldError(
+        "layer", "OUT_OF_RANGE",
+        layers == 1
+            ? absl::StrCat("is ", layer, "; this model has one layer, 0")
+            : absl::StrCat("is ", layer, "; this model has ", layers,
+                           " layers, 0 to ", layers - 1),
+        {{"layers", absl::StrCat(layers)}});
+  if (layer > 0 && needs_lowest)
+    return FieldError("layer", "CONFLICT",
+                      absl::StrCat("is ", layer, ", but ", why,
+                                   "; that takes layer 0, the lowest"));
+  return layer;
 }
 
 absl::Status CheckExpertScores(const Model& model, std::int64_t rows,
                                const RequestLimits& limits) {
   std::int64_t experts = 0;
   for (const ClassModel& one : model.classes)
-    for (const Product<float>& layer : one.layers)
-      experts += layer.num_experts();
+    experts += one.layers[0].num_experts();
   const std::int64_t most =
       limits.expert_scores / std::max<std::int64_t>(experts, 1);
   if (rows <= most) return absl::OkStatus();
@@ -206,8 +219,11 @@ absl::StatusOr<DecodedReconstruct> DecodeReconstruct(
                       absl::StrCat("is ", options.chains,
                                    "; draws are not averaged, leave it out or "
                                    "ask for OUTPUT_MEAN"));
-  absl::Status status = CheckLayer(request);
-  if (!status.ok()) return status;
+  const absl::StatusOr<Index> layer =
+      DecodeLayer(request, model, 0, rows->has_missing(),
+                  "observations.mask marks missing values");
+  if (!layer.ok()) return layer.status();
+  options.layer = *layer;
   options.seed = request.has_seed() ? request.seed() : fresh_seed;
   return DecodedReconstruct{*std::move(rows), options};
 }
@@ -228,7 +244,6 @@ absl::StatusOr<DecodedSample> DecodeSample(const v1::SampleRequest& request,
       DecodeCount(request.steps(), kSteps, limits.steps, "steps");
   if (!steps.ok()) return steps.status();
   absl::Status status = CheckSteps(request, *steps);
-  if (status.ok()) status = CheckLayer(request);
   if (!status.ok()) return status;
   options.steps = *steps;
   options.annealing_steps = request.annealing_steps();
@@ -250,6 +265,13 @@ absl::StatusOr<DecodedSample> DecodeSample(const v1::SampleRequest& request,
     if (!rows.ok()) return rows.status();
     decoded.start = *std::move(rows);
   }
+  const bool missing = decoded.start && decoded.start->has_missing();
+  const absl::StatusOr<Index> layer = DecodeLayer(
+      request, model, model.num_layers() - 1, decoded.clamp || missing,
+      decoded.clamp ? "START_GIVEN holds observed values"
+                    : "start_from.mask marks missing values");
+  if (!layer.ok()) return layer.status();
+  options.layer = *layer;
   const absl::StatusOr<int> chains = DecodeCount(
       request.chains(),
       decoded.start ? static_cast<int>(decoded.start->rows) : kChains,

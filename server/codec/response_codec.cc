@@ -117,6 +117,7 @@ void EncodeProgress(const TrainingProgress& progress,
   message->set_stage(progress.stage);
   const auto index = static_cast<std::size_t>(progress.class_index);
   if (index < class_names.size()) message->set_class_name(class_names[index]);
+  message->set_layer(static_cast<std::int32_t>(progress.layer));
   message->set_epoch(progress.epoch);
   message->set_epochs(progress.epochs);
   message->set_update(progress.update);

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "poe/group_settings.h"
+#include "poe/hierarchy.h"
 #include "server/codec/data_spec_codec.h"
 #include "server/codec/training_stages_codec.h"
 #include "server/errors.h"
@@ -167,22 +168,6 @@ absl::StatusOr<GroupSettings> DecodeGroup(const v1::GroupSettings& message,
   }
 }
 
-absl::StatusOr<ProductSettings> DecodeProduct(
-    const v1::ProductSettings& message, absl::string_view field) {
-  ProductSettings settings;
-  settings.gaussian_factor = message.base().gaussian_factor();
-  settings.fixed_variance = message.base().fixed_variance();
-  if (message.base().has_deviation_multiple())
-    settings.base_deviation_multiple = message.base().deviation_multiple();
-  for (int g = 0; g < message.groups_size(); ++g) {
-    absl::StatusOr<GroupSettings> group =
-        DecodeGroup(message.groups(g), absl::StrCat(field, ".groups[", g, "]"));
-    if (!group.ok()) return group.status();
-    settings.groups.push_back(*std::move(group));
-  }
-  return settings;
-}
-
 absl::StatusOr<std::vector<ProductSettings>> DecodeProducts(
     const v1::TrainStart& start, std::size_t classes) {
   const auto given = static_cast<std::size_t>(start.products_size());
@@ -193,21 +178,31 @@ absl::StatusOr<std::vector<ProductSettings>> DecodeProducts(
                                    "each"));
   std::vector<ProductSettings> products;
   for (int p = 0; p < start.products_size(); ++p) {
-    absl::StatusOr<ProductSettings> product =
-        DecodeProduct(start.products(p), absl::StrCat("products[", p, "]"));
+    absl::StatusOr<ProductSettings> product = DecodeProductSettings(
+        start.products(p), absl::StrCat("products[", p, "]"));
     if (!product.ok()) return product.status();
     products.push_back(*std::move(product));
   }
   return products;
 }
 
+// Of a product and its base.
+double NumParameters(const ProductSettings& product, const DataSpec& spec) {
+  double total = 2 * static_cast<double>(spec.width());
+  for (const GroupSettings& group : product.groups)
+    total += poe::NumParameters(group, spec);
+  return total;
+}
+
 double NumParameters(const TrainingSettings& settings) {
-  const auto width = static_cast<double>(settings.data_spec.width());
   double total = 0;
   for (const ProductSettings& product : settings.products) {
-    total += 2 * width;
-    for (const GroupSettings& group : product.groups)
-      total += poe::NumParameters(group, settings.data_spec);
+    total += NumParameters(product, settings.data_spec);
+    Index hidden = NumHidden(product);
+    for (const LayerSettings& layer : settings.next_layers) {
+      total += NumParameters(layer.product, HiddenSpec(hidden));
+      hidden = NumHidden(layer.product);
+    }
   }
   if (settings.products.size() == 1)
     total *= static_cast<double>(settings.class_names.size());
@@ -227,6 +222,22 @@ absl::Status CheckSize(const TrainingSettings& settings,
 }
 
 }  // namespace
+
+absl::StatusOr<ProductSettings> DecodeProductSettings(
+    const v1::ProductSettings& message, absl::string_view field) {
+  ProductSettings settings;
+  settings.gaussian_factor = message.base().gaussian_factor();
+  settings.fixed_variance = message.base().fixed_variance();
+  if (message.base().has_deviation_multiple())
+    settings.base_deviation_multiple = message.base().deviation_multiple();
+  for (int g = 0; g < message.groups_size(); ++g) {
+    absl::StatusOr<GroupSettings> group =
+        DecodeGroup(message.groups(g), absl::StrCat(field, ".groups[", g, "]"));
+    if (!group.ok()) return group.status();
+    settings.groups.push_back(*std::move(group));
+  }
+  return settings;
+}
 
 absl::StatusOr<TrainingSettings> DecodeTrainStart(
     const v1::TrainStart& start, std::uint64_t seed,

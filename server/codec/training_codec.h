@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "poe/training.h"
 #include "poe/v1/training.pb.h"
 
@@ -25,6 +26,11 @@ struct TrainingLimits {
 absl::StatusOr<TrainingSettings> DecodeTrainStart(
     const v1::TrainStart& start, std::uint64_t seed,
     const TrainingLimits& limits = {});
+
+// The shape of one product; errors name `field`. What it says is not checked
+// against data.
+absl::StatusOr<ProductSettings> DecodeProductSettings(
+    const v1::ProductSettings& message, absl::string_view field);
 
 }  // namespace poe::server
 

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "poe/group_settings.h"
+#include "server/codec/training_codec.h"
 #include "server/errors.h"
 
 namespace poe::server {
@@ -142,14 +143,15 @@ class StageReader {
  public:
   explicit StageReader(TrainingSettings& settings) : settings_(settings) {
     settings_.fit_apart.reset();
+    settings_.next_layers.clear();
     settings_.separator.reset();
     settings_.calibrate = false;
   }
 
   absl::Status Read(const v1::TrainStage& stage, absl::string_view field) {
     constexpr absl::string_view kAvailable =
-        "this version has initialize, contrastive_divergence, separator and "
-        "calibration";
+        "there are initialize, contrastive_divergence, next_layer, separator "
+        "and calibration";
     switch (stage.kind_case()) {
       case v1::TrainStage::kContrastiveDivergence:
         return ReadContrastiveDivergence(
@@ -168,8 +170,8 @@ class StageReader {
         return ReadInitialize(stage.initialize(),
                               absl::StrCat(field, ".initialize"));
       case v1::TrainStage::kNextLayer:
-        return NotBuiltYet(absl::StrCat(field, ".next_layer"),
-                           absl::StrCat("is given; ", kAvailable));
+        return ReadNextLayer(stage.next_layer(),
+                             absl::StrCat(field, ".next_layer"));
       default:
         return FieldError(field, "REQUIRED",
                           absl::StrCat("names no stage; ", kAvailable));
@@ -211,11 +213,12 @@ class StageReader {
     if (trained_)
       return NotBuiltYet(field,
                          "is the second of its kind; this version trains in "
-                         "one stage of contrastive divergence");
-    if (settings_.separator.has_value() || settings_.calibrate)
+                         "one stage of contrastive divergence for each layer");
+    if (!settings_.next_layers.empty())
       return FieldError(field, "INVALID_ORDER",
-                        "comes after separator or calibration; those are the "
-                        "last stages");
+                        "comes after next_layer; it trains the lowest layer");
+    if (absl::Status status = CheckBeforeLast(field); !status.ok())
+      return status;
     auto decoded =
         DecodeContrastiveDivergence(stage, settings_.data_spec.family, field);
     if (!decoded.ok()) return decoded.status();
@@ -228,6 +231,38 @@ class StageReader {
     const absl::string_view stage_field = field.substr(0, field.find('.'));
     return AsFieldError(stage_field, "INVALID_SETTINGS",
                         Validate(settings_.contrastive_divergence));
+  }
+
+  absl::Status ReadNextLayer(const v1::NextLayerStage& stage,
+                             absl::string_view field) {
+    if (!trained_ && !settings_.fit_apart.has_value())
+      return FieldError(field, "INVALID_ORDER",
+                        "comes before the lowest layer is trained; "
+                        "contrastive_divergence or initialize is first");
+    if (absl::Status status = CheckBeforeLast(field); !status.ok())
+      return status;
+    auto product =
+        DecodeProductSettings(stage.product(), absl::StrCat(field, ".product"));
+    if (!product.ok()) return product.status();
+    const std::string learning = absl::StrCat(field, ".contrastive_divergence");
+    auto divergence = DecodeContrastiveDivergence(
+        stage.contrastive_divergence(), Family::kBernoulli, learning);
+    if (!divergence.ok()) return divergence.status();
+    const LayerSettings& layer = settings_.next_layers.emplace_back(
+        LayerSettings{*std::move(product), *std::move(divergence)});
+    absl::Status status =
+        AsFieldError(learning, "INVALID_SETTINGS",
+                     Validate(layer.contrastive_divergence.optimizer));
+    if (!status.ok()) return status;
+    return AsFieldError(field, "INVALID_SETTINGS", Validate(layer));
+  }
+
+  absl::Status CheckBeforeLast(absl::string_view field) const {
+    if (!settings_.separator.has_value() && !settings_.calibrate)
+      return absl::OkStatus();
+    return FieldError(field, "INVALID_ORDER",
+                      "comes after separator or calibration; those are the "
+                      "last stages");
   }
 
   absl::Status ReadSeparator(const v1::SeparatorStage& stage,

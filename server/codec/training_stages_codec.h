@@ -8,8 +8,9 @@
 
 namespace poe::server {
 
-// Fills contrastive_divergence, separator and calibrate of `settings`, whose
-// class names and data spec are there already. Errors as DecodeTrainStart.
+// Fills contrastive_divergence, next_layers, separator and calibrate of
+// `settings`, whose class names and data spec are there already. Errors as
+// DecodeTrainStart.
 absl::Status DecodeStages(const v1::TrainStart& start,
                           TrainingSettings& settings);
 

@@ -203,7 +203,8 @@ TEST(HierarchyTrainingTest, SettingsThatHaveNoNextLayerAreNamed) {
 
   TrainingSettings wrong = good;
   wrong.data_spec.input_coordinates = {1};
-  EXPECT_THAT(refusal(wrong), HasSubstr("dense rows without inputs"));
+  EXPECT_THAT(refusal(wrong),
+              HasSubstr("data_spec.input_coordinates are given"));
   wrong = good;
   wrong.next_layers[1].product.groups.clear();
   EXPECT_THAT(refusal(wrong),
@@ -215,15 +216,16 @@ TEST(HierarchyTrainingTest, SettingsThatHaveNoNextLayerAreNamed) {
                         "need real-valued data"));
   wrong = good;
   wrong.next_layers[0].contrastive_divergence.gibbs_steps = 0;
-  EXPECT_THAT(refusal(wrong), HasSubstr("next_layers[0]: "));
+  EXPECT_THAT(
+      refusal(wrong),
+      HasSubstr("next_layers[0].contrastive_divergence.gibbs_steps is 0"));
   wrong = Layered(RealSettings());
   wrong.data_spec.family = Family::kStructuredGaussian;
   wrong.products[0].gaussian_factor = false;
   GaussianTreeSettings tree;
   tree.num_trees = 1;
   wrong.products[0].groups = {{.num_experts = 2, .power = 1, .kind = tree}};
-  EXPECT_THAT(refusal(wrong), HasSubstr("groups[0] of the lowest layer has no "
-                                        "hidden probabilities"));
+  EXPECT_THAT(refusal(wrong), HasSubstr("products[0].groups[0] has no hidden"));
 }
 
 // What can be hidden: each expert's choice.

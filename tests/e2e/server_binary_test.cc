@@ -1,18 +1,12 @@
 // The program itself: its command line, its signals, its exit status.
 
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -24,83 +18,13 @@
 #include "poe/v1/registry.grpc.pb.h"
 #include "poe/v1/scoring.grpc.pb.h"
 #include "poe/v1/training.pb.h"
-
-extern char** environ;
+#include "tests/e2e/program.h"
 
 namespace poe::server {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-// A running poe-server whose standard output and error go to one pipe.
-class Program {
- public:
-  explicit Program(const std::vector<std::string>& arguments) {
-    int ends[2];
-    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-    std::vector<char*> argv = {const_cast<char*>(POE_SERVER_BINARY)};
-    for (const std::string& argument : arguments) {
-      argv.push_back(const_cast<char*>(argument.c_str()));
-    }
-    argv.push_back(nullptr);
-    EXPECT_EQ(posix_spawn(&pid_, POE_SERVER_BINARY, &actions, nullptr,
-                          argv.data(), environ),
-              0);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    output_ = fdopen(ends[0], "r");
-  }
-
-  ~Program() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-    fclose(output_);
-  }
-
-  // The next line of output that contains `text`; empty if there is none.
-  std::string ReadLineWith(absl::string_view text) {
-    std::string line;
-    for (int c = getc(output_); c != EOF; c = getc(output_)) {
-      if (c != '\n') {
-        line.push_back(static_cast<char>(c));
-      } else if (absl::StrContains(line, text)) {
-        return line;
-      } else {
-        line.clear();
-      }
-    }
-    return "";
-  }
-
-  std::string ReadAll() {
-    std::string all;
-    for (int c = getc(output_); c != EOF; c = getc(output_)) {
-      all.push_back(static_cast<char>(c));
-    }
-    return all;
-  }
-
-  void Signal(int signal) { kill(pid_, signal); }
-
-  // The exit status; minus the signal that killed it, if one did.
-  int Wait() {
-    int status = 0;
-    EXPECT_EQ(waitpid(pid_, &status, 0), pid_);
-    pid_ = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-
- private:
-  pid_t pid_ = 0;
-  FILE* output_ = nullptr;
-};
 
 class ServerBinaryTest : public ::testing::Test {
  protected:

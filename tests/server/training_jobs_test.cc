@@ -233,7 +233,7 @@ TEST_F(TrainingJobsTest, WhatCannotBeTrainedIsRefusedAtTheStart) {
   start.mutable_products(0)->mutable_groups(0)->set_num_experts(0);
   EXPECT_EQ(code(start), absl::StatusCode::kInvalidArgument);
   start = QuickStart("sides");
-  start.add_stages()->mutable_next_layer();
+  start.set_base_version(1);
   EXPECT_EQ(code(start), absl::StatusCode::kUnimplemented);
   start = QuickStart("sides");
   start.mutable_products(0)->mutable_groups(0)->mutable_hidden_markov();

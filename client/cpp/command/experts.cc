@@ -15,19 +15,39 @@
 namespace poe::client {
 namespace {
 
+// What a group's latents are to the layer above: bits, or components.
+int64_t NumHidden(const v1::ExpertGroup& group) {
+  const auto size = [](const v1::Tensor& tensor, int dimensions) {
+    int64_t product = 1;
+    for (int i = 0; i < dimensions; ++i) {
+      product *= i < tensor.shape_size() ? tensor.shape(i) : 0;
+    }
+    return product;
+  };
+  switch (group.kind_case()) {
+    case v1::ExpertGroup::kBernoulliUnits:
+      return size(group.bernoulli_units().bias(), 1);
+    case v1::ExpertGroup::kUnigauss:
+      return size(group.unigauss().mixing_logit(), 1);
+    case v1::ExpertGroup::kGaussianMixture:
+      return size(group.gaussian_mixture().mixing_logit(), 2);
+    case v1::ExpertGroup::kGaussianTree:
+      return size(group.gaussian_tree().weight(), 2);
+    default:
+      return 0;
+  }
+}
+
 // Dimension of the data that a layer sees: the model's, or the number of
-// experts of the layer below.
+// latents of the layer below.
 int64_t LayerDimension(const v1::Model& model, const v1::ClassModel& c,
                        int layer) {
   if (layer == 0) return model.data_spec().dimension();
-  int64_t experts = 0;
+  int64_t latents = 0;
   for (const v1::ExpertGroup& group : c.layers(layer - 1).groups()) {
-    const v1::Tensor& each = group.has_unigauss()
-                                 ? group.unigauss().mixing_logit()
-                                 : group.bernoulli_units().bias();
-    if (!each.shape().empty()) experts += each.shape(0);
+    latents += NumHidden(group);
   }
-  return experts;
+  return latents;
 }
 
 // The coordinates that a group sees.

@@ -20,7 +20,7 @@ ProgressView ViewOf(const v1::Progress& progress) {
                    ? progress.stage()
                    : absl::StrCat("class ", progress.class_name());
   if (progress.layer() > 0) {
-    absl::StrAppend(&view.topic, ", layer ", progress.layer() + 1);
+    absl::StrAppend(&view.topic, ", layer ", progress.layer());
   }
   if (progress.epochs() > 0) {
     view.detail =

@@ -136,6 +136,7 @@ void PrintDetails(const v1::GetModelResponse& response) {
                 "KIND_"));
   line("columns", absl::StrJoin(spec.coordinate_names(), ", "));
   line("classes", absl::StrJoin(info.class_names(), ", "));
+  line("layers", FormatCount(info.num_layers()));
   line("experts", FormatCount(info.num_experts()));
   line("parameters", FormatCount(info.num_parameters()));
 }

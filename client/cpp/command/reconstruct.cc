@@ -265,8 +265,9 @@ void AddReconstructCommand(CLI::App& app, Context& context) {
       ->group(kSteps);
   command
       ->add_option("--layer", options->layer,
-                   "Climb to this layer and come down again. Default: 0, the "
-                   "lowest.")
+                   "Climb to this layer, whose experts do the steps, and come "
+                   "down again by means. Default: 0, the lowest, which alone "
+                   "fills in what is missing.")
       ->type_name("L")
       ->group(kSteps);
   command

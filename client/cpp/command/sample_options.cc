@@ -79,8 +79,9 @@ void AddChainOptions(CLI::App& command, SampleOptions& options) {
       ->group(kChains);
   command
       .add_option("--layer", options.layer,
-                  "The layer at which the chains run, 0 lowest. Default: the "
-                  "top.")
+                  "The layer whose experts make the steps, 0 lowest; what they "
+                  "draw comes down to the data by means. Default: the top, "
+                  "or 0 where values stay or are missing.")
       ->type_name("L")
       ->group(kChains);
   command

@@ -54,7 +54,7 @@ void AddLogScores(const Scores& scores, std::vector<ScoreColumn>& columns) {
       if (scores.classes > 1) {
         absl::StrAppend(&heading, " of ", scores.class_names[c]);
       }
-      if (scores.layers > 1) absl::StrAppend(&heading, ", layer ", layer + 1);
+      if (scores.layers > 1) absl::StrAppend(&heading, ", layer ", layer);
       const int64_t offset = c * scores.layers + layer;
       columns.push_back(
           {{heading, Table::Align::kRight}, [&scores, offset](int64_t row) {

@@ -198,6 +198,17 @@ void AddExpertOptions(CLI::App& command, TrainOptions& options) {
       ->type_name("X")
       ->check(Positive())
       ->group(kGroup);
+  command
+      .add_option(
+          "--next-layers", options.next_layers,
+          "Further layers, by their numbers of units, such as 500,300: "
+          "each learns what the experts of the one below hide, by the "
+          "same settings. The experts above are the lowest layer, of "
+          "kind units, unigauss or mixture, or tree with several trees.")
+      ->type_name("N,...")
+      ->delimiter(',')
+      ->check(Positive())
+      ->group(kGroup);
   AddSwitch(command, "--gaussian-factor,!--no-gaussian-factor",
             options.gaussian_factor,
             "A Gaussian speaks beside the experts of real numbers. Default "

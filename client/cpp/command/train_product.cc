@@ -94,13 +94,9 @@ int OrDefault(int given, int otherwise) {
 void SetKind(const TrainOptions& options, ExpertKind kind,
              v1::GroupSettings& group) {
   switch (kind) {
-    case ExpertKind::kUnits: {
-      v1::BernoulliUnitsSettings& units = *group.mutable_bernoulli_units();
-      if (options.weight_scale) {
-        units.set_initial_weight_scale(*options.weight_scale);
-      }
+    case ExpertKind::kUnits:
+      SetUnits(options, group);
       return;
-    }
     case ExpertKind::kUnigauss: {
       v1::UnigaussSettings& unigauss = *group.mutable_unigauss();
       unigauss.set_circular(options.circular);
@@ -157,6 +153,13 @@ absl::Status CheckKindOptions(const TrainOptions& options,
     return UsageError("--no-together without --fit-apart trains nothing");
   }
   return CheckForWhom(options, kinds);
+}
+
+void SetUnits(const TrainOptions& options, v1::GroupSettings& group) {
+  v1::BernoulliUnitsSettings& units = *group.mutable_bernoulli_units();
+  if (options.weight_scale) {
+    units.set_initial_weight_scale(*options.weight_scale);
+  }
 }
 
 v1::ProductSettings MakeProduct(const TrainOptions& options,

@@ -21,6 +21,9 @@ v1::ProductSettings MakeProduct(const TrainOptions& options,
                                 const std::vector<ExpertChoice>& kinds,
                                 v1::Family family);
 
+// Makes a group's experts Bernoulli units.
+void SetUnits(const TrainOptions& options, v1::GroupSettings& group);
+
 }  // namespace poe::client
 
 #endif  // POE_CLIENT_CPP_COMMAND_TRAIN_PRODUCT_H_

@@ -155,6 +155,16 @@ void AddStages(const TrainOptions& options,
     SetDivergence(options, kinds,
                   *start.add_stages()->mutable_contrastive_divergence());
   }
+  for (const int units : options.next_layers) {
+    v1::NextLayerStage& layer = *start.add_stages()->mutable_next_layer();
+    v1::GroupSettings& group = *layer.mutable_product()->add_groups();
+    group.set_num_experts(units);
+    SetUnits(options, group);
+    SetDivergence(options, {{ExpertKind::kUnits}},
+                  *layer.mutable_contrastive_divergence());
+    // That of the lowest layer alone can be listed.
+    layer.mutable_contrastive_divergence()->set_exact(false);
+  }
   if (classes) SetSeparator(options, *start.add_stages()->mutable_separator());
   start.add_stages()->mutable_calibration();
 }

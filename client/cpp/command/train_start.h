@@ -45,6 +45,8 @@ struct TrainOptions {
   bool circular = false;
   std::optional<double> initial_deviation;
   std::optional<bool> gaussian_factor;
+  // Units of each further layer.
+  std::vector<int> next_layers;
 
   // Each on its own, and together by contrastive divergence.
   bool fit_apart = false;

@@ -57,6 +57,30 @@ TEST(ExpertsTest, AUnitIsAColumnOfTheWeights) {
   EXPECT_EQ((*experts)[2].number, 0);
 }
 
+TEST(ExpertsTest, ALayerSeesTheLatentsOfTheLayerBelow) {
+  v1::Model model;
+  model.mutable_data_spec()->set_dimension(3);
+  v1::ClassModel& c = *model.add_classes();
+  v1::Product& below = *c.add_layers();
+  *below.add_groups()->mutable_unigauss()->mutable_mixing_logit() =
+      MakeTensor({1}, std::vector<float>{0});
+  *below.add_groups()->mutable_gaussian_mixture()->mutable_mixing_logit() =
+      MakeTensor({1, 2}, std::vector<float>{0, 0});
+  *below.add_groups()->mutable_gaussian_tree()->mutable_weight() =
+      MakeTensor({1, 2, 3}, std::vector<float>(6, 0));
+  v1::BernoulliUnits& units =
+      *c.add_layers()->add_groups()->mutable_bernoulli_units();
+  *units.mutable_weights() =
+      MakeTensor({5, 1}, std::vector<float>{1, 2, 3, 4, 5});
+  *units.mutable_bias() = MakeTensor({1}, std::vector<float>{-1});
+  const auto experts = ReadExperts(model, "", 1);
+  ASSERT_TRUE(experts.ok()) << experts.status();
+  ASSERT_THAT(*experts, SizeIs(1));
+  EXPECT_THAT(experts->front().values, ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_EQ(ReadExperts(model, "", 2).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
 TEST(ExpertsTest, OneClassIsChosenByName) {
   EXPECT_THAT(*ReadExperts(Units(), "dog", 0), SizeIs(2));
   EXPECT_EQ(ReadExperts(Units(), "cow", 0).status().code(),

@@ -83,6 +83,39 @@ TEST(TrainStartTest, GreyLevelsGetBernoulliUnits) {
   EXPECT_FALSE(start->products(0).base().gaussian_factor());
 }
 
+TEST(TrainStartTest, FurtherLayersComeBeforeTheSeparator) {
+  const TrainOptions options =
+      Parse("--next-layers 30,20 --epochs 7 --rate 0.1 --weight-scale 0.2");
+  const auto start = MakeTrainStart(options, Images(), {"a", "b"});
+  ASSERT_TRUE(start.ok()) << start.status();
+  ASSERT_EQ(start->stages_size(), 5);
+  EXPECT_TRUE(start->stages(0).has_contrastive_divergence());
+  EXPECT_TRUE(start->stages(3).has_separator());
+  for (int l : {1, 2}) {
+    const v1::NextLayerStage& layer = start->stages(l).next_layer();
+    ASSERT_EQ(layer.product().groups_size(), 1);
+    EXPECT_EQ(layer.product().groups(0).num_experts(), l == 1 ? 30 : 20);
+    EXPECT_EQ(
+        layer.product().groups(0).bernoulli_units().initial_weight_scale(),
+        0.2);
+    EXPECT_EQ(layer.contrastive_divergence().epochs(), 7);
+    EXPECT_EQ(layer.contrastive_divergence().optimizer().rate(), 0.1);
+  }
+}
+
+TEST(TrainStartTest, LayersOnOtherExpertsLearnAsUnitsDo) {
+  const TrainOptions options =
+      Parse("--kind unigauss:4 --next-layers 3 --exact");
+  const auto start = MakeTrainStart(options, Measurements(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  const auto& lowest = start->stages(0).contrastive_divergence();
+  EXPECT_TRUE(lowest.exact());
+  EXPECT_EQ(lowest.optimizer().kind(), v1::OptimizerSettings::KIND_ADAM);
+  const auto& next = start->stages(1).next_layer().contrastive_divergence();
+  EXPECT_FALSE(next.exact());
+  EXPECT_EQ(next.optimizer().kind(), v1::OptimizerSettings::KIND_MOMENTUM);
+}
+
 TEST(TrainStartTest, OtherNumbersGetStandardizedUnigauss) {
   TrainOptions options;
   options.experts = 15;

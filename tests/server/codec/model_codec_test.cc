@@ -18,9 +18,11 @@ namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
+using R = Refusal<v1::Model>;
 
-// Two classes through the trainer, with all that it can fit.
-Model TrainModel(Family family) {
+// Two classes through the trainer, with all that it can fit, and one more layer
+// for each number of units.
+Model TrainModel(Family family, const std::vector<Index>& next_layers = {}) {
   constexpr Index kRows = 60, kDimension = 5;
   std::mt19937 generator(11);
   RowMatrix<float> values = DrawMatrix(kRows, kDimension, generator);
@@ -46,6 +48,11 @@ Model TrainModel(Family family) {
   }
   settings.contrastive_divergence.epochs = 3;
   settings.contrastive_divergence.batch_size = 10;
+  for (Index units : next_layers) {
+    LayerSettings& layer = settings.next_layers.emplace_back();
+    layer.product.groups.emplace_back().num_experts = units;
+    layer.contrastive_divergence = settings.contrastive_divergence;
+  }
   settings.separator.emplace();
   settings.held_out_share = 0.3;
   TrainingRows rows;
@@ -70,6 +77,7 @@ TEST(ModelCodecTest, UnigaussScoresTheSameBitsAfterARoundTrip) {
 
 TEST(ModelCodecTest, TrainedModelsScoreTheSameBitsAfterARoundTrip) {
   for (const Family family : {Family::kBernoulli, Family::kGaussian}) {
+    ExpectRoundTrip(TrainModel(family, {4, 2}));
     const Model model = TrainModel(family);
     EXPECT_TRUE(model.separator.has_value());
     EXPECT_TRUE(model.calibration.has_value());
@@ -77,6 +85,32 @@ TEST(ModelCodecTest, TrainedModelsScoreTheSameBitsAfterARoundTrip) {
     EXPECT_TRUE(model.classes[0].usual_verdicts.has_value());
     ExpectRoundTrip(model);
   }
+}
+
+TEST(ModelCodecTest, LayersThatDoNotFitAreNamed) {
+  ExpectRefused<v1::Model>(
+      EncodeModel(TrainModel(Family::kBernoulli, {4})),
+      {R{[](auto& m) { m.mutable_classes(1)->mutable_layers()->RemoveLast(); },
+         kInvalid, "WRONG_SIZE", "separator.feature_mean has 4 elements"},
+       R{[](auto& m) {
+           m.mutable_classes(1)->mutable_layers()->RemoveLast();
+           m.clear_separator();
+           m.clear_probability_calibration();
+         },
+         kInvalid, "INVALID_MODEL", "class \"odd\" has 1 layers, but class"},
+       R{[](auto& m) {
+           *m.mutable_classes(0)->mutable_layers(1)->mutable_groups(0) =
+               m.classes(0).layers(0).groups(0);
+         },
+         kInvalid, "INVALID_SHAPE", "classes[0].layers[1].groups[0]"},
+       R{[](auto& m) {
+           m.mutable_classes(0)->mutable_layers(1)->add_log_partitions();
+         },
+         kInvalid, "NOT_ALLOWED",
+         "classes[0].layers[1].log_partitions are given"},
+       R{[](auto& m) { m.mutable_data_spec()->add_input_coordinates(1); },
+         kInvalid, "INVALID_MODEL", "dense rows without inputs"}},
+      [](const v1::Model& m) { return DecodeModel(m).status(); });
 }
 
 TEST(ModelCodecTest, TheComparableLengthIsKept) {
@@ -97,8 +131,6 @@ TEST(ModelCodecTest, ModelsOfBeforeDoNotKnowWhatExpertsUsuallySay) {
   ASSERT_EQ(model.status(), absl::OkStatus());
   EXPECT_FALSE(model->classes[0].usual_verdicts.has_value());
 }
-
-using R = Refusal<v1::Model>;
 
 absl::Status Decode(const v1::Model& model) {
   return DecodeModel(model).status();
@@ -143,8 +175,13 @@ TEST(ModelCodecTest, BadModelsAreRefused) {
          "INVALID_MODEL", "a class has no name"},
        R{[](auto& m) { m.mutable_classes(1)->clear_layers(); }, kInvalid,
          "REQUIRED", "classes[1].layers is empty"},
-       R{[](auto& m) { m.mutable_classes(0)->add_layers(); }, kUnbuilt,
-         "NOT_BUILT_YET", "classes[0].layers has 2 elements"},
+       R{[](auto& m) { m.mutable_classes(0)->add_layers(); }, kInvalid,
+         "REQUIRED", "classes[0].layers[1].base names no kind"},
+       R{[](auto& m) {
+           auto& layers = *m.mutable_classes(0)->mutable_layers();
+           *layers.Add() = layers[0];
+         },
+         kInvalid, "INVALID_SHAPE", "classes[0].layers[1].base.bernoulli.bias"},
        R{[](auto& m) {
            m.mutable_classes(0)->add_score_quantiles(
                std::numeric_limits<double>::quiet_NaN());

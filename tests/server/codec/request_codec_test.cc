@@ -155,6 +155,61 @@ TEST(ReconstructRequestTest, BadRequestsAreRefused) {
       [](const v1::ReconstructRequest& r) { return Decode(r).status(); });
 }
 
+// Bits, and three layers of 3, 2 and 4 units.
+const Model& ThreeLayers() {
+  static const Model* const model = [] {
+    auto* layered = new Model(OneClass());
+    std::vector<Product<float>>& layers = layered->classes[0].layers;
+    layers.push_back(MakeBernoulliModel(3, 2, {"x"}, 2).classes[0].layers[0]);
+    layers.push_back(MakeBernoulliModel(2, 4, {"x"}, 3).classes[0].layers[0]);
+    return layered;
+  }();
+  return *model;
+}
+
+TEST(ReconstructRequestTest, ALayerIsTheLowestUnlessNamed) {
+  v1::ReconstructRequest request;
+  *request.mutable_observations() = Rows(1);
+  auto decode = [&] {
+    return DecodeReconstruct(request, ThreeLayers(), kLimits, kFresh);
+  };
+  EXPECT_EQ(decode()->options.layer, 0);
+  request.set_layer(2);
+  EXPECT_EQ(decode()->options.layer, 2);
+  request.set_layer(3);
+  EXPECT_THAT(std::string(decode().status().message()),
+              HasSubstr("layer is 3; this model has 3 layers, 0 to 2"));
+  request.set_layer(1);
+  request.mutable_observations()->set_mask(std::string("\0\1", 2));
+  EXPECT_THAT(std::string(decode().status().message()),
+              HasSubstr("layer is 1, but observations.mask marks missing"));
+  request.clear_layer();
+  EXPECT_EQ(decode()->options.layer, 0);
+}
+
+TEST(SampleRequestTest, ALayerIsTheTopUnlessNamedOrValuesStay) {
+  v1::SampleRequest request;
+  auto decode = [&] {
+    return DecodeSample(request, ThreeLayers(), kLimits, kFresh);
+  };
+  EXPECT_EQ(decode()->options.layer, 2);
+  request.set_layer(1);
+  EXPECT_EQ(decode()->options.layer, 1);
+  request.set_start(v1::SampleRequest::START_DATA);
+  *request.mutable_start_from() = Rows(1);
+  EXPECT_EQ(decode()->options.layer, 1);
+  request.mutable_start_from()->set_mask(std::string("\0\1", 2));
+  EXPECT_THAT(std::string(decode().status().message()),
+              HasSubstr("layer is 1, but start_from.mask marks missing"));
+  request.clear_layer();
+  EXPECT_EQ(decode()->options.layer, 0);
+  request.set_start(v1::SampleRequest::START_GIVEN);
+  EXPECT_EQ(decode()->options.layer, 0);
+  request.set_layer(2);
+  EXPECT_THAT(std::string(decode().status().message()),
+              HasSubstr("layer is 2, but START_GIVEN holds"));
+}
+
 absl::StatusOr<DecodedSample> Decode(const v1::SampleRequest& request,
                                      const Model& model = TwoClasses()) {
   return DecodeSample(request, model, kLimits, kFresh);

@@ -132,6 +132,43 @@ TEST(TrainingStagesCodecTest, EveryFieldIsRead) {
   EXPECT_TRUE(settings->calibrate);
 }
 
+TEST(TrainingStagesCodecTest, FurtherLayersAreReadInOrder) {
+  const absl::StatusOr<TrainingSettings> settings = Decode(Start(R"pb(
+    stages { contrastive_divergence { epochs: 3 } }
+    stages {
+      next_layer {
+        product {
+          groups {
+            num_experts: 7
+            bernoulli_units {}
+          }
+        }
+        contrastive_divergence { epochs: 4 }
+      }
+    }
+    stages {
+      next_layer {
+        product {
+          groups {
+            num_experts: 5
+            bernoulli_units {}
+          }
+        }
+      }
+    }
+    stages { separator {} }
+  )pb"));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->contrastive_divergence.epochs, 3);
+  ASSERT_EQ(settings->next_layers.size(), 2u);
+  EXPECT_EQ(settings->next_layers[0].product.groups[0].num_experts, 7);
+  EXPECT_EQ(settings->next_layers[0].contrastive_divergence.epochs, 4);
+  EXPECT_EQ(settings->next_layers[1].product.groups[0].num_experts, 5);
+  EXPECT_EQ(settings->next_layers[1].contrastive_divergence.epochs, 20);
+  EXPECT_EQ(settings->next_layers[1].contrastive_divergence.reconstruction,
+            Reconstruction::kMean);
+}
+
 TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
   using R = Refusal<v1::TrainStart>;
   auto to = [](const std::string& stages) {
@@ -145,6 +182,9 @@ TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
                            settings, "} } }"));
   };
   const std::string cd = "stages { contrastive_divergence {} }";
+  const std::string next_layer =
+      "stages { next_layer { product { groups { num_experts: 2 "
+      "bernoulli_units {} } } } }";
   ExpectRefused<v1::TrainStart>(
       Start(cd),
       {R{to("stages {}"), kInvalid, "REQUIRED", "stages[0] names no stage"},
@@ -162,8 +202,36 @@ TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
          "INVALID_SETTINGS", "stages[0].initialize.power is nan"},
        R{to("stages { initialize { max_iterations: 0 } }"), kInvalid,
          "INVALID_SETTINGS", "stages[0].initialize.max_iterations is 0"},
-       R{to(cd + "stages { next_layer {} }"), kUnbuilt, "NOT_BUILT_YET",
-         "stages[1].next_layer is given"},
+       R{to(next_layer + cd), kInvalid, "INVALID_ORDER",
+         "stages[0].next_layer comes before the lowest layer is trained"},
+       R{to(cd + "stages { separator {} }" + next_layer), kInvalid,
+         "INVALID_ORDER", "stages[2].next_layer comes after separator"},
+       R{to("stages { initialize {} }" + next_layer + cd), kInvalid,
+         "INVALID_ORDER",
+         "stages[2].contrastive_divergence comes after next_layer"},
+       R{to(cd + "stages { next_layer {} }"), kInvalid, "INVALID_SETTINGS",
+         "stages[1].next_layer: product has no groups"},
+       R{to(cd + "stages { next_layer { product { groups { num_experts: 0 "
+                 "bernoulli_units {} } } } }"),
+         kInvalid, "INVALID_SETTINGS",
+         "stages[1].next_layer.product.groups[0]: num_experts is 0"},
+       R{to(cd + "stages { next_layer { product { groups { num_experts: 2 "
+                 "unigauss {} } } } }"),
+         kInvalid, "INVALID_SETTINGS",
+         "stages[1].next_layer.product.groups[0]: unigauss experts need"},
+       R{to(cd + "stages { next_layer { product { groups { num_experts: 2 } } "
+                 "} }"),
+         kInvalid, "REQUIRED", "stages[1].next_layer.product.groups[0] names"},
+       R{to(cd + "stages { next_layer { product { groups { num_experts: 2 "
+                 "bernoulli_units {} } } contrastive_divergence { optimizer { "
+                 "rate: -1 } } } }"),
+         kInvalid, "INVALID_SETTINGS",
+         "stages[1].next_layer.contrastive_divergence.optimizer.rate is -1"},
+       R{to(cd + "stages { next_layer { product { groups { num_experts: 2 "
+                 "bernoulli_units {} } } contrastive_divergence { gibbs_steps: "
+                 "-1 } } }"),
+         kInvalid, "INVALID_SETTINGS",
+         "stages[1].next_layer.contrastive_divergence.gibbs_steps is -1"},
        R{to(cd + cd), kUnbuilt, "NOT_BUILT_YET",
          "stages[1].contrastive_divergence is the second"},
        R{to("stages { separator {} }"), kInvalid, "REQUIRED",
