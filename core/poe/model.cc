@@ -1,7 +1,9 @@
 #include "poe/model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "poe/hierarchy.h"
@@ -37,6 +39,63 @@ Index Model::num_parameters() const {
   return total;
 }
 
+namespace {
+
+// Whether this is a value of log Z with its error, of what the model holds.
+bool IsEstimate(double value, double standard_error, Index length,
+                const DataSpec& spec) {
+  return std::isfinite(value) && standard_error >= 0 &&
+         std::isfinite(standard_error) && (length > 0) == spec.sequential;
+}
+
+absl::Status CheckLogPartitions(const ClassModel& one, const DataSpec& spec) {
+  const LogPartition* previous = nullptr;
+  for (const LogPartition& known : one.log_partitions) {
+    const bool follows = previous == nullptr ||
+                         previous->length < known.length ||
+                         (previous->length == known.length &&
+                          previous->method != LogPartition::Method::kExact &&
+                          previous->method < known.method);
+    if (!follows ||
+        !IsEstimate(known.value, known.standard_error, known.length, spec))
+      return absl::InvalidArgumentError(absl::StrCat(
+          "a log partition of class \"", one.name, "\" is ", known.value,
+          " with error ", known.standard_error, " for length ", known.length,
+          "; values must be finite, and lengths positive and ascending for "
+          "sequences, 0 for dense rows, each with one exact value or one of "
+          "each direction, forward first"));
+    previous = &known;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDifferences(const Model& model) {
+  std::set<std::tuple<Index, Index, Index>> seen;
+  for (const ClassPartitionDifference& known :
+       model.log_partition_differences) {
+    const auto is_class = [&](Index c) {
+      return c >= 0 && c < model.num_classes();
+    };
+    if (!is_class(known.class_index) || !is_class(known.other_index) ||
+        known.class_index == known.other_index ||
+        !IsEstimate(known.value, known.standard_error, known.length,
+                    model.data_spec) ||
+        !seen.insert({std::min(known.class_index, known.other_index),
+                      std::max(known.class_index, known.other_index),
+                      known.length})
+             .second)
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the difference of log Z between classes ", known.class_index,
+          " and ", known.other_index, " is ", known.value, " with error ",
+          known.standard_error, " for length ", known.length,
+          "; values must be finite, lengths positive for sequences and 0 for "
+          "dense rows, and each pair of classes named once"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status Validate(const Model& model) {
   if (absl::Status status = Validate(model.data_spec); !status.ok())
     return status;
@@ -64,18 +123,9 @@ absl::Status Validate(const Model& model) {
           "class \"", one.name, "\" has ", one.layers.size(),
           " layers, but class \"", model.classes[0].name, "\" has ",
           model.num_layers(), "; all must have as many"));
-    Index previous = -1;
-    for (const LogPartition& known : one.log_partitions) {
-      if (!std::isfinite(known.value) || !(known.standard_error >= 0) ||
-          (known.length > 0) != model.data_spec.sequential ||
-          known.length <= previous)
-        return absl::InvalidArgumentError(absl::StrCat(
-            "a log partition of class \"", one.name, "\" is ", known.value,
-            " with error ", known.standard_error, " for length ", known.length,
-            "; values must be finite, and lengths positive and ascending for "
-            "sequences, 0 for dense rows"));
-      previous = known.length;
-    }
+    if (absl::Status status = CheckLogPartitions(one, model.data_spec);
+        !status.ok())
+      return status;
     const Base<float>& base = one.layers[0].base();
     if (base.family() != model.data_spec.family ||
         base.dimension() != model.data_spec.width() ||
@@ -95,6 +145,8 @@ absl::Status Validate(const Model& model) {
           one.usual_verdicts->num_experts(), " experts; its product has ",
           one.layers[0].num_experts()));
   }
+  if (absl::Status status = CheckDifferences(model); !status.ok())
+    return status;
   if (model.comparable_length < 0 ||
       (model.comparable_length > 0 && !model.data_spec.sequential))
     return absl::InvalidArgumentError(

@@ -25,11 +25,21 @@ struct LogPartition {
   Index length = 0;           // frames of the sequences it holds for, or 0
 };
 
+// Bennett's acceptance ratio of two classes, preprocessed units.
+struct ClassPartitionDifference {
+  Index class_index = 0, other_index = 0;
+  double value = 0;  // log Z of the class less that of the other
+  double standard_error = 0;
+  Index length = 0;  // as of LogPartition
+};
+
 struct ClassModel {
   std::string name;
   // At least one, lowest first; see hierarchy.h.
   std::vector<Product<float>> layers;
-  // Of the lowest layer: ascending lengths, one each. Empty: none is known.
+  // Of the lowest layer, by ascending length and then method; for each length
+  // either the exact one or estimates, one of each direction at most. Empty:
+  // none is known.
   std::vector<LogPartition> log_partitions;
   // Of log scores summed over layers. Absent where no rows were held out.
   std::optional<ScorePercentiles> percentiles;
@@ -44,6 +54,8 @@ struct Model {
   std::vector<ClassModel> classes;
   std::optional<Separator> separator;
   std::optional<ProbabilityCalibration> calibration;
+  // At most one of a pair of classes and a length. Empty: none was estimated.
+  std::vector<ClassPartitionDifference> log_partition_differences;
   // Of sequences where a class has no log partitions: the only length whose log
   // scores separator and percentiles know. 0: they know none.
   Index comparable_length = 0;
@@ -54,7 +66,8 @@ struct Model {
     return static_cast<Index>(classes[0].layers.size());
   }
   // Log Z of a class's lowest product for sequences of `length` frames (0:
-  // dense rows); null where it is not known.
+  // dense rows): exact, or else the forward estimate, or else the reverse one;
+  // null where it is not known.
   const LogPartition* FindLogPartition(Index class_index, Index length) const;
   // Whether every class has some.
   bool has_log_partitions() const;

@@ -16,6 +16,7 @@
 #include "poe/layer_training.h"
 #include "poe/log_partition.h"
 #include "poe/model_calibration.h"
+#include "poe/normalizers.h"
 #include "poe/scoring.h"
 #include "poe/training_rows.h"
 
@@ -24,6 +25,7 @@ namespace {
 
 // Shares of the whole job that progress gives to its stages.
 constexpr double kTrainingShare = 0.95;
+constexpr double kTrainingShareWithNormalizer = 0.6;
 
 absl::Status Refuse(const std::string& text) {
   return absl::InvalidArgumentError(text);
@@ -53,7 +55,8 @@ absl::Status CheckComparable(const TrainingSettings& settings,
         "a separator, or have outputs with few combinations of bits or "
         "symbols");
   }
-  if (lengths.size() == 1) return absl::OkStatus();
+  if (lengths.size() == 1 || settings.normalizer.has_value())
+    return absl::OkStatus();
   for (std::size_t c = 0; c < products.size(); ++c) {
     const absl::Status known =
         ExactLogPartition(products[c], spec, lengths[0]).status();
@@ -64,7 +67,8 @@ absl::Status CheckComparable(const TrainingSettings& settings,
           "\" is not known exactly: ", known.message(),
           "; a separator would compare scores of different lengths. Make all "
           "sequences as long as each other, or use hidden Markov models alone "
-          "or linear dynamical systems alone, without inputs"));
+          "or linear dynamical systems alone, without inputs, or ask "
+          "for its estimate"));
   }
   return absl::OkStatus();
 }
@@ -151,6 +155,9 @@ absl::Status Validate(const TrainingSettings& settings) {
   for (std::size_t l = 0; l < settings.next_layers.size(); ++l)
     if (absl::Status status = Validate(settings.next_layers[l]); !status.ok())
       return Refuse(absl::StrCat("next_layers[", l, "].", status.message()));
+  if (settings.normalizer.has_value())
+    if (absl::Status status = Validate(*settings.normalizer); !status.ok())
+      return status;
   return Validate(settings.contrastive_divergence);
 }
 
@@ -189,6 +196,9 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
       !status.ok())
     return status;
 
+  const double training_share = settings.normalizer.has_value()
+                                    ? kTrainingShareWithNormalizer
+                                    : kTrainingShare;
   const auto start = std::chrono::steady_clock::now();
   auto seconds = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() -
@@ -206,6 +216,10 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
         settings.ProductOf(c), model.data_spec, InitialRows(training, workers),
         DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)), check);
     if (!product.ok()) return product.status();
+    if (settings.normalizer.has_value())
+      if (absl::Status status = CheckEstimable(model.data_spec, *product);
+          !status.ok())
+        return status;
     products.push_back(*std::move(product));
   }
   const std::vector<Index> lengths = LengthsOf(rows);
@@ -224,7 +238,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
         settings, model.data_spec, rows, *split, c, workers,
         [&](const TrainingProgress& of_class) {
           TrainingProgress now = of_class;
-          now.fraction = kTrainingShare *
+          now.fraction = training_share *
                          (rows_done + class_rows * of_class.fraction) /
                          training_rows;
           now.seconds = seconds();
@@ -253,6 +267,21 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
     rows_done += class_rows;
   }
 
+  if (settings.normalizer.has_value()) {
+    const absl::Status status = EstimateNormalizers(
+        *settings.normalizer, lengths, settings.seed, workers, check,
+        [&](Index c, double share) {
+          TrainingProgress now;
+          now.stage = "normalizer";
+          now.class_index = c;
+          now.fraction =
+              training_share + (kTrainingShare - training_share) * share;
+          now.seconds = seconds();
+          progress(now);
+        },
+        model);
+    if (!status.ok()) return status;
+  }
   if (model.data_spec.sequential && lengths.size() == 1 &&
       !model.has_log_partitions())
     model.comparable_length = lengths[0];

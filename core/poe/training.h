@@ -96,6 +96,15 @@ struct LayerSettings {
   ContrastiveDivergenceSettings contrastive_divergence;
 };
 
+// Of the estimates of log Z that are stored with the model (normalizers.h).
+struct NormalizerSettings {
+  Index chains = 1000;      // in each direction, >= 2
+  int temperatures = 1000;  // steps between base and product, >= 1
+};
+
+// InvalidArgument naming the field at fault.
+absl::Status Validate(const NormalizerSettings& settings);
+
 struct TrainingSettings {
   std::vector<std::string> class_names;   // at least one
   DataSpec data_spec;                     // preprocessing and box to be fitted
@@ -106,6 +115,8 @@ struct TrainingSettings {
   ContrastiveDivergenceSettings contrastive_divergence;
   // Trained one after another when the layer below is done.
   std::vector<LayerSettings> next_layers;
+  // Absent: log Z is known where it is exact and cheap (log_partition.h).
+  std::optional<NormalizerSettings> normalizer;
   std::optional<SeparatorSettings> separator;
   bool calibrate = true;
   double held_out_share = 0;  // [0, 1)
@@ -129,7 +140,8 @@ struct TrainingRows : RawRows {
 };
 
 struct TrainingProgress {
-  std::string stage;  // "contrastive divergence", "separator", "calibration"
+  std::string stage;  // "contrastive divergence", "normalizer", "separator",
+                      // "calibration"
   Index class_index = 0;
   Index layer = 0;
   int epoch = 0, epochs = 0;

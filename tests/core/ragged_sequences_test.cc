@@ -107,6 +107,27 @@ TEST(RaggedSequencesTest, ASeparatorWithoutLogZIsRefusedBeforeAnyWork) {
                     HasSubstr("hidden Markov models alone")));
 }
 
+TEST(RaggedSequencesTest, EstimatesOfLogZMakeThemComparable) {
+  TrainingSettings settings = MixedSettings();
+  settings.normalizer = NormalizerSettings{.chains = 50, .temperatures = 30};
+  const std::vector<Index> lengths = RaggedLengths();
+  const absl::StatusOr<Model> model = TrainOn(settings, lengths);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->comparable_length, 0);
+  for (Index c = 0; c < 2; ++c) {
+    for (Index length : {4, 5, 6}) {
+      ASSERT_NE(model->FindLogPartition(c, length), nullptr);
+      EXPECT_EQ(model->FindLogPartition(c, length)->method,
+                LogPartition::Method::kAisForward);
+    }
+    EXPECT_EQ(model->FindLogPartition(c, 7), nullptr);
+  }
+  const Sequences sequences = MakeSequences(lengths);
+  const Scores scores = ScoresOf(*model, sequences);
+  EXPECT_EQ(scores.labels, sequences.labels);
+  EXPECT_EQ(scores.lengths, (std::vector<Index>{4, 5, 6}));
+}
+
 TEST(RaggedSequencesTest, WithoutLogZThereAreNoPercentiles) {
   TrainingSettings settings = MixedSettings();
   settings.separator.reset();
