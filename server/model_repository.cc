@@ -49,6 +49,11 @@ void SetLoaded(const Model& model, v1::VersionInfo& info) {
   info.set_num_experts(model.num_experts());
   info.set_num_layers(static_cast<std::int32_t>(model.num_layers()));
   info.set_num_parameters(model.num_parameters());
+  info.clear_log_partitions();
+  info.clear_log_partition_differences();
+  EncodeLogPartitions(
+      model, [](Index) { return true; }, info.mutable_log_partitions(),
+      info.mutable_log_partition_differences());
 }
 
 absl::Status NotServing(const std::string& name, const v1::VersionInfo& info) {

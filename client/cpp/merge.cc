@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -39,6 +40,16 @@ void AppendOptional(const Repeated& part, int64_t part_rows, int64_t all_rows,
   all.Resize(static_cast<int>(all_rows), absent);
   all.MergeFrom(part);
   all.Resize(static_cast<int>(all_rows + part_rows), absent);
+}
+
+// Appends what is known of lengths that no part before has had.
+template <typename Repeated>
+void AppendNew(const Repeated& part, Repeated& all) {
+  std::set<int64_t> lengths;
+  for (const auto& known : all) lengths.insert(known.length());
+  for (const auto& known : part) {
+    if (!lengths.contains(known.length())) *all.Add() = known;
+  }
 }
 
 }  // namespace
@@ -81,6 +92,9 @@ absl::Status AppendScores(const v1::ScoreResponse& part,
   }
   all.mutable_labels()->MergeFrom(part.labels());
   all.mutable_margins()->MergeFrom(part.margins());
+  AppendNew(part.log_partitions(), *all.mutable_log_partitions());
+  AppendNew(part.log_partition_differences(),
+            *all.mutable_log_partition_differences());
   AppendOptional(part.out_of_support(), part_rows, all_rows, false,
                  *all.mutable_out_of_support());
   AppendOptional(part.standard_errors(), part_rows, all_rows, 0.0,

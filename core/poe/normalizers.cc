@@ -66,11 +66,12 @@ absl::Status CheckFinite(const AnnealedEstimate& estimate,
 absl::Status Validate(const NormalizerSettings& settings) {
   if (settings.chains < 2)
     return absl::InvalidArgumentError(
-        absl::StrCat("chains is ", settings.chains,
+        absl::StrCat("normalizer.chains is ", settings.chains,
                      "; it must be at least 2, so that there is an error"));
   if (settings.temperatures < 1)
-    return absl::InvalidArgumentError(absl::StrCat(
-        "temperatures is ", settings.temperatures, "; it must be at least 1"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("normalizer.temperatures is ", settings.temperatures,
+                     "; it must be at least 1"));
   return absl::OkStatus();
 }
 

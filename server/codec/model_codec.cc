@@ -1,5 +1,6 @@
 #include "server/codec/model_codec.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -119,6 +120,28 @@ absl::StatusOr<ClassModel> DecodeClass(const v1::ClassModel& message,
   return decoded;
 }
 
+absl::StatusOr<ClassPartitionDifference> DecodeLogPartitionDifference(
+    const v1::LogPartitionDifference& message, const Model& model,
+    absl::string_view field) {
+  const auto index_of = [&](const std::string& name) {
+    return std::find_if(
+               model.classes.begin(), model.classes.end(),
+               [&](const ClassModel& one) { return one.name == name; }) -
+           model.classes.begin();
+  };
+  const ClassPartitionDifference decoded{
+      index_of(message.class_name()), index_of(message.other_class_name()),
+      message.value(), message.standard_error(), message.length()};
+  for (Index c : {decoded.class_index, decoded.other_index})
+    if (c == model.num_classes())
+      return FieldError(
+          field, "UNKNOWN_CLASS",
+          absl::StrCat("is of ", Quoted(message.class_name()), " and ",
+                       Quoted(message.other_class_name()),
+                       "; both must be classes of the model"));
+  return decoded;
+}
+
 // C classes; a feature for each of their layers.
 absl::StatusOr<Separator> DecodeSeparator(const v1::Separator& message,
                                           std::int64_t classes,
@@ -156,8 +179,6 @@ absl::StatusOr<ProbabilityCalibration> DecodeCalibration(
   return calibration;
 }
 
-}  // namespace
-
 v1::LogPartition EncodeLogPartition(const LogPartition& known) {
   v1::LogPartition message;
   message.set_value(known.value);
@@ -175,6 +196,37 @@ v1::LogPartition EncodeLogPartition(const LogPartition& known) {
       break;
   }
   return message;
+}
+
+v1::LogPartitionDifference EncodeLogPartitionDifference(
+    const Model& model, const ClassPartitionDifference& known) {
+  v1::LogPartitionDifference message;
+  message.set_class_name(model.classes[known.class_index].name);
+  message.set_other_class_name(model.classes[known.other_index].name);
+  message.set_value(known.value);
+  message.set_standard_error(known.standard_error);
+  message.set_length(known.length);
+  return message;
+}
+
+}  // namespace
+
+void EncodeLogPartitions(
+    const Model& model, absl::FunctionRef<bool(Index length)> wanted,
+    google::protobuf::RepeatedPtrField<v1::LogPartition>* partitions,
+    google::protobuf::RepeatedPtrField<v1::LogPartitionDifference>*
+        differences) {
+  for (const ClassModel& one : model.classes) {
+    for (const LogPartition& known : one.log_partitions) {
+      if (!wanted(known.length)) continue;
+      v1::LogPartition& message = *partitions->Add();
+      message = EncodeLogPartition(known);
+      message.set_class_name(one.name);
+    }
+  }
+  for (const ClassPartitionDifference& known : model.log_partition_differences)
+    if (wanted(known.length))
+      *differences->Add() = EncodeLogPartitionDifference(model, known);
 }
 
 v1::Model EncodeModel(const Model& model) {
@@ -197,6 +249,9 @@ v1::Model EncodeModel(const Model& model) {
       EncodeDoubles(from.usual_verdicts->quantiles(),
                     to.mutable_expert_quantiles());
   }
+  for (const ClassPartitionDifference& known : model.log_partition_differences)
+    *message.add_log_partition_differences() =
+        EncodeLogPartitionDifference(model, known);
   if (model.separator.has_value()) {
     const SeparatorParameters& from = model.separator->parameters();
     v1::Separator& to = *message.mutable_separator();
@@ -229,6 +284,13 @@ absl::StatusOr<Model> DecodeModel(const v1::Model& message) {
                                absl::StrCat("classes[", c, "]"));
     if (!decoded.ok()) return decoded.status();
     model.classes.push_back(*std::move(decoded));
+  }
+  for (int i = 0; i < message.log_partition_differences_size(); ++i) {
+    auto known = DecodeLogPartitionDifference(
+        message.log_partition_differences(i), model,
+        absl::StrCat("log_partition_differences[", i, "]"));
+    if (!known.ok()) return known.status();
+    model.log_partition_differences.push_back(*known);
   }
   if (message.has_separator()) {
     std::int64_t features = 0;

@@ -4,6 +4,7 @@
 #ifndef POE_SERVER_CODEC_MODEL_CODEC_H_
 #define POE_SERVER_CODEC_MODEL_CODEC_H_
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "poe/model.h"
 #include "poe/v1/model.pb.h"
@@ -14,7 +15,12 @@ namespace poe::server {
 // The schema this server writes and reads.
 inline constexpr int kSchemaVersion = 1;
 
-v1::LogPartition EncodeLogPartition(const LogPartition& known);
+// Adds what is known of all classes' log Z at the lengths that are wanted.
+void EncodeLogPartitions(
+    const Model& model, absl::FunctionRef<bool(Index length)> wanted,
+    google::protobuf::RepeatedPtrField<v1::LogPartition>* partitions,
+    google::protobuf::RepeatedPtrField<v1::LogPartitionDifference>*
+        differences);
 
 // All but the TrainingRecord, which is the caller's to fill.
 v1::Model EncodeModel(const Model& model);

@@ -1,5 +1,6 @@
 #include "server/codec/response_codec.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 
@@ -41,15 +42,14 @@ void EncodeScores(const Model& model, const Scores& scores,
   encode(scores.log_scores, response->mutable_log_scores(), shape);
   if (scores.log_probabilities.size() > 0)
     encode(scores.log_probabilities, response->mutable_log_probabilities());
-  for (Index length : scores.lengths) {
-    for (Index c = 0; c < classes; ++c) {
-      const LogPartition* known = model.FindLogPartition(c, length);
-      if (known == nullptr) continue;
-      v1::LogPartition& message = *response->add_log_partitions();
-      message = EncodeLogPartition(*known);
-      message.set_class_name(model.classes[c].name);
-    }
-  }
+  EncodeLogPartitions(
+      model,
+      [&](Index length) {
+        return std::binary_search(scores.lengths.begin(), scores.lengths.end(),
+                                  length);
+      },
+      response->mutable_log_partitions(),
+      response->mutable_log_partition_differences());
   response->mutable_labels()->Assign(scores.labels.begin(),
                                      scores.labels.end());
   response->mutable_margins()->Assign(scores.margins.begin(),

@@ -144,14 +144,15 @@ class StageReader {
   explicit StageReader(TrainingSettings& settings) : settings_(settings) {
     settings_.fit_apart.reset();
     settings_.next_layers.clear();
+    settings_.normalizer.reset();
     settings_.separator.reset();
     settings_.calibrate = false;
   }
 
   absl::Status Read(const v1::TrainStage& stage, absl::string_view field) {
     constexpr absl::string_view kAvailable =
-        "there are initialize, contrastive_divergence, next_layer, separator "
-        "and calibration";
+        "there are initialize, contrastive_divergence, next_layer, normalizer, "
+        "separator and calibration";
     switch (stage.kind_case()) {
       case v1::TrainStage::kContrastiveDivergence:
         return ReadContrastiveDivergence(
@@ -172,6 +173,9 @@ class StageReader {
       case v1::TrainStage::kNextLayer:
         return ReadNextLayer(stage.next_layer(),
                              absl::StrCat(field, ".next_layer"));
+      case v1::TrainStage::kNormalizer:
+        return ReadNormalizer(stage.normalizer(),
+                              absl::StrCat(field, ".normalizer"));
       default:
         return FieldError(field, "REQUIRED",
                           absl::StrCat("names no stage; ", kAvailable));
@@ -263,6 +267,20 @@ class StageReader {
     return FieldError(field, "INVALID_ORDER",
                       "comes after separator or calibration; those are the "
                       "last stages");
+  }
+
+  absl::Status ReadNormalizer(const v1::NormalizerStage& stage,
+                              absl::string_view field) {
+    if (settings_.normalizer.has_value())
+      return FieldError(field, "DUPLICATE",
+                        "is the second normalizer; give one");
+    if (absl::Status status = CheckBeforeLast(field); !status.ok())
+      return status;
+    NormalizerSettings& settings = settings_.normalizer.emplace();
+    if (stage.chains() != 0) settings.chains = stage.chains();
+    if (stage.temperatures() != 0) settings.temperatures = stage.temperatures();
+    return AsFieldError(field.substr(0, field.find('.')), "INVALID_SETTINGS",
+                        Validate(settings));
   }
 
   absl::Status ReadSeparator(const v1::SeparatorStage& stage,

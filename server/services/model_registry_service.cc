@@ -21,6 +21,8 @@ constexpr int kGreatestPageSize = 1000;
 // A list is an overview: what grows with the dimension stays out of it.
 void Abridge(v1::ModelInfo& model) {
   for (v1::VersionInfo& version : *model.mutable_versions()) {
+    version.clear_log_partitions();
+    version.clear_log_partition_differences();
     if (!version.has_data_spec()) continue;
     v1::DataSpec& spec = *version.mutable_data_spec();
     spec.clear_coordinate_names();

@@ -45,6 +45,28 @@ TEST(MergeTest, AbsentSupportMeansThatAllRowsHaveIt) {
   EXPECT_THAT(all.out_of_support(), ElementsAre(false, false, true, false));
 }
 
+TEST(MergeTest, LogPartitionsAreThoseOfAllLengths) {
+  const auto part = [](std::vector<int64_t> lengths) {
+    v1::ScoreResponse response = Part({1});
+    for (const int64_t length : lengths) {
+      response.add_log_partitions()->set_length(length);
+      response.add_log_partition_differences()->set_length(length);
+    }
+    return response;
+  };
+  v1::ScoreResponse all;
+  for (const v1::ScoreResponse& one :
+       {part({3, 4}), part({4, 6, 6}), part({3})}) {
+    ASSERT_TRUE(AppendScores(one, all).ok());
+  }
+  std::vector<int64_t> lengths;
+  for (const v1::LogPartition& known : all.log_partitions()) {
+    lengths.push_back(known.length());
+  }
+  EXPECT_THAT(lengths, ElementsAre(3, 4, 6, 6));
+  EXPECT_EQ(all.log_partition_differences_size(), 4);
+}
+
 TEST(MergeTest, ObjectionsFollowEachOtherAndWhatIsUsualStays) {
   const auto part = [](double objection) {
     v1::ScoreResponse response = Part({1});

@@ -18,6 +18,7 @@
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/format.h"
 #include "client/cpp/command/json.h"
+#include "client/cpp/command/normalizers.h"
 #include "client/cpp/command/selector.h"
 #include "client/cpp/command/table.h"
 
@@ -139,6 +140,9 @@ void PrintDetails(const v1::GetModelResponse& response) {
   line("layers", FormatCount(info.num_layers()));
   line("experts", FormatCount(info.num_experts()));
   line("parameters", FormatCount(info.num_parameters()));
+  const std::string normalizers =
+      NormalizerTable(info.log_partitions(), info.log_partition_differences());
+  if (!normalizers.empty()) std::cout << "\n" << normalizers;
 }
 
 absl::Status ShowModel(const ModelsOptions& options, Context& context) {

@@ -23,6 +23,7 @@
 #include "client/cpp/command/experts.h"
 #include "client/cpp/command/explanation.h"
 #include "client/cpp/command/format.h"
+#include "client/cpp/command/normalizers.h"
 #include "client/cpp/command/output_rows.h"
 #include "client/cpp/command/progress.h"
 #include "client/cpp/command/score_options.h"
@@ -98,9 +99,9 @@ int64_t ShownRows(const ScoreOptions& options, const Scores& scores,
   return limit < 0 ? scores.rows : std::min(limit, scores.rows);
 }
 
-void Print(const Scores& scores, const std::vector<int32_t>& truth,
-           const std::vector<Explanation>& explanations, int64_t limit,
-           int64_t first_row, const std::string& noun, bool json) {
+absl::Status Print(const Scores& scores, const std::vector<int32_t>& truth,
+                   const std::vector<Explanation>& explanations, int64_t limit,
+                   int64_t first_row, const std::string& noun, bool json) {
   std::optional<ErrorCounts> errors;
   if (!truth.empty()) errors = CountErrors(scores, truth);
   if (json) {
@@ -109,10 +110,18 @@ void Print(const Scores& scores, const std::vector<int32_t>& truth,
       AddExplanations(explanations, scores.class_names, document);
     }
     if (errors) document["errors"] = ErrorJson(*errors, scores.class_names);
+    const absl::Status status = AddNormalizers(
+        scores.log_partitions, scores.log_partition_differences, document);
+    if (!status.ok()) return status;
     PrintJson(document);
-    return;
+    return absl::OkStatus();
   }
   if (limit > 0) std::cout << ScoreTable(scores, truth, first_row, limit, noun);
+  if (limit > 0 && AreEstimated(scores.log_partitions)) {
+    std::cout << "\n"
+              << NormalizerTable(scores.log_partitions,
+                                 scores.log_partition_differences);
+  }
   if (limit > 0 && !explanations.empty()) {
     std::cout << "\n"
               << ExplanationTable(
@@ -121,6 +130,7 @@ void Print(const Scores& scores, const std::vector<int32_t>& truth,
   }
   if (limit > 0 && errors) std::cout << "\n";
   if (errors) std::cout << ErrorTable(*errors, scores.class_names);
+  return absl::OkStatus();
 }
 
 // What has to be known of the rows once they are scored.
@@ -216,10 +226,9 @@ absl::Status Score(const ScoreOptions& options, Context& context) {
   const absl::Status status = WriteFiles(options, *scores, explanations,
                                          facts->images, *spec, data->first_row);
   if (!status.ok()) return status;
-  Print(*scores, *truth, explanations,
-        ShownRows(options, *scores, context.json), data->first_row,
-        NounOf(*spec), context.json);
-  return absl::OkStatus();
+  return Print(*scores, *truth, explanations,
+               ShownRows(options, *scores, context.json), data->first_row,
+               NounOf(*spec), context.json);
 }
 
 }  // namespace

@@ -79,6 +79,8 @@ absl::StatusOr<Scores> ReadScores(const v1::ScoreResponse& response) {
       Read(response.percentiles(), "percentiles", cells, scores.percentiles));
   status.Update(Read(response.log_probabilities(), "log_probabilities", cells,
                      scores.log_probabilities));
+  scores.log_partitions = response.log_partitions();
+  scores.log_partition_differences = response.log_partition_differences();
   status.Update(Copy(response.labels(), "labels", scores.rows, scores.labels));
   status.Update(
       Copy(response.margins(), "margins", scores.rows, scores.margins));

@@ -32,6 +32,10 @@ struct Scores {
   std::vector<double> log_probabilities;
   // For each class N x M.
   std::vector<std::vector<double>> expert_scores;
+  // What log_probabilities rest on.
+  google::protobuf::RepeatedPtrField<v1::LogPartition> log_partitions;
+  google::protobuf::RepeatedPtrField<v1::LogPartitionDifference>
+      log_partition_differences;
   // For each of these classes M x 2 and N x M, or nothing where the model does
   // not know what its experts usually say.
   std::vector<std::vector<double>> expert_quantiles;

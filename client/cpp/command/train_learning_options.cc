@@ -126,6 +126,25 @@ void AddJobOptions(CLI::App& command, TrainOptions& options) {
       ->type_name("X")
       ->check(Positive())
       ->group(kSeparator);
+  constexpr char kNormalizer[] = "Normalizer";
+  CLI::Option* normalizer =
+      command
+          .add_flag("--normalizer", options.normalizer,
+                    "Estimate log Z of each class where it is not known "
+                    "exactly, by annealed importance sampling both ways, so "
+                    "that poe score gives log probabilities.")
+          ->group(kNormalizer);
+  const auto add_count = [&](const char* name, int& value, const char* help) {
+    command.add_option(name, value, help)
+        ->type_name("N")
+        ->check(Positive())
+        ->needs(normalizer)
+        ->group(kNormalizer);
+  };
+  add_count("--normalizer-chains", options.normalizer_chains,
+            "Chains of each direction. Default: 1000.");
+  add_count("--normalizer-temperatures", options.normalizer_temperatures,
+            "Steps between base and product. Default: 1000.");
   constexpr char kJob[] = "Job";
   command
       .add_option("--seed", options.seed,

@@ -165,6 +165,11 @@ void AddStages(const TrainOptions& options,
     // That of the lowest layer alone can be listed.
     layer.mutable_contrastive_divergence()->set_exact(false);
   }
+  if (options.normalizer) {
+    v1::NormalizerStage& stage = *start.add_stages()->mutable_normalizer();
+    stage.set_chains(options.normalizer_chains);
+    stage.set_temperatures(options.normalizer_temperatures);
+  }
   if (classes) SetSeparator(options, *start.add_stages()->mutable_separator());
   start.add_stages()->mutable_calibration();
 }

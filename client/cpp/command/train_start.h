@@ -64,6 +64,11 @@ struct TrainOptions {
   double weight_decay = 0;
   double average = 0;
 
+  // Estimates of log Z; 0: the server's default.
+  bool normalizer = false;
+  int normalizer_chains = 0;
+  int normalizer_temperatures = 0;
+
   // The rest.
   std::string separator;
   std::optional<double> separator_cost;

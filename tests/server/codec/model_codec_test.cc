@@ -123,6 +123,51 @@ TEST(ModelCodecTest, TheComparableLengthIsKept) {
   EXPECT_EQ(EncodeModel(model).comparable_length(), 9);
 }
 
+TEST(ModelCodecTest, EstimatesOfLogZAreKept) {
+  Model model = MakeBernoulliModel(4, 3, {"a", "b"}, 1);
+  model.classes[1].log_partitions = {
+      {LogPartition::Method::kAisForward, 1.25, 0.5, 0},
+      {LogPartition::Method::kAisReverse, 1.5, 0.25, 0}};
+  model.log_partition_differences = {{1, 0, -2, 0.125, 0}};
+  const v1::Model message = EncodeModel(model);
+  const absl::StatusOr<Model> decoded = DecodeModel(message);
+  ASSERT_EQ(decoded.status(), absl::OkStatus());
+  EXPECT_EQ(EncodeModel(*decoded).SerializeAsString(),
+            message.SerializeAsString());
+  EXPECT_EQ(decoded->FindLogPartition(1, 0)->value, 1.25);
+  EXPECT_EQ(decoded->log_partition_differences[0].class_index, 1);
+  EXPECT_EQ(decoded->log_partition_differences[0].standard_error, 0.125);
+
+  ExpectRefused<v1::Model>(
+      message,
+      {R{[](auto& m) {
+           m.mutable_classes(1)
+               ->mutable_layers(0)
+               ->mutable_log_partitions()
+               ->SwapElements(0, 1);
+         },
+         kInvalid, "INVALID_MODEL", "forward first"},
+       R{[](auto& m) {
+           m.mutable_log_partition_differences(0)->set_class_name("c");
+         },
+         kInvalid, "UNKNOWN_CLASS",
+         "log_partition_differences[0] is of \"c\" and \"a\""},
+       R{[](auto& m) {
+           m.mutable_log_partition_differences(0)->set_class_name("a");
+         },
+         kInvalid, "INVALID_MODEL", "between classes 0 and 0"},
+       R{[](auto& m) {
+           *m.add_log_partition_differences() = m.log_partition_differences(0);
+         },
+         kInvalid, "INVALID_MODEL", "each pair of classes named once"},
+       R{[](auto& m) {
+           m.mutable_log_partition_differences(0)->set_value(
+               std::numeric_limits<double>::infinity());
+         },
+         kInvalid, "INVALID_MODEL", "is inf"}},
+      [](const v1::Model& m) { return DecodeModel(m).status(); });
+}
+
 TEST(ModelCodecTest, ModelsOfBeforeDoNotKnowWhatExpertsUsuallySay) {
   v1::Model message = EncodeModel(MakeRealModel());
   EXPECT_EQ(message.classes(0).expert_quantiles_size(), 20);

@@ -169,6 +169,21 @@ TEST(TrainingStagesCodecTest, FurtherLayersAreReadInOrder) {
             Reconstruction::kMean);
 }
 
+TEST(TrainingStagesCodecTest, NormalizersHaveDefaults) {
+  const auto decoded = [](const std::string& stages) {
+    return Decode(Start("stages { contrastive_divergence {} }" + stages))
+        ->normalizer;
+  };
+  EXPECT_FALSE(decoded("").has_value());
+  const auto defaults = decoded("stages { normalizer {} }");
+  EXPECT_EQ(defaults->chains, 1000);
+  EXPECT_EQ(defaults->temperatures, 1000);
+  const auto given =
+      decoded("stages { normalizer { chains: 7 temperatures: 9 } }");
+  EXPECT_EQ(given->chains, 7);
+  EXPECT_EQ(given->temperatures, 9);
+}
+
 TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
   using R = Refusal<v1::TrainStart>;
   auto to = [](const std::string& stages) {
@@ -188,6 +203,14 @@ TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
   ExpectRefused<v1::TrainStart>(
       Start(cd),
       {R{to("stages {}"), kInvalid, "REQUIRED", "stages[0] names no stage"},
+       R{to(cd + "stages { normalizer { chains: 1 } }"), kInvalid,
+         "INVALID_SETTINGS", "stages[1].normalizer.chains is 1"},
+       R{to(cd + "stages { normalizer { temperatures: -1 } }"), kInvalid,
+         "INVALID_SETTINGS", "stages[1].normalizer.temperatures is -1"},
+       R{to(cd + "stages { normalizer {} } stages { normalizer {} }"), kInvalid,
+         "DUPLICATE", "stages[2].normalizer is the second"},
+       R{to(cd + "stages { calibration {} } stages { normalizer {} }"),
+         kInvalid, "INVALID_ORDER", "stages[2].normalizer comes after"},
        R{to(cd + "stages { initialize {} }"), kInvalid, "INVALID_ORDER",
          "stages[1].initialize comes after another stage"},
        R{to("stages { initialize {} } stages { initialize {} }"), kInvalid,
