@@ -52,6 +52,7 @@ Spool::Spool(std::string folder, SpoolLayout layout, SpoolLimits limits)
   labels_.path = absl::StrCat(folder_, "/labels");
   weights_.path = absl::StrCat(folder_, "/weights");
   starts_.path = absl::StrCat(folder_, "/starts");
+  observed_.path = absl::StrCat(folder_, "/observed");
 }
 
 Spool::~Spool() { RemoveTree(folder_); }
@@ -90,9 +91,10 @@ absl::Status Spool::Write(absl::Span<const Element> elements,
 }
 
 absl::Status Spool::CheckSize(std::int64_t rows) const {
-  // Values, and at most a label, a weight and a start.
+  // Values and whether they are there, and at most a label, a weight and a
+  // start.
   const std::int64_t row_bytes =
-      (layout_.dimension + 2) * kElementBytes +
+      (layout_.dimension + 2) * kElementBytes + layout_.dimension +
       (layout_.sequential ? std::int64_t{sizeof(Index)} : 0);
   const std::int64_t most = std::min(limits_.rows, limits_.bytes / row_bytes);
   if (rows <= most) return absl::OkStatus();
@@ -106,7 +108,8 @@ absl::Status Spool::CheckSize(std::int64_t rows) const {
 absl::Status Spool::Append(absl::Span<const float> values,
                            absl::Span<const std::int32_t> labels,
                            absl::Span<const float> weights,
-                           absl::Span<const Index> starts) {
+                           absl::Span<const Index> starts,
+                           absl::Span<const std::uint8_t> observed) {
   const std::int64_t frames =
       static_cast<std::int64_t>(values.size()) / layout_.dimension;
   const std::int64_t rows = layout_.sequential
@@ -120,13 +123,13 @@ absl::Status Spool::Append(absl::Span<const float> values,
   if (layout_.sequential) {
     if (absl::Status s = WriteEnds(starts); !s.ok()) return s;
   }
-  if (!weights.empty()) {
-    if (!weights_.descriptor.is_open()) {
-      if (absl::Status s = StartWeights(); !s.ok()) return s;
-    }
-    if (absl::Status s = Write(weights, weights_); !s.ok()) return s;
-  } else if (weights_.descriptor.is_open()) {
-    if (absl::Status s = AppendOnes(rows); !s.ok()) return s;
+  if (absl::Status s = AppendOrOnes(weights, rows, rows_, weights_); !s.ok()) {
+    return s;
+  }
+  if (absl::Status s = AppendOrOnes(observed, frames * layout_.dimension,
+                                    frames_ * layout_.dimension, observed_);
+      !s.ok()) {
+    return s;
   }
   rows_ += rows;
   frames_ += frames;
@@ -139,18 +142,29 @@ absl::Status Spool::WriteEnds(absl::Span<const Index> starts) {
   return Write<Index>(ends, starts_);
 }
 
-absl::Status Spool::StartWeights() {
-  if (absl::Status s = Open(weights_); !s.ok()) return s;
-  return AppendOnes(rows_);
+template <typename Element>
+absl::Status Spool::AppendOrOnes(absl::Span<const Element> elements,
+                                 std::int64_t count, std::int64_t before,
+                                 File& file) {
+  if (elements.empty()) {
+    return file.descriptor.is_open() ? WriteOnes<Element>(count, file)
+                                     : absl::OkStatus();
+  }
+  if (!file.descriptor.is_open()) {
+    if (absl::Status s = Open(file); !s.ok()) return s;
+    if (absl::Status s = WriteOnes<Element>(before, file); !s.ok()) return s;
+  }
+  return Write(elements, file);
 }
 
-absl::Status Spool::AppendOnes(std::int64_t count) {
+template <typename Element>
+absl::Status Spool::WriteOnes(std::int64_t count, const File& file) {
   constexpr std::int64_t kBlock = 4096;
-  const std::vector<float> ones(std::min(count, kBlock), 1.0f);
+  const std::vector<Element> ones(std::min(count, kBlock), Element{1});
   for (std::int64_t done = 0; done < count; done += kBlock) {
     const auto block = static_cast<std::size_t>(std::min(kBlock, count - done));
     if (absl::Status s =
-            Write(absl::MakeConstSpan(ones).subspan(0, block), weights_);
+            Write(absl::MakeConstSpan(ones).subspan(0, block), file);
         !s.ok()) {
       return s;
     }
@@ -163,7 +177,8 @@ absl::StatusOr<TrainingRows> Spool::Map() {
       {&values_, frames_ * layout_.dimension * kElementBytes},
       {&labels_, rows_ * kElementBytes},
       {&weights_, rows_ * kElementBytes},
-      {&starts_, (rows_ + 1) * std::int64_t{sizeof(Index)}}};
+      {&starts_, (rows_ + 1) * std::int64_t{sizeof(Index)}},
+      {&observed_, frames_ * layout_.dimension}};
   for (const auto& [file, bytes] : sizes) {
     if (!file->descriptor.is_open()) continue;
     absl::StatusOr<MappedFile> mapped =
@@ -179,6 +194,8 @@ absl::StatusOr<TrainingRows> Spool::Map() {
   rows.labels = labels_.Elements<std::int32_t>(size);
   rows.weights = weights_.Elements<float>(size);
   rows.starts = starts_.Elements<Index>(size + 1);
+  rows.observed = observed_.Elements<std::uint8_t>(
+      static_cast<std::size_t>(frames_ * layout_.dimension));
   return rows;
 }
 

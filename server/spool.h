@@ -63,13 +63,15 @@ class Spool {
   Spool& operator=(const Spool&) = delete;
 
   // Adds N observations: their rows' values, N labels or none as created, N
-  // weights or none (all 1) and, of sequences, N + 1 starts as in RawRows.
+  // weights or none (all 1), of sequences N + 1 starts as in RawRows, and which
+  // values were observed, or none (all).
   // ResourceExhausted over the limits (nothing is added) or when the disk is
   // full; after a failed write the spool can only be destroyed.
   absl::Status Append(absl::Span<const float> values,
                       absl::Span<const std::int32_t> labels,
                       absl::Span<const float> weights,
-                      absl::Span<const Index> starts = {});
+                      absl::Span<const Index> starts = {},
+                      absl::Span<const std::uint8_t> observed = {});
 
   // Number of observations.
   std::int64_t rows() const { return rows_; }
@@ -103,16 +105,22 @@ class Spool {
   absl::Status Write(absl::Span<const Element> elements, const File& file);
   // The ends of sequences, counted from the first row of all.
   absl::Status WriteEnds(absl::Span<const Index> starts);
-  // Weights of 1 for the observations before the first with a weight.
-  absl::Status StartWeights();
-  absl::Status AppendOnes(std::int64_t count);
+  // Adds what `elements` says of `count` things, 1 for each if it is empty, and
+  // opens the file at the first that says something, with 1 for each of the
+  // `before` until then.
+  template <typename Element>
+  absl::Status AppendOrOnes(absl::Span<const Element> elements,
+                            std::int64_t count, std::int64_t before,
+                            File& file);
+  template <typename Element>
+  absl::Status WriteOnes(std::int64_t count, const File& file);
 
   const std::string folder_;
   const SpoolLayout layout_;
   const SpoolLimits limits_;
   std::int64_t rows_ = 0;    // observations
   std::int64_t frames_ = 0;  // their rows
-  File values_, labels_, weights_, starts_;
+  File values_, labels_, weights_, starts_, observed_;
 };
 
 }  // namespace poe::server

@@ -99,11 +99,6 @@ absl::StatusOr<std::int64_t> TrainingJob::Append(const v1::TrainChunk& chunk) {
   if (!decoded.ok()) {
     return WithPrefix(absl::StrCat("chunk at row ", before), decoded.status());
   }
-  if (decoded->has_missing()) {
-    return NotBuiltYet("chunk.observations.mask",
-                       "marks missing values; this version trains on complete "
-                       "rows only");
-  }
   if (absl::Status s = CheckLabels(chunk, decoded->rows); !s.ok()) {
     return WithPrefix(absl::StrCat("chunk at row ", before), s);
   }
@@ -118,7 +113,7 @@ absl::StatusOr<std::int64_t> TrainingJob::Append(const v1::TrainChunk& chunk) {
       absl::MakeConstSpan(chunk.labels().data(), chunk.labels_size());
   absl::Status added = spool->Append(
       decoded->values, labelled ? labels : absl::Span<const std::int32_t>(),
-      decoded->weights, decoded->starts);
+      decoded->weights, decoded->starts, decoded->observed);
   if (!added.ok()) return added;
   for (std::int64_t n = 0; n < decoded->rows; ++n) {
     ++class_rows_[labelled ? labels[n] : 0];

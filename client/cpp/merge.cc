@@ -82,6 +82,8 @@ absl::Status AppendScores(const v1::ScoreResponse& part,
                              *all.mutable_percentiles()));
   status.Update(AppendTensor(part.log_probabilities(), "log_probabilities",
                              *all.mutable_log_probabilities()));
+  status.Update(AppendTensor(part.standard_errors(), "standard_errors",
+                             *all.mutable_standard_errors()));
   for (int i = 0; i < part.expert_scores_size(); ++i) {
     status.Update(
         AppendTensor(part.expert_scores(i).log_scores(), "expert_scores",
@@ -97,8 +99,6 @@ absl::Status AppendScores(const v1::ScoreResponse& part,
             *all.mutable_log_partition_differences());
   AppendOptional(part.out_of_support(), part_rows, all_rows, false,
                  *all.mutable_out_of_support());
-  AppendOptional(part.standard_errors(), part_rows, all_rows, 0.0,
-                 *all.mutable_standard_errors());
   return status;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "poe/exact_gradient.h"
 #include "poe/exact_tree_gradient.h"
+#include "poe/imputation.h"
 
 namespace poe {
 namespace {
@@ -24,6 +25,8 @@ constexpr Index kGapRows = 512;
 constexpr std::int64_t kFiniteCheckEvery = 50;
 // Seconds between reports within an epoch.
 constexpr double kReportEvery = 0.5;
+// Names the draws of missing values among those of a class.
+constexpr std::uint64_t kImputation = 1 << 21;
 
 double Seconds(Clock::time_point since) {
   return std::chrono::duration<double>(Clock::now() - since).count();
@@ -41,11 +44,14 @@ double MeanLogScore(const Product<float>& product, const RowSelection& rows,
   const Index count = std::min(rows.size(), kGapRows);
   const std::vector<double> scores =
       product.LogScores(rows.Take(0, count, workers), workers);
-  // Rows outside the box of the training data say nothing about overfitting.
+  // Rows outside the box of the training data say nothing about overfitting,
+  // nor do those with missing values.
   double sum = 0;
   Index finite = 0;
-  for (double score : scores) {
-    if (!std::isfinite(score)) continue;
+  for (Index n = 0; n < count; ++n) {
+    const double score = scores[n];
+    if (!std::isfinite(score) || !rows.rows().IsComplete(rows.numbers()[n]))
+      continue;
     sum += score;
     ++finite;
   }
@@ -87,8 +93,16 @@ class Teacher {
   // FailedPrecondition where the exact gradient is asked for and there is none.
   static absl::StatusOr<std::unique_ptr<Teacher>> Create(
       const ContrastiveDivergenceSettings& settings,
-      const RowSelection& training, const Product<float>& product) {
+      const RowSelection& training, const Product<float>& product,
+      std::uint64_t seed) {
     std::unique_ptr<Teacher> teacher(new Teacher(settings, training, product));
+    if (!training.rows().observed.empty())
+      teacher->imputation_.emplace(training.spec(), training.rows(),
+                                   DeriveSeed(seed, kImputation));
+    if (settings.chains.has_value()) {
+      teacher->unlearning_.emplace(product, *settings.chains, seed);
+      return teacher;
+    }
     if (!settings.exact) return teacher;
     if (product.base().family() == Family::kStructuredGaussian) {
       teacher->trees_.emplace(product);
@@ -105,6 +119,7 @@ class Teacher {
   const GradientEstimate<float>& estimate() const {
     if (trees_.has_value()) return *trees_;
     if (exact_.has_value()) return *exact_;
+    if (unlearning_.has_value()) return *unlearning_;
     return divergence_;
   }
   // Of the last reconstruction; 0 where there is none.
@@ -112,19 +127,30 @@ class Teacher {
     return divergence_.reconstruction_error();
   }
 
+  // One update; with missing values those of the batch are drawn first.
   absl::Status Compute(absl::Span<const std::uint32_t> positions,
                        int gibbs_steps, std::uint64_t seed, std::int64_t update,
-                       const Workers& workers) {
+                       const Workers& workers, InterruptCheck check) {
     // The moments of all rows are the same at every update.
     const bool all = static_cast<Index>(positions.size()) == training_.size();
     if (trees_.has_value() && all && update > 0)
       return trees_->ComputeGradient(workers);
-    const Observations<float> data = training_.Take(positions, workers);
+    Observations<float> data = training_.Take(positions, workers);
+    if (imputation_.has_value()) {
+      std::vector<Index> numbers;
+      for (std::uint32_t position : positions)
+        numbers.push_back(training_.numbers()[position]);
+      imputation_->Fill(product_, numbers, static_cast<std::uint32_t>(update),
+                        workers, data);
+    }
     const std::vector<float> weights = training_.Weights(positions);
     if (trees_.has_value())
       return trees_->ComputeGradient(data, weights, workers);
     if (exact_.has_value())
       exact_->ComputeGradient(data, weights, workers);
+    else if (unlearning_.has_value())
+      return unlearning_->ComputeGradient(data, weights, gibbs_steps, workers,
+                                          check);
     else
       divergence_.ComputeGradient(data, weights, gibbs_steps,
                                   settings_.reconstruction, seed,
@@ -135,13 +161,19 @@ class Teacher {
  private:
   Teacher(const ContrastiveDivergenceSettings& settings,
           const RowSelection& training, const Product<float>& product)
-      : settings_(settings), training_(training), divergence_(product) {}
+      : settings_(settings),
+        training_(training),
+        product_(product),
+        divergence_(product) {}
 
   const ContrastiveDivergenceSettings& settings_;
   const RowSelection& training_;
+  const Product<float>& product_;
+  std::optional<Imputation> imputation_;
   ContrastiveDivergence<float> divergence_;
   std::optional<ExactGradient<float>> exact_;
   std::optional<ExactTreeGradient<float>> trees_;
+  std::optional<Unlearning<float>> unlearning_;
 };
 
 }  // namespace
@@ -197,7 +229,7 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
       static_cast<int>((updates + updates_per_epoch - 1) / updates_per_epoch);
 
   absl::StatusOr<std::unique_ptr<Teacher>> created =
-      Teacher::Create(settings, training, product);
+      Teacher::Create(settings, training, product, seed);
   if (!created.ok()) return created.status();
   Teacher& teacher = **created;
   Ascent ascent(settings.optimizer, updates, product);
@@ -215,7 +247,9 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
 
   auto report = [&](int epoch, double error, bool end_of_epoch) {
     TrainingProgress now;
-    now.stage = settings.exact ? "exact gradient" : "contrastive divergence";
+    now.stage = settings.exact                ? "exact gradient"
+                : settings.chains.has_value() ? "unlearning"
+                                              : "contrastive divergence";
     now.epoch = epoch + 1;
     now.epochs = epochs;
     now.update = update;
@@ -223,7 +257,8 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     now.fraction = static_cast<double>(update) / static_cast<double>(updates);
     now.seconds = Seconds(start);
     now.rows_per_second = static_cast<double>(rows_done) / now.seconds;
-    if (!settings.exact) now.reconstruction_error = error;
+    if (!settings.exact && !settings.chains.has_value())
+      now.reconstruction_error = error;
     now.gradient_norm = teacher.estimate().gradient_norm();
     if (end_of_epoch && held_out.size() > 0)
       now.free_energy_gap = MeanLogScore(product, held_out, workers) -
@@ -246,8 +281,8 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     for (Index begin = 0; begin < rows && update < updates; begin += batch) {
       if (absl::Status status = check(); !status.ok()) return status;
       const auto positions = absl::MakeConstSpan(order).subspan(begin, batch);
-      if (absl::Status status =
-              teacher.Compute(positions, gibbs_steps, seed, update, workers);
+      if (absl::Status status = teacher.Compute(positions, gibbs_steps, seed,
+                                                update, workers, check);
           !status.ok())
         return status;
       ascent.Step(update, epoch, teacher.estimate(), workers);

@@ -25,8 +25,11 @@ class RowSelection {
   int num_symbols() const { return below_.empty() ? spec_.num_symbols : 0; }
   Index size() const { return static_cast<Index>(numbers_.size()); }
   const std::vector<Index>& numbers() const { return numbers_; }
+  const DataSpec& spec() const { return spec_; }
+  const RawRows& rows() const { return rows_; }
 
-  // The rows at these positions of the selection; row ids are row numbers.
+  // The rows at these positions of the selection; row ids are row numbers. What
+  // is missing is 0.
   Observations<float> Take(absl::Span<const std::uint32_t> positions,
                            const Workers& workers) const;
   // `count` rows from position `begin` on.

@@ -24,6 +24,9 @@ absl::Status Validate(const ContrastiveDivergenceSettings& settings) {
   if (settings.grow_gibbs_steps_every < 0)
     return absl::InvalidArgumentError(
         "contrastive_divergence.grow_gibbs_steps_every is negative");
+  if (settings.chains.has_value())
+    if (absl::Status status = Validate(*settings.chains); !status.ok())
+      return status;
   return Validate(settings.optimizer);
 }
 

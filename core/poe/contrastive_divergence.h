@@ -3,10 +3,12 @@
 #ifndef POE_CONTRASTIVE_DIVERGENCE_H_
 #define POE_CONTRASTIVE_DIVERGENCE_H_
 
+#include <optional>
 #include <vector>
 
 #include "poe/gradient_estimate.h"
 #include "poe/optimizer.h"
+#include "poe/unlearning.h"
 
 namespace poe {
 
@@ -25,6 +27,9 @@ struct ContrastiveDivergenceSettings {
   int grow_gibbs_steps_every = 0;  // epochs; 0: never
   // The exact gradient (exact_gradient.h) instead; Gibbs steps are not needed.
   bool exact = false;
+  // Instead of reconstructions, chains that have never seen the data, each
+  // gibbs_steps further at every update (unlearning.h).
+  std::optional<LongChainSettings> chains = std::nullopt;
 };
 
 // InvalidArgument naming the field at fault.

@@ -161,4 +161,36 @@ std::vector<std::uint8_t> InputMask(const DataSpec& spec) {
   return mask;
 }
 
+DataSpec SelectCoordinates(const DataSpec& spec,
+                           absl::Span<const Index> coordinates) {
+  DataSpec selected = spec;
+  selected.dimension = static_cast<Index>(coordinates.size());
+  selected.input_coordinates.clear();
+  selected.image_height = selected.image_width = 0;
+  const auto select = [&](auto& values) {
+    if (values.empty()) return;
+    auto all = std::move(values);
+    values.clear();
+    for (Index i : coordinates) values.push_back(std::move(all[i]));
+  };
+  select(selected.coordinate_names);
+  select(selected.preprocessing.shift);
+  select(selected.preprocessing.scale);
+  if (selected.box.has_value()) {
+    select(selected.box->lower);
+    select(selected.box->upper);
+  }
+  return selected;
+}
+
+std::vector<Index> ColumnsOf(const DataSpec& spec,
+                             absl::Span<const Index> coordinates) {
+  const std::vector<Columns> all = ColumnsOf(spec);
+  std::vector<Index> columns;
+  for (Index i : coordinates)
+    for (Index k = 0; k < all[i].count; ++k)
+      columns.push_back(all[i].first + k);
+  return columns;
+}
+
 }  // namespace poe

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "poe/observations.h"
 
 namespace poe {
@@ -67,6 +68,14 @@ std::vector<Columns> ColumnsOf(const DataSpec& spec);
 
 // InvalidArgument naming the field at fault.
 absl::Status Validate(const DataSpec& spec);
+
+// The data that experts see to whom these coordinates are shown, ascending,
+// each below D, and the columns that those are of a frame. Inputs are inputs no
+// longer, images no images. Not for real inputs.
+DataSpec SelectCoordinates(const DataSpec& spec,
+                           absl::Span<const Index> coordinates);
+std::vector<Index> ColumnsOf(const DataSpec& spec,
+                             absl::Span<const Index> coordinates);
 
 // log d preprocessed / d raw of coordinate i, which densities have to have
 // added in raw units: 0 for bits and symbols.

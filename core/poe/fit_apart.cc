@@ -1,7 +1,11 @@
 #include "poe/fit_apart.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -9,6 +13,7 @@
 #include "poe/experts/fit_gaussian_mixture.h"
 #include "poe/experts/fit_hidden_markov.h"
 #include "poe/experts/fit_linear_dynamical.h"
+#include "poe/experts/selected_coordinates.h"
 #include "poe/initial_groups.h"
 
 namespace poe {
@@ -159,7 +164,53 @@ struct Fitter {
   }
 };
 
+// `count` of the numbers, drawn at random, in their order.
+std::vector<Index> Draw(std::vector<Index> numbers, std::size_t count,
+                        const Draws& draws, std::uint64_t row) {
+  std::vector<double> keys(numbers.size());
+  FillUniform(draws, row, absl::MakeSpan(keys));
+  std::vector<std::size_t> order(numbers.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return keys[a] < keys[b]; });
+  std::vector<Index> drawn;
+  for (std::size_t i = 0; i < count; ++i) drawn.push_back(numbers[order[i]]);
+  std::sort(drawn.begin(), drawn.end());
+  return drawn;
+}
+
 }  // namespace
+
+ProductSettings SpreadCoordinates(const FitApartSettings& settings,
+                                  const ProductSettings& shape,
+                                  const DataSpec& spec, std::uint64_t seed) {
+  if (settings.coordinate_share == 1) return shape;
+  ProductSettings spread = shape;
+  spread.groups.clear();
+  for (std::size_t i = 0; i < shape.groups.size(); ++i) {
+    const GroupSettings& group = shape.groups[i];
+    if (std::holds_alternative<BernoulliUnitsSettings>(group.kind) ||
+        std::holds_alternative<UnigaussSettings>(group.kind)) {
+      spread.groups.push_back(group);
+      continue;
+    }
+    std::vector<Index> all = group.coordinates;
+    if (all.empty()) {
+      all.resize(spec.dimension);
+      std::iota(all.begin(), all.end(), Index{0});
+    }
+    const auto count = static_cast<std::size_t>(
+        std::ceil(settings.coordinate_share * static_cast<double>(all.size())));
+    const Draws draws = {seed, Purpose::kInitialize,
+                         static_cast<std::uint32_t>(i), 1};
+    for (Index m = 0; m < group.num_experts; ++m) {
+      GroupSettings& one = spread.groups.emplace_back(group);
+      one.num_experts = 1;
+      one.coordinates = Draw(all, count, draws, static_cast<std::uint64_t>(m));
+    }
+  }
+  return spread;
+}
 
 absl::Status FitApart(const FitApartSettings& settings,
                       const ProductSettings& shape, const DataSpec& spec,
@@ -171,16 +222,27 @@ absl::Status FitApart(const FitApartSettings& settings,
   absl::Status interrupted;
   auto remember = [&] { return interrupted = check(); };
   for (std::size_t i = 0; i < shape.groups.size(); ++i) {
-    const Task task = {settings,         shape.groups[i], examples,
-                       spec.num_symbols, deviation,       DeriveSeed(seed, i),
-                       workers,          remember};
-    StatusOrGroup fitted = std::visit(Fitter{task}, shape.groups[i].kind);
+    const GroupSettings& group = shape.groups[i];
+    const std::vector<Index> columns = ColumnsOf(spec, group.coordinates);
+    const Observations<float> selected =
+        columns.empty() ? Observations<float>()
+                        : SelectColumns<float>(examples, columns);
+    const Task task = {
+        settings,         group,     columns.empty() ? examples : selected,
+        spec.num_symbols, deviation, DeriveSeed(seed, i),
+        workers,          remember};
+    StatusOrGroup fitted = std::visit(Fitter{task}, group.kind);
     if (!interrupted.ok()) return interrupted;
     if (!fitted.ok())
       return absl::Status(
           fitted.status().code(),
           absl::StrCat("groups[", i, "]: ", fitted.status().message()));
-    if (*fitted != nullptr) product.ReplaceGroup(i, *std::move(fitted));
+    if (*fitted == nullptr) continue;
+    if (!columns.empty())
+      fitted = SelectedCoordinates<float>::Create(*std::move(fitted), columns,
+                                                  spec.width());
+    if (!fitted.ok()) return fitted.status();
+    product.ReplaceGroup(i, *std::move(fitted));
   }
   return absl::OkStatus();
 }

@@ -8,6 +8,12 @@
 
 namespace poe {
 
+// The product's settings with every expert that is to see a share of the
+// coordinates in a group of its own; as they are where the share is 1.
+ProductSettings SpreadCoordinates(const FitApartSettings& settings,
+                                  const ProductSettings& shape,
+                                  const DataSpec& spec, std::uint64_t seed);
+
 // Replaces every group of the product whose kind has a fit of its own (see
 // FitApartSettings) by experts fitted to their shares of `examples`, softened
 // by the settings' power beside the group's own. FailedPrecondition, naming

@@ -166,6 +166,26 @@ struct HiddenCounter {
   }
 };
 
+absl::Status CheckCoordinates(absl::Span<const Index> coordinates,
+                              const DataSpec& spec) {
+  if (coordinates.empty()) return absl::OkStatus();
+  if (spec.real_inputs)
+    return Refuse(
+        "coordinates are given; beside real inputs (data_spec.real_inputs) "
+        "experts see all coordinates");
+  Index before = -1;
+  for (Index i : coordinates) {
+    if (i < 0 || i >= spec.dimension)
+      return Refuse(absl::StrCat("coordinates name ", i, "; they must be 0 to ",
+                                 spec.dimension - 1));
+    if (i <= before)
+      return Refuse(absl::StrCat("coordinates name ", i, " after ", before,
+                                 "; they must ascend"));
+    before = i;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec) {
@@ -175,12 +195,18 @@ absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec) {
   if (!(group.power > 0) || !std::isfinite(group.power))
     return Refuse(
         absl::StrCat("power is ", group.power, "; it must be positive"));
-  return std::visit(Checker{spec}, group.kind);
+  absl::Status status = std::visit(Checker{spec}, group.kind);
+  status.Update(CheckCoordinates(group.coordinates, spec));
+  return status;
 }
 
 absl::Status Validate(const FitApartSettings& settings) {
   if (!(settings.row_share > 0 && settings.row_share <= 1))
     return Refuse(absl::StrCat("initialize.row_share is ", settings.row_share,
+                               "; it must be in (0, 1]"));
+  if (!(settings.coordinate_share > 0 && settings.coordinate_share <= 1))
+    return Refuse(absl::StrCat("initialize.coordinate_share is ",
+                               settings.coordinate_share,
                                "; it must be in (0, 1]"));
   if (!(settings.power > 0) || !std::isfinite(settings.power))
     return Refuse(absl::StrCat("initialize.power is ", settings.power,
@@ -218,8 +244,12 @@ Index NumHidden(const ProductSettings& product) {
 }
 
 double NumParameters(const GroupSettings& group, const DataSpec& spec) {
+  double width = static_cast<double>(spec.width());
+  if (!group.coordinates.empty())
+    width *= static_cast<double>(group.coordinates.size()) /
+             static_cast<double>(spec.dimension);
   return static_cast<double>(group.num_experts) *
-         std::visit(Counter{static_cast<double>(spec.width())}, group.kind);
+         std::visit(Counter{width}, group.kind);
 }
 
 }  // namespace poe

@@ -11,6 +11,7 @@
 #include "poe/bases/categorical.h"
 #include "poe/bases/gaussian.h"
 #include "poe/bases/structured_gaussian.h"
+#include "poe/experts/selected_coordinates.h"
 #include "poe/initial_groups.h"
 
 namespace poe {
@@ -70,6 +71,29 @@ absl::StatusOr<std::unique_ptr<Base<float>>> InitializeBase(
   return GaussianBase<float>::Create(std::move(base));
 }
 
+InitialData MakeInitialData(const DataSpec& spec,
+                            const Observations<float>& examples,
+                            InterruptCheck check) {
+  DataMoments moments = MomentsOf(examples);
+  const double deviation = RootMeanSquareDeviation(moments);
+  return {spec, examples, std::move(moments), deviation, check};
+}
+
+// A group that sees some coordinates, made by `make` of the data in them.
+template <typename Make>
+InitialGroup MakeSelected(const DataSpec& spec,
+                          absl::Span<const Index> coordinates,
+                          const Observations<float>& examples,
+                          InterruptCheck check, Make make) {
+  std::vector<Index> columns = ColumnsOf(spec, coordinates);
+  const DataSpec selected = SelectCoordinates(spec, coordinates);
+  const Observations<float> seen = SelectColumns<float>(examples, columns);
+  InitialGroup inner = make(MakeInitialData(selected, seen, check));
+  if (!inner.ok()) return inner;
+  return SelectedCoordinates<float>::Create(*std::move(inner),
+                                            std::move(columns), spec.width());
+}
+
 }  // namespace
 
 DataMoments MomentsOf(const Observations<float>& x) {
@@ -114,9 +138,7 @@ absl::StatusOr<Product<float>> InitializeProduct(
     const ProductSettings& settings, const DataSpec& spec,
     const Observations<float>& examples, std::uint64_t seed,
     InterruptCheck check) {
-  const InitialData data = {spec, examples, MomentsOf(examples),
-                            RootMeanSquareDeviation(MomentsOf(examples)),
-                            check};
+  const InitialData data = MakeInitialData(spec, examples, check);
   absl::StatusOr<std::unique_ptr<Base<float>>> base =
       InitializeBase(settings, spec, data.moments);
   if (!base.ok()) return base.status();
@@ -125,11 +147,17 @@ absl::StatusOr<Product<float>> InitializeProduct(
     const GroupSettings& group = settings.groups[i];
     const Draws draws = {seed, Purpose::kInitialize,
                          static_cast<std::uint32_t>(i), 0};
-    auto made = std::visit(
-        [&](const auto& kind) {
-          return InitializeGroup(kind, group, data, draws);
-        },
-        group.kind);
+    auto make = [&](const InitialData& seen) {
+      return std::visit(
+          [&](const auto& kind) {
+            return InitializeGroup(kind, group, seen, draws);
+          },
+          group.kind);
+    };
+    auto made =
+        group.coordinates.empty()
+            ? make(data)
+            : MakeSelected(spec, group.coordinates, examples, check, make);
     if (!made.ok()) return made.status();
     groups.push_back(*std::move(made));
   }

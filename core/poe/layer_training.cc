@@ -10,12 +10,40 @@ namespace poe {
 namespace {
 
 constexpr Index kMostInitialRows = 10000;
+// Names the draws of unlearning among those of a class.
+constexpr std::uint64_t kUnlearning = 1 << 20;
+
+// Puts the mean of what was observed in a column where values are missing.
+void FillInMeans(const RowSelection& training, Observations<float>& x) {
+  const absl::Span<const Index> numbers =
+      absl::MakeConstSpan(training.numbers()).first(x.size);
+  const GatheredRows gathered(training.rows(), numbers);
+  Observations<float> marked = MakeDense<float>(0, 0);
+  marked.size = x.size;
+  marked.lengths = x.lengths;
+  KeepObserved(training.spec(), gathered.View(), 0, marked);
+  const Index frames = x.frames(), width = x.dimension();
+  for (Index i = 0; i < width; ++i) {
+    double sum = 0, count = 0;
+    for (Index frame = 0; frame < frames; ++frame) {
+      if (marked.clamped[frame * width + i] == 0) continue;
+      sum += x.values(frame, i);
+      count += 1;
+    }
+    const auto mean = static_cast<float>(count > 0 ? sum / count : 0);
+    for (Index frame = 0; frame < frames; ++frame)
+      if (marked.clamped[frame * width + i] == 0) x.values(frame, i) = mean;
+  }
+}
 
 }  // namespace
 
 Observations<float> InitialRows(const RowSelection& training,
                                 const Workers& workers) {
-  return training.Take(0, std::min(training.size(), kMostInitialRows), workers);
+  const Index count = std::min(training.size(), kMostInitialRows);
+  Observations<float> x = training.Take(0, count, workers);
+  if (!training.rows().observed.empty()) FillInMeans(training, x);
+  return x;
 }
 
 absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
@@ -28,11 +56,14 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
   const std::uint64_t seed = DeriveSeed(settings.seed, number);
   const std::size_t count = 1 + settings.next_layers.size();
   layers.reserve(count);  // selections refer to the layers below
-  auto announce = [&](std::size_t layer, TrainingProgress now) {
+  // `now` is of the part from `begin` to `end` of the layer.
+  auto announce = [&](std::size_t layer, TrainingProgress now, double begin,
+                      double end) {
     now.class_index = class_index;
     now.layer = static_cast<Index>(layer);
-    now.fraction = (static_cast<double>(layer) + now.fraction) /
-                   static_cast<double>(count);
+    const double done = begin + (end - begin) * now.fraction;
+    now.fraction =
+        (static_cast<double>(layer) + done) / static_cast<double>(count);
     progress(now);
   };
   for (std::size_t l = 0; l < count; ++l) {
@@ -40,6 +71,7 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
     const RowSelection training(spec, rows, split.training[class_index], below);
     const RowSelection held_out(spec, rows, split.held_out[class_index], below);
     const std::uint64_t layer_seed = l == 0 ? seed : DeriveSeed(seed, l);
+    const bool unlearns = l == 0 && settings.unlearning.has_value();
     absl::Status status;
     if (l > 0) {
       absl::StatusOr<Product<float>> product =
@@ -51,7 +83,7 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
     } else if (settings.fit_apart.has_value()) {
       TrainingProgress now;
       now.stage = "initialize";
-      announce(l, now);
+      announce(l, now, 0, 1);
       status = FitApart(*settings.fit_apart, settings.ProductOf(class_index),
                         spec, InitialRows(training, workers), seed, workers,
                         check, layers[0]);
@@ -61,7 +93,15 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
           l == 0 ? settings.contrastive_divergence
                  : settings.next_layers[l - 1].contrastive_divergence,
           training, held_out, layer_seed, workers,
-          [&](const TrainingProgress& now) { announce(l, now); }, check,
+          [&](const TrainingProgress& now) {
+            announce(l, now, 0, unlearns ? 0.5 : 1);
+          },
+          check, layers[l], kept_update);
+    if (status.ok() && unlearns)
+      status = TrainProduct(
+          *settings.unlearning, training, held_out,
+          DeriveSeed(layer_seed, kUnlearning), workers,
+          [&](const TrainingProgress& now) { announce(l, now, 0.5, 1); }, check,
           layers[l], kept_update);
     if (!status.ok()) return status;
   }

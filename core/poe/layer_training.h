@@ -13,7 +13,8 @@
 
 namespace poe {
 
-// The rows that a product is initialized from: the first 10,000 at most.
+// The rows that a product is initialized from: the first 10,000 at most, with
+// means of what was observed where values are missing.
 Observations<float> InitialRows(const RowSelection& training,
                                 const Workers& workers);
 

@@ -4,11 +4,13 @@
 #include <cmath>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "poe/exact_gradient.h"
 #include "poe/experts/gaussian_tree_partition.h"
 #include "poe/experts/hidden_markov.h"
 #include "poe/experts/hidden_markov_partition.h"
 #include "poe/experts/linear_dynamical_partition.h"
+#include "poe/latent_partition.h"
 
 namespace poe {
 
@@ -24,10 +26,13 @@ absl::StatusOr<double> ExactLogPartition(const Product<float>& product,
                : LinearDynamicalLogPartition(product, length);
   if (spec.family == Family::kStructuredGaussian)
     return GaussianTreeLogPartition(product);
+  const absl::StatusOr<double> over_latents = LatentLogPartition(product);
+  if (over_latents.ok()) return over_latents;
   auto listed = ExactGradient<float>::Create(product, spec.num_symbols, {});
   if (!listed.ok())
     return absl::FailedPreconditionError(
-        "the values of a row are too many to be listed");
+        absl::StrCat("the values of a row are too many to be listed, and ",
+                     over_latents.status().message()));
   return listed->LogPartition(Workers::Inline());
 }
 

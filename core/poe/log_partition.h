@@ -12,9 +12,10 @@ namespace poe {
 // log Z of a product, preprocessed units; `length` is that of sequences and
 // ignored otherwise. FailedPrecondition, saying why, where there is no exact
 // way: products of hidden Markov models alone (by their joint states), of
-// linear dynamical systems alone, of Gaussian trees alone, and of anything over
-// bits and symbols whose rows can be listed have one. Conditional models have
-// none, because theirs depends on the inputs.
+// linear dynamical systems alone, of Gaussian trees alone, of units, unigauss
+// experts and mixtures with few joint states (latent_partition.h), and of
+// anything over bits and symbols whose rows can be listed have one. Conditional
+// models have none, because theirs depends on the inputs.
 absl::StatusOr<double> ExactLogPartition(const Product<float>& product,
                                          const DataSpec& spec, Index length);
 

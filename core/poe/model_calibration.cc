@@ -1,6 +1,7 @@
 #include "poe/model_calibration.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -34,7 +35,9 @@ absl::StatusOr<LabelledScores> ScoreRows(const Model& model,
   std::vector<Index> numbers;
   for (const auto* part : parts)
     for (const std::vector<Index>& of_class : *part)
-      numbers.insert(numbers.end(), of_class.begin(), of_class.end());
+      std::copy_if(of_class.begin(), of_class.end(),
+                   std::back_inserter(numbers),
+                   [&](Index n) { return rows.IsComplete(n); });
   std::sort(numbers.begin(), numbers.end());
   const auto total = static_cast<Index>(numbers.size());
   LabelledScores result;
@@ -122,10 +125,14 @@ absl::Status LearnUsualVerdicts(const TrainingRows& rows, const Split& split,
                                 const Workers& workers, InterruptCheck check,
                                 Model& model) {
   for (std::size_t c = 0; c < model.classes.size(); ++c) {
-    const RowSelection judged(
-        model.data_spec, rows,
-        Thin(split.held_out[c].empty() ? split.training[c] : split.held_out[c],
-             kMostVerdictRows));
+    std::vector<Index> numbers = split.held_out[c];
+    if (numbers.empty())
+      std::copy_if(split.training[c].begin(), split.training[c].end(),
+                   std::back_inserter(numbers),
+                   [&](Index n) { return rows.IsComplete(n); });
+    if (numbers.empty()) continue;
+    const RowSelection judged(model.data_spec, rows,
+                              Thin(numbers, kMostVerdictRows));
     const Product<float>& product = model.classes[c].layers[0];
     RowMatrix<double> log_scores(judged.size(), product.num_experts());
     for (Index begin = 0; begin < judged.size(); begin += kScoreBlock) {

@@ -18,7 +18,7 @@ namespace poe {
 using RowNumbers = absl::Span<const std::vector<std::vector<Index>>* const>;
 
 // What Comparable (scoring.h) has of rows under all classes, with their labels.
-// Rows out of support, or not comparable, are left out.
+// Rows out of support, not comparable, or with missing values are left out.
 struct LabelledScores {
   RowMatrix<double> log_scores;
   std::vector<std::int32_t> labels;

@@ -2,6 +2,7 @@
 #ifndef POE_RAW_ROWS_H_
 #define POE_RAW_ROWS_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -32,6 +33,12 @@ struct RawRows {
   }
   bool IsObserved(Index frame, Index i) const {
     return observed.empty() || observed[frame * values.cols() + i] != 0;
+  }
+  bool IsComplete(Index n) const {
+    if (observed.empty()) return true;
+    const auto mask =
+        observed.subspan(start(n) * values.cols(), length(n) * values.cols());
+    return std::find(mask.begin(), mask.end(), 0) == mask.end();
   }
 };
 

@@ -8,6 +8,7 @@
 
 #include "poe/exact_gradient.h"
 #include "poe/hierarchy.h"
+#include "poe/incomplete_scoring.h"
 
 namespace poe {
 namespace {
@@ -120,6 +121,48 @@ void Normalize(const Model& model, const RawRows& rows, Scores& scores) {
   scores.lengths.assign(lengths.begin(), lengths.end());
 }
 
+std::vector<Index> FindIncomplete(const RawRows& rows) {
+  std::vector<Index> incomplete;
+  for (Index n = 0; n < rows.size(); ++n)
+    if (!rows.IsComplete(n)) incomplete.push_back(n);
+  return incomplete;
+}
+
+// What is known of the rows numbered `incomplete` instead of what their
+// placeholders gave.
+absl::Status ReplaceIncomplete(const Model& model, const RawRows& rows,
+                               absl::Span<const Index> incomplete,
+                               const IncompleteScoreOptions& options,
+                               const Workers& workers, InterruptCheck check,
+                               std::vector<bool>& out_of_support,
+                               Scores& scores) {
+  if (incomplete.empty()) return absl::OkStatus();
+  const Index layers = model.num_layers();
+  const GatheredRows gathered(rows, incomplete);
+  const auto estimated = ScoreIncomplete(model, gathered.View(), options,
+                                         workers, check, IgnoreProgress);
+  if (!estimated.ok()) return estimated.status();
+  for (std::size_t i = 0; i < incomplete.size(); ++i) {
+    const Index n = incomplete[i];
+    const auto of_row = estimated->log_scores.row(static_cast<Index>(i));
+    scores.log_scores.row(n).setConstant(kNaN);
+    for (Index c = 0; c < model.num_classes(); ++c)
+      scores.log_scores(n, c * layers) = of_row[c];
+    out_of_support[n] = !of_row.allFinite();
+    if (out_of_support[n])
+      scores.log_scores.row(n).setConstant(
+          -std::numeric_limits<double>::infinity());
+    else
+      scores.standard_errors.row(n) =
+          estimated->standard_errors.row(static_cast<Index>(i));
+    if (scores.log_probabilities.size() > 0)
+      scores.log_probabilities.row(n).setConstant(kNaN);
+    for (RowMatrix<double>& experts : scores.expert_log_scores)
+      experts.row(n).setConstant(kNaN);
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 bool KnowsConditionalProbability(const DataSpec& spec,
@@ -193,12 +236,22 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
         if (out_of_support[begin + n]) part.row(n).setConstant(kNaN);
     }
   }
+  const std::vector<Index> incomplete = FindIncomplete(rows);
+  if (options.missing.has_value()) {
+    scores.standard_errors.setZero(total, classes);
+    absl::Status status =
+        ReplaceIncomplete(model, rows, incomplete, *options.missing, workers,
+                          check, out_of_support, scores);
+    if (!status.ok()) return status;
+  }
   if (std::find(out_of_support.begin(), out_of_support.end(), true) !=
       out_of_support.end())
     scores.out_of_support = std::move(out_of_support);
   if (options.per_expert) AddObjections(model, rows, scores);
   if (!conditional) Normalize(model, rows, scores);
   Judge(model, Comparable(model, rows, scores), scores);
+  if (scores.percentiles.size() > 0)
+    for (Index n : incomplete) scores.percentiles.row(n).setConstant(kNaN);
   return scores;
 }
 

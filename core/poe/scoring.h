@@ -2,7 +2,10 @@
 #ifndef POE_SCORING_H_
 #define POE_SCORING_H_
 
+#include <optional>
+
 #include "poe/gibbs.h"
+#include "poe/incomplete_scoring.h"
 #include "poe/model.h"
 #include "poe/raw_rows.h"
 
@@ -10,6 +13,8 @@ namespace poe {
 
 struct ScoreOptions {
   bool per_expert = false;
+  // How rows with missing values are scored, if they may be there.
+  std::optional<IncompleteScoreOptions> missing = std::nullopt;
 };
 
 // N observations, C classes, L layers; fields are empty where the model has
@@ -36,7 +41,10 @@ struct Scores {
   RowMatrix<double> percentiles;
   // N, or empty if every row is in support.
   std::vector<bool> out_of_support;
-  // C matrices N x M if asked for, of the lowest layer; NaN out of support.
+  // N x C with options.missing, 0 where nothing is missing: of log_scores.
+  RowMatrix<double> standard_errors;
+  // C matrices N x M if asked for, of the lowest layer; NaN out of support and
+  // where values are missing.
   std::vector<RowMatrix<double>> expert_log_scores;
   // Of the same shapes, but 0 x 0 for a class without usual verdicts
   // (usual_verdicts.h).
@@ -58,8 +66,13 @@ bool KnowsConditionalProbability(const DataSpec& spec,
 RowMatrix<double> Comparable(const Model& model, const RawRows& rows,
                              const Scores& scores);
 
-// Rows must have passed ValidateRows and have no missing values. Fails only
-// with the status of `check`, which is asked every few hundred rows.
+// Rows must have passed ValidateRows. Where some of their values are missing,
+// which takes options.missing, log scores are those of what was observed
+// (incomplete_scoring.h), and so are log probabilities, labels, margins and
+// probabilities; there are no percentiles (NaN), whose scores are of complete
+// rows, nothing of higher layers (NaN, and no label), and of conditional models
+// neither log probabilities nor labels. Fails with the status of `check`, which
+// is asked every few hundred rows, and as ScoreIncomplete does.
 absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
                              const ScoreOptions& options,
                              const Workers& workers, InterruptCheck check);

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/class_trainer.h"
+#include "poe/fit_apart.h"
 #include "poe/group_settings.h"
 #include "poe/hierarchy.h"
 #include "poe/initialization.h"
@@ -110,6 +111,15 @@ absl::Status CheckHidden(const TrainingSettings& settings) {
   return absl::OkStatus();
 }
 
+TrainingSettings WithSpreadCoordinates(TrainingSettings settings) {
+  if (!settings.fit_apart.has_value()) return settings;
+  for (std::size_t p = 0; p < settings.products.size(); ++p)
+    settings.products[p] =
+        SpreadCoordinates(*settings.fit_apart, settings.products[p],
+                          settings.data_spec, DeriveSeed(settings.seed, p));
+  return settings;
+}
+
 }  // namespace
 
 absl::Status Validate(const LayerSettings& settings) {
@@ -158,14 +168,25 @@ absl::Status Validate(const TrainingSettings& settings) {
   if (settings.normalizer.has_value())
     if (absl::Status status = Validate(*settings.normalizer); !status.ok())
       return status;
+  if (settings.unlearning.has_value()) {
+    if (settings.data_spec.sequential)
+      return Refuse("unlearn is for dense rows; data_spec.sequential is set");
+    if (!settings.data_spec.input_coordinates.empty())
+      return Refuse(
+          "unlearn needs chains without data, which conditional models "
+          "(data_spec.input_coordinates) do not have");
+    if (absl::Status status = Validate(*settings.unlearning); !status.ok())
+      return status;
+  }
   return Validate(settings.contrastive_divergence);
 }
 
-absl::StatusOr<Model> Train(const TrainingSettings& settings,
+absl::StatusOr<Model> Train(const TrainingSettings& asked,
                             const TrainingRows& rows, const Workers& workers,
                             ProgressCallback progress, InterruptCheck check,
                             std::optional<Checkpoint>* checkpoint) {
-  if (absl::Status status = Validate(settings); !status.ok()) return status;
+  if (absl::Status status = Validate(asked); !status.ok()) return status;
+  const TrainingSettings settings = WithSpreadCoordinates(asked);
   const auto classes = static_cast<Index>(settings.class_names.size());
   if (absl::Status status = ValidateTrainingRows(settings, rows); !status.ok())
     return status;
@@ -181,6 +202,13 @@ absl::StatusOr<Model> Train(const TrainingSettings& settings,
                        "held_out_share"));
 
   for (Index c = 0; c < classes; ++c) {
+    const std::vector<Index>& own = split->training[c];
+    if (settings.separator.has_value() && split->held_out[c].empty() &&
+        std::none_of(own.begin(), own.end(),
+                     [&](Index n) { return rows.IsComplete(n); }))
+      return absl::FailedPreconditionError(absl::StrCat(
+          "class \"", settings.class_names[c],
+          "\" has no row without missing values to fit the separator on"));
     Index frames = 0;
     for (Index n : split->training[c]) frames += rows.length(n);
     for (const GroupSettings& group : settings.ProductOf(c).groups)

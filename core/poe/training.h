@@ -64,6 +64,8 @@ struct GroupSettings {
                GaussianMixtureSettings, HiddenMarkovSettings,
                LinearDynamicalSettings, GaussianTreeSettings>
       kind;
+  // That the experts see, ascending. Empty: all.
+  std::vector<Index> coordinates = {};
 };
 
 // Experts fitted apart, each on its own, before they are trained together:
@@ -71,7 +73,10 @@ struct GroupSettings {
 // dynamical systems. Other kinds start as always.
 struct FitApartSettings {
   double row_share = 1;  // of the rows that each expert sees, drawn by chance
-  double power = 1;      // by which the fitted experts are softened
+  // Of the coordinates that each expert sees, here and ever after, drawn by
+  // chance: of kinds that are fitted apart, and of trees.
+  double coordinate_share = 1;
+  double power = 1;  // by which the fitted experts are softened
   int max_iterations = 100;
 };
 
@@ -113,6 +118,9 @@ struct TrainingSettings {
   // Whether contrastive divergence follows.
   bool train_together = true;
   ContrastiveDivergenceSettings contrastive_divergence;
+  // Of the lowest layer, after that: its `chains` are set. Dense rows without
+  // inputs only.
+  std::optional<ContrastiveDivergenceSettings> unlearning = std::nullopt;
   // Trained one after another when the layer below is done.
   std::vector<LayerSettings> next_layers;
   // Absent: log Z is known where it is exact and cheap (log_partition.h).
@@ -140,8 +148,8 @@ struct TrainingRows : RawRows {
 };
 
 struct TrainingProgress {
-  std::string stage;  // "contrastive divergence", "normalizer", "separator",
-                      // "calibration"
+  std::string stage;  // "contrastive divergence", "unlearning", "normalizer",
+                      // "separator", "calibration"
   Index class_index = 0;
   Index layer = 0;
   int epoch = 0, epochs = 0;

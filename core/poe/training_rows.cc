@@ -1,8 +1,11 @@
 #include "poe/training_rows.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -13,6 +16,42 @@ namespace {
 
 absl::Status Refuse(const std::string& text) {
   return absl::InvalidArgumentError(text);
+}
+
+// What can be learned from rows of which values are missing.
+absl::Status CheckMissing(const TrainingSettings& settings,
+                          const TrainingRows& rows) {
+  std::vector<bool> is_input(settings.data_spec.dimension, false);
+  for (Index i : settings.data_spec.input_coordinates) is_input[i] = true;
+  bool missing = false;
+  for (Index n = 0; n < rows.size(); ++n) {
+    if (rows.IsComplete(n)) continue;
+    missing = true;
+    bool known = false;
+    for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame)
+      for (Index i = 0; i < settings.data_spec.dimension && !known; ++i)
+        known = !is_input[i] && rows.IsObserved(frame, i);
+    if (!known)
+      return Refuse(absl::StrCat("nothing is observed of row ", n,
+                                 "; there is nothing to learn from it"));
+  }
+  if (!missing) return absl::OkStatus();
+  if (settings.fit_apart.has_value())
+    return Refuse(
+        "rows have missing values; initialize fits experts to complete rows");
+  if (settings.contrastive_divergence.exact)
+    return Refuse(
+        "rows have missing values; contrastive_divergence.exact is for "
+        "complete rows");
+  if (!settings.next_layers.empty())
+    return Refuse("rows have missing values; next_layer sees complete rows");
+  for (const ProductSettings& product : settings.products)
+    for (const GroupSettings& group : product.groups)
+      if (std::holds_alternative<GaussianTreeSettings>(group.kind))
+        return Refuse(
+            "rows have missing values; Gaussian trees are found in complete "
+            "rows");
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -39,7 +78,7 @@ absl::Status ValidateTrainingRows(const TrainingSettings& settings,
     if (!(rows.weights[n] >= 0) || !std::isfinite(rows.weights[n]))
       return Refuse(absl::StrCat("weights[", n, "] is ", rows.weights[n],
                                  "; weights must be at least 0"));
-  return absl::OkStatus();
+  return CheckMissing(settings, rows);
 }
 
 absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
@@ -53,7 +92,7 @@ absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
   for (Index n = 0; n < total; ++n) {
     const Index label = rows.labels.empty() ? 0 : rows.labels[n];
     double draw = 1;
-    if (settings.held_out_share > 0)
+    if (settings.held_out_share > 0 && rows.IsComplete(n))
       FillUniform(draws, static_cast<std::uint64_t>(n),
                   absl::MakeSpan(&draw, 1));
     auto& part =
@@ -74,18 +113,20 @@ absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
   Vector<double> greatest = -least;
   Vector<double> mean = Vector<double>::Zero(dimension);
   Vector<double> squares = mean;  // sum of squared distances to the mean
-  double count = 0;
+  Vector<double> count = mean;
   for (const std::vector<Index>& part : split.training) {
     for (Index n : part) {
       for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame) {
-        const Vector<double> row =
-            rows.values.row(frame).transpose().cast<double>();
-        least = least.cwiseMin(row);
-        greatest = greatest.cwiseMax(row);
-        count += 1;
-        const Vector<double> before = row - mean;
-        mean += before / count;
-        squares += before.cwiseProduct(row - mean);
+        for (Index i = 0; i < dimension; ++i) {
+          if (!rows.IsObserved(frame, i)) continue;
+          const double value = rows.values(frame, i);
+          least(i) = std::min(least(i), value);
+          greatest(i) = std::max(greatest(i), value);
+          count(i) += 1;
+          const double before = value - mean(i);
+          mean(i) += before / count(i);
+          squares(i) += before * (value - mean(i));
+        }
       }
     }
   }
@@ -94,8 +135,11 @@ absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
   preprocessing.scale.clear();
   const std::vector<Columns> columns = ColumnsOf(spec);
   for (Index i = 0; i < dimension; ++i) {
+    if (count(i) == 0)
+      return Refuse(
+          absl::StrCat("coordinate ", i, " is missing in every training row"));
     const double range = greatest(i) - least(i);
-    const double deviation = std::sqrt(squares(i) / count);
+    const double deviation = std::sqrt(squares(i) / count(i));
     const bool real = spec.family == Family::kGaussian ||
                       spec.family == Family::kStructuredGaussian;
     if (real && !(range > 0) && !spec.box.has_value())

@@ -11,11 +11,13 @@
 namespace poe {
 
 // InvalidArgument, naming the row, where values, labels or weights are not what
-// the settings speak of.
+// the settings speak of, or where values are missing and the settings need them
+// or nothing else is there.
 absl::Status ValidateTrainingRows(const TrainingSettings& settings,
                                   const TrainingRows& rows);
 
-// Row numbers of each class, split by chance into training and held out.
+// Row numbers of each class, split by chance into training and held out. Rows
+// with missing values are never held out.
 struct Split {
   std::vector<std::vector<Index>> training, held_out;  // by class
 };
@@ -27,7 +29,7 @@ absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
 
 // Fits preprocessing (beside real inputs theirs alone), and the box if none is
 // given, to the training rows of all classes. InvalidArgument where a
-// coordinate without a box never varies.
+// coordinate without a box never varies, or is never observed.
 absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
                          DataSpec& spec);
 

@@ -6,6 +6,7 @@
 #include "poe/experts/gaussian_tree.h"
 #include "poe/experts/hidden_markov.h"
 #include "poe/experts/linear_dynamical.h"
+#include "poe/experts/selected_coordinates.h"
 #include "poe/experts/unigauss.h"
 #include "server/codec/expert_codec.h"
 #include "server/codec/tensor_codec.h"
@@ -106,7 +107,16 @@ bool EncodeIf(const Group& group, v1::ExpertGroup* message) {
 
 }  // namespace
 
-void EncodeGroup(const ExpertGroup<float>& group, v1::ExpertGroup* message) {
+void EncodeGroup(const ExpertGroup<float>& group, Index columns,
+                 v1::ExpertGroup* message) {
+  if (const auto* selected =
+          dynamic_cast<const SelectedCoordinates<float>*>(&group)) {
+    EncodeGroup(selected->inner(), columns, message);
+    for (std::size_t i = 0; i < selected->columns().size(); i += columns)
+      message->add_coordinates(
+          static_cast<std::int32_t>(selected->columns()[i] / columns));
+    return;
+  }
   if (group.power() != 1) message->set_power(group.power());
   EncodeIf<BernoulliUnits<float>>(group, message) ||
       EncodeIf<Unigauss<float>>(group, message) ||

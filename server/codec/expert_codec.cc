@@ -12,6 +12,7 @@
 #include "poe/experts/gaussian_tree.h"
 #include "poe/experts/hidden_markov.h"
 #include "poe/experts/linear_dynamical.h"
+#include "poe/experts/selected_coordinates.h"
 #include "poe/experts/unigauss.h"
 #include "poe/initialization.h"
 #include "server/codec/parameter_reader.h"
@@ -224,21 +225,44 @@ StatusOrGroup DecodeKind(const v1::ExpertGroup& message, const DataSpec& spec,
   }
 }
 
+absl::Status CheckCoordinates(absl::Span<const Index> coordinates,
+                              const DataSpec& spec, absl::string_view field) {
+  if (!coordinates.empty() && spec.real_inputs)
+    return FieldError(absl::StrCat(field, ".coordinates"), "NOT_ALLOWED",
+                      "is given; beside data_spec.real_inputs experts see all "
+                      "coordinates");
+  Index before = -1;
+  for (Index i : coordinates) {
+    if (i <= before || i >= spec.dimension)
+      return FieldError(
+          absl::StrCat(field, ".coordinates"), "OUT_OF_RANGE",
+          absl::StrCat("has ", i, "; they must ascend from 0 to at most ",
+                       spec.dimension - 1));
+    before = i;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ExpertGroup<float>>> DecodeGroup(
     const v1::ExpertGroup& message, const DataSpec& spec,
     absl::string_view field) {
-  if (!message.coordinates().empty())
-    return NotBuiltYet(absl::StrCat(field, ".coordinates"),
-                       "is given; in this version experts see all coordinates");
   const auto power =
       message.has_power() ? static_cast<float>(message.power()) : 1.0f;
   if (!(power > 0) || !std::isfinite(power))
     return FieldError(
         absl::StrCat(field, ".power"), "OUT_OF_RANGE",
         absl::StrCat("is ", message.power(), "; must be positive"));
-  auto group = DecodeKind(message, spec, power, field);
+  const std::vector<Index> coordinates(message.coordinates().begin(),
+                                       message.coordinates().end());
+  if (absl::Status status = CheckCoordinates(coordinates, spec, field);
+      !status.ok())
+    return status;
+  auto group = DecodeKind(
+      message,
+      coordinates.empty() ? spec : SelectCoordinates(spec, coordinates), power,
+      field);
   if (!group.ok()) return group;
   if (!(*group)->Supports(spec.family))
     return FieldError(field, "CONFLICT",
@@ -249,7 +273,9 @@ absl::StatusOr<std::unique_ptr<ExpertGroup<float>>> DecodeGroup(
                                    spec.sequential ? "dense rows" : "sequences",
                                    ", but data_spec.sequential is ",
                                    spec.sequential ? "true" : "false"));
-  return group;
+  if (coordinates.empty()) return group;
+  return SelectedCoordinates<float>::Create(
+      *std::move(group), ColumnsOf(spec, coordinates), spec.width());
 }
 
 }  // namespace poe::server

@@ -12,7 +12,9 @@
 
 namespace poe::server {
 
-void EncodeGroup(const ExpertGroup<float>& group, v1::ExpertGroup* message);
+// `columns` is how many a coordinate has in the frames that experts see.
+void EncodeGroup(const ExpertGroup<float>& group, Index columns,
+                 v1::ExpertGroup* message);
 
 // Total over hostile input. InvalidArgument naming the field below `field`.
 absl::StatusOr<std::unique_ptr<ExpertGroup<float>>> DecodeGroup(

@@ -13,7 +13,7 @@
 namespace poe::server {
 namespace {
 
-constexpr absl::string_view kInvalid = "INVALID_MODEL";
+constexpr absl::string_view kInvalidModel = "INVALID_MODEL";
 
 using Doubles = google::protobuf::RepeatedField<double>;
 
@@ -68,7 +68,7 @@ absl::StatusOr<UsualVerdicts> DecodeUsualVerdicts(const Doubles& quantiles,
     return status;
   auto usual = UsualVerdicts::Create(
       Eigen::Map<const RowMatrix<double>>(quantiles.data(), experts, 2));
-  if (!usual.ok()) return AsFieldError(field, kInvalid, usual.status());
+  if (!usual.ok()) return AsFieldError(field, kInvalidModel, usual.status());
   return usual;
 }
 
@@ -106,8 +106,8 @@ absl::StatusOr<ClassModel> DecodeClass(const v1::ClassModel& message,
     auto percentiles = ScorePercentiles::Create(
         {message.score_quantiles().begin(), message.score_quantiles().end()});
     if (!percentiles.ok())
-      return AsFieldError(absl::StrCat(field, ".score_quantiles"), kInvalid,
-                          percentiles.status());
+      return AsFieldError(absl::StrCat(field, ".score_quantiles"),
+                          kInvalidModel, percentiles.status());
     decoded.percentiles = *std::move(percentiles);
   }
   if (!message.expert_quantiles().empty()) {
@@ -162,7 +162,7 @@ absl::StatusOr<Separator> DecodeSeparator(const v1::Separator& message,
   parameters.biases = ToVector(message.biases());
   auto separator = Separator::Create(std::move(parameters));
   if (!separator.ok())
-    return AsFieldError("separator", kInvalid, separator.status());
+    return AsFieldError("separator", kInvalidModel, separator.status());
   return separator;
 }
 
@@ -175,7 +175,7 @@ absl::StatusOr<ProbabilityCalibration> DecodeCalibration(
   auto calibration = ProbabilityCalibration::Create(
       message.slope(), ToVector(message.offsets()));
   if (!calibration.ok())
-    return AsFieldError(kField, kInvalid, calibration.status());
+    return AsFieldError(kField, kInvalidModel, calibration.status());
   return calibration;
 }
 
@@ -307,7 +307,7 @@ absl::StatusOr<Model> DecodeModel(const v1::Model& message) {
     if (!calibration.ok()) return calibration.status();
     model.calibration = *std::move(calibration);
   }
-  absl::Status status = AsFieldError("", kInvalid, Validate(model));
+  absl::Status status = AsFieldError("", kInvalidModel, Validate(model));
   if (!status.ok()) return status;
   return model;
 }

@@ -14,13 +14,12 @@
 #include "poe/bases/structured_gaussian.h"
 #include "poe/initialization.h"
 #include "server/codec/expert_codec.h"
+#include "server/codec/parameter_reader.h"
 #include "server/codec/tensor_codec.h"
 #include "server/errors.h"
 
 namespace poe::server {
 namespace {
-
-constexpr absl::string_view kInvalid = "INVALID_PARAMETERS";
 
 template <typename T>
 using StatusOrUnique = absl::StatusOr<std::unique_ptr<T>>;
@@ -59,7 +58,7 @@ StatusOrUnique<Base<float>> DecodeBernoulliBase(
       message.bias(), absl::StrCat(field, ".bias"), {spec.dimension - inputs});
   if (!bias.ok()) return bias.status();
   auto base = BernoulliBase<float>::Create(ToVector(*bias), inputs);
-  if (!base.ok()) return AsFieldError(field, kInvalid, base.status());
+  if (!base.ok()) return AsFieldError(field, kInvalidParameters, base.status());
   return *std::move(base);
 }
 
@@ -82,7 +81,7 @@ StatusOrUnique<Base<float>> DecodeGaussianBase(const v1::GaussianBase& message,
     settings.log_variance = ToVector(*log_variance);
   }
   auto base = GaussianBase<float>::Create(std::move(settings));
-  if (!base.ok()) return AsFieldError(field, kInvalid, base.status());
+  if (!base.ok()) return AsFieldError(field, kInvalidParameters, base.status());
   return *std::move(base);
 }
 
@@ -97,7 +96,7 @@ StatusOrUnique<Base<float>> DecodeCategoricalBase(
   if (!logits.ok()) return logits.status();
   auto base = CategoricalBase<float>::Create(
       ToMatrix(*logits, outputs, spec.num_symbols), inputs);
-  if (!base.ok()) return AsFieldError(field, kInvalid, base.status());
+  if (!base.ok()) return AsFieldError(field, kInvalidParameters, base.status());
   return *std::move(base);
 }
 
@@ -113,7 +112,7 @@ StatusOrUnique<Base<float>> DecodeStructuredBase(
   if (!log_precision.ok()) return log_precision.status();
   auto base = StructuredGaussianBase<float>::Create(ToVector(*mean),
                                                     -ToVector(*log_precision));
-  if (!base.ok()) return AsFieldError(field, kInvalid, base.status());
+  if (!base.ok()) return AsFieldError(field, kInvalidParameters, base.status());
   return *std::move(base);
 }
 
@@ -188,8 +187,12 @@ void EncodeBase(const Base<float>& base, v1::Base* message) {
 v1::Product EncodeProduct(const Product<float>& product) {
   v1::Product message;
   EncodeBase(product.base(), message.mutable_base());
+  const auto* symbols =
+      dynamic_cast<const CategoricalBase<float>*>(&product.base());
   for (std::size_t i = 0; i < product.num_groups(); ++i)
-    EncodeGroup(product.group(i), message.add_groups());
+    EncodeGroup(product.group(i),
+                symbols == nullptr ? 1 : symbols->num_symbols(),
+                message.add_groups());
   return message;
 }
 
@@ -206,7 +209,8 @@ absl::StatusOr<Product<float>> DecodeProduct(const v1::Product& message,
     groups.push_back(*std::move(group));
   }
   auto product = Product<float>::Create(*std::move(base), std::move(groups));
-  if (!product.ok()) return AsFieldError(field, kInvalid, product.status());
+  if (!product.ok())
+    return AsFieldError(field, kInvalidParameters, product.status());
   return product;
 }
 

@@ -1,6 +1,7 @@
 #include "server/codec/request_codec.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@ namespace {
 // The number of a field where 0 stands for `fallback`.
 absl::StatusOr<int> DecodeCount(std::int32_t value, int fallback,
                                 std::int64_t limit, absl::string_view field) {
+  fallback = static_cast<int>(std::min<std::int64_t>(fallback, limit));
   if (value == 0) value = fallback;
   if (value < 1 || value > limit)
     return FieldError(field, "OUT_OF_RANGE",
@@ -62,15 +64,55 @@ absl::Status CheckExpertScores(const Model& model, std::int64_t rows,
                     {{"limit", absl::StrCat(most)}});
 }
 
-absl::Status CheckMissing(const v1::ScoreRequest& request,
-                          const DecodedRows& rows) {
-  if (!rows.has_missing()) return absl::OkStatus();
-  if (request.has_missing())
-    return NotBuiltYet("missing",
-                       "is given; this version scores complete rows only, "
-                       "Reconstruct fills in missing values");
-  return FieldError("observations.mask", "MISSING_VALUES",
-                    "marks missing values; scored rows must be complete");
+// InvalidArgument for an observation of which nothing is known.
+absl::Status CheckObserved(const DataSpec& spec, const RawRows& rows) {
+  std::vector<bool> is_input(spec.dimension, false);
+  for (Index i : spec.input_coordinates) is_input[i] = true;
+  for (Index n = 0; n < rows.size(); ++n) {
+    bool known = false;
+    for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame)
+      for (Index i = 0; i < spec.dimension && !known; ++i)
+        known = !is_input[i] && rows.IsObserved(frame, i);
+    if (known) continue;
+    const char* noun = spec.sequential ? "sequence " : "row ";
+    return FieldError(
+        "observations.mask", "NOTHING_OBSERVED",
+        absl::StrCat("leaves nothing observed of ", noun, n,
+                     spec.input_coordinates.empty() ? "" : " but its inputs",
+                     "; a score needs an observed value"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<IncompleteScoreOptions>> DecodeMissing(
+    const v1::ScoreRequest& request, const DecodedRows& rows,
+    const Model& model, const RequestLimits& limits, std::uint64_t fresh_seed) {
+  constexpr int kChains = 16, kTemperatures = 100;
+  if (!request.has_missing()) {
+    if (!rows.has_missing()) return std::nullopt;
+    return FieldError("observations.mask", "MISSING_VALUES",
+                      "marks missing values; set `missing` to have the scores "
+                      "of what was observed estimated");
+  }
+  const v1::MissingValueEstimate& asked = request.missing();
+  const absl::StatusOr<int> chains =
+      DecodeCount(asked.chains(), kChains, limits.chains, "missing.chains");
+  if (!chains.ok()) return chains.status();
+  if (*chains < 2)
+    return FieldError("missing.chains", "OUT_OF_RANGE",
+                      "is 1; an error takes at least 2");
+  const absl::StatusOr<int> temperatures =
+      DecodeCount(asked.temperatures(), kTemperatures, limits.steps,
+                  "missing.temperatures");
+  if (!temperatures.ok()) return temperatures.status();
+  if (absl::Status status = CheckObserved(model.data_spec, rows.View());
+      !status.ok())
+    return status;
+  IncompleteScoreOptions options;
+  options.chains = *chains;
+  options.inverse_temperatures = EvenInverseTemperatures(*temperatures);
+  options.seed = asked.has_seed() ? asked.seed() : fresh_seed;
+  return options;
 }
 
 // Whether the request starts from rows it brings, and whether they stay.
@@ -164,16 +206,19 @@ absl::StatusOr<Index> FindClass(const Model& model, absl::string_view name,
 
 absl::StatusOr<DecodedScore> DecodeScore(const v1::ScoreRequest& request,
                                          const Model& model,
-                                         const RequestLimits& limits) {
+                                         const RequestLimits& limits,
+                                         std::uint64_t fresh_seed) {
   absl::StatusOr<DecodedRows> rows =
       DecodeObservations(request.observations(), model.data_spec, {limits.rows},
                          /*weights_allowed=*/false);
   if (!rows.ok()) return rows.status();
-  absl::Status status = CheckMissing(request, *rows);
-  if (status.ok() && request.per_expert())
-    status = CheckExpertScores(model, rows->rows, limits);
-  if (!status.ok()) return status;
-  return DecodedScore{*std::move(rows), {request.per_expert()}};
+  const auto missing = DecodeMissing(request, *rows, model, limits, fresh_seed);
+  if (!missing.ok()) return missing.status();
+  if (request.per_expert()) {
+    absl::Status status = CheckExpertScores(model, rows->rows, limits);
+    if (!status.ok()) return status;
+  }
+  return DecodedScore{*std::move(rows), {request.per_expert(), *missing}};
 }
 
 absl::StatusOr<DecodedReconstruct> DecodeReconstruct(

@@ -27,7 +27,7 @@ struct RequestLimits {
 };
 
 struct DecodedScore {
-  DecodedRows rows;  // nothing missing
+  DecodedRows rows;
   ScoreOptions options;
 };
 
@@ -48,7 +48,8 @@ struct DecodedSample {
 // used is in the options.
 absl::StatusOr<DecodedScore> DecodeScore(const v1::ScoreRequest& request,
                                          const Model& model,
-                                         const RequestLimits& limits);
+                                         const RequestLimits& limits,
+                                         std::uint64_t fresh_seed);
 absl::StatusOr<DecodedReconstruct> DecodeReconstruct(
     const v1::ReconstructRequest& request, const Model& model,
     const RequestLimits& limits, std::uint64_t fresh_seed);

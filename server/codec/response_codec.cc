@@ -60,6 +60,8 @@ void EncodeScores(const Model& model, const Scores& scores,
     encode(scores.percentiles, response->mutable_percentiles());
   response->mutable_out_of_support()->Assign(scores.out_of_support.begin(),
                                              scores.out_of_support.end());
+  if (scores.standard_errors.size() > 0)
+    encode(scores.standard_errors, response->mutable_standard_errors());
   for (std::size_t c = 0; c < scores.expert_log_scores.size(); ++c) {
     v1::ExpertScores& experts = *response->add_expert_scores();
     encode(scores.expert_log_scores[c], experts.mutable_log_scores());

@@ -117,10 +117,9 @@ absl::StatusOr<UnigaussSettings> DecodeUnigauss(
 
 absl::StatusOr<GroupSettings> DecodeGroup(const v1::GroupSettings& message,
                                           absl::string_view field) {
-  if (!message.coordinates().empty())
-    return NotBuiltYet(absl::StrCat(field, ".coordinates"),
-                       "is given; in this version experts see all coordinates");
   GroupSettings settings;
+  settings.coordinates.assign(message.coordinates().begin(),
+                              message.coordinates().end());
   settings.num_experts = message.num_experts();
   if (message.has_power()) settings.power = message.power();
   switch (message.kind_case()) {

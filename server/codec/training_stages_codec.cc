@@ -138,11 +138,16 @@ absl::StatusOr<SeparatorSettings> DecodeSeparator(
   return settings;
 }
 
+// Of long chains without data.
+constexpr Index kMostChains = 100'000;
+constexpr int kMostChainSteps = 1'000'000;
+
 // Stages in the order of the request; each kind at most once.
 class StageReader {
  public:
   explicit StageReader(TrainingSettings& settings) : settings_(settings) {
     settings_.fit_apart.reset();
+    settings_.unlearning.reset();
     settings_.next_layers.clear();
     settings_.normalizer.reset();
     settings_.separator.reset();
@@ -151,8 +156,8 @@ class StageReader {
 
   absl::Status Read(const v1::TrainStage& stage, absl::string_view field) {
     constexpr absl::string_view kAvailable =
-        "there are initialize, contrastive_divergence, next_layer, normalizer, "
-        "separator and calibration";
+        "there are initialize, contrastive_divergence, unlearn, next_layer, "
+        "normalizer, separator and calibration";
     switch (stage.kind_case()) {
       case v1::TrainStage::kContrastiveDivergence:
         return ReadContrastiveDivergence(
@@ -170,6 +175,8 @@ class StageReader {
       case v1::TrainStage::kInitialize:
         return ReadInitialize(stage.initialize(),
                               absl::StrCat(field, ".initialize"));
+      case v1::TrainStage::kUnlearn:
+        return ReadUnlearn(stage.unlearn(), absl::StrCat(field, ".unlearn"));
       case v1::TrainStage::kNextLayer:
         return ReadNextLayer(stage.next_layer(),
                              absl::StrCat(field, ".next_layer"));
@@ -199,11 +206,9 @@ class StageReader {
     if (trained_ || settings_.separator.has_value() || settings_.calibrate)
       return FieldError(field, "INVALID_ORDER",
                         "comes after another stage; it is the first");
-    if (stage.has_coordinate_share())
-      return NotBuiltYet(absl::StrCat(field, ".coordinate_share"),
-                         "is given; in this version experts see all "
-                         "coordinates");
     FitApartSettings& settings = settings_.fit_apart.emplace();
+    if (stage.has_coordinate_share())
+      settings.coordinate_share = stage.coordinate_share();
     if (stage.has_row_share()) settings.row_share = stage.row_share();
     if (stage.has_power()) settings.power = stage.power();
     if (stage.has_max_iterations())
@@ -218,9 +223,10 @@ class StageReader {
       return NotBuiltYet(field,
                          "is the second of its kind; this version trains in "
                          "one stage of contrastive divergence for each layer");
-    if (!settings_.next_layers.empty())
+    if (!settings_.next_layers.empty() || settings_.unlearning.has_value())
       return FieldError(field, "INVALID_ORDER",
-                        "comes after next_layer; it trains the lowest layer");
+                        "comes after unlearn or next_layer; it trains the "
+                        "lowest layer");
     if (absl::Status status = CheckBeforeLast(field); !status.ok())
       return status;
     auto decoded =
@@ -235,6 +241,45 @@ class StageReader {
     const absl::string_view stage_field = field.substr(0, field.find('.'));
     return AsFieldError(stage_field, "INVALID_SETTINGS",
                         Validate(settings_.contrastive_divergence));
+  }
+
+  absl::Status ReadUnlearn(const v1::UnlearnStage& stage,
+                           absl::string_view field) {
+    if (settings_.unlearning.has_value())
+      return FieldError(field, "DUPLICATE",
+                        "is the second of its kind; give one");
+    if (!trained_ && !settings_.fit_apart.has_value())
+      return FieldError(field, "INVALID_ORDER",
+                        "comes before anything is learned; "
+                        "contrastive_divergence or initialize is first");
+    if (!settings_.next_layers.empty())
+      return FieldError(field, "INVALID_ORDER",
+                        "comes after next_layer; it is for the lowest layer");
+    if (absl::Status status = CheckBeforeLast(field); !status.ok())
+      return status;
+    constexpr std::int64_t kUpdates = 1000;
+    ContrastiveDivergenceSettings& settings = settings_.unlearning.emplace();
+    settings.epochs = 0;
+    settings.updates = stage.updates() == 0 ? kUpdates : stage.updates();
+    if (stage.batch_size() != 0) settings.batch_size = stage.batch_size();
+    if (stage.gibbs_steps() != 0) settings.gibbs_steps = stage.gibbs_steps();
+    LongChainSettings& chains = settings.chains.emplace();
+    if (stage.chains() != 0) chains.chains = stage.chains();
+    if (stage.steps() != 0) chains.steps = stage.steps();
+    absl::StatusOr<OptimizerSettings> optimizer =
+        DecodeOptimizer(stage.optimizer(), absl::StrCat(field, ".optimizer"));
+    if (!optimizer.ok()) return optimizer.status();
+    settings.optimizer = *std::move(optimizer);
+    absl::Status status =
+        AsFieldError(field, "INVALID_SETTINGS", Validate(settings.optimizer));
+    if (!status.ok()) return status;
+    if (chains.chains > kMostChains || chains.steps > kMostChainSteps)
+      return FieldError(field, "OUT_OF_RANGE",
+                        absl::StrCat("has ", chains.chains, " chains of ",
+                                     chains.steps, " steps; at most ",
+                                     kMostChains, " of ", kMostChainSteps));
+    return AsFieldError(field.substr(0, field.find('.')), "INVALID_SETTINGS",
+                        Validate(settings));
   }
 
   absl::Status ReadNextLayer(const v1::NextLayerStage& stage,
@@ -314,6 +359,7 @@ absl::Status DecodeStages(const v1::TrainStart& start,
     if (!defaults.ok()) return defaults.status();
     settings.contrastive_divergence = *std::move(defaults);
     settings.fit_apart.reset();
+    settings.unlearning.reset();
     settings.train_together = true;
     settings.separator.reset();
     if (settings.class_names.size() > 1) settings.separator.emplace();

@@ -17,7 +17,7 @@ constexpr std::size_t kSmallBytes = 64 << 10;
 
 bool IsSmall(const v1::ScoreRequest& request, const Model& model) {
   const v1::Observations& observations = request.observations();
-  if (observations.has_sequences()) return false;
+  if (observations.has_sequences() || request.has_missing()) return false;
   const v1::Tensor& values = observations.dense();
   const std::size_t bytes = values.data().size() +
                             sizeof(float) * values.values_size() +
@@ -33,7 +33,7 @@ absl::Status AnswerScore(const v1::ScoreRequest& request,
                          const Workers& workers, RequestScope& scope,
                          v1::ScoreResponse& response) {
   const absl::StatusOr<DecodedScore> decoded =
-      DecodeScore(request, *served.model, limits);
+      DecodeScore(request, *served.model, limits, FreshSeed());
   if (!decoded.ok()) return decoded.status();
   scope.AddRows(decoded->rows.rows);
   const absl::StatusOr<Scores> scores =
@@ -41,6 +41,8 @@ absl::Status AnswerScore(const v1::ScoreRequest& request,
             [&scope] { return scope.Check(); });
   if (!scores.ok()) return scores.status();
   EncodeScores(*served.model, *scores, &response);
+  if (decoded->options.missing.has_value())
+    response.set_seed(decoded->options.missing->seed);
   response.mutable_model()->set_name(served.name);
   response.mutable_model()->set_version(served.version);
   return absl::OkStatus();

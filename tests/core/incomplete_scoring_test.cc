@@ -349,5 +349,137 @@ TEST(IncompleteScoringTest, RealInputsAreGivenAndMayNotBeMissing) {
           .status()));
 }
 
+absl::StatusOr<Scores> ScoreWith(const Model& model, const RawRows& rows,
+                                 const IncompleteScoreOptions& missing) {
+  return Score(model, rows, {.per_expert = true, .missing = missing},
+               Workers::Inline(), NeverInterrupt);
+}
+
+// By enumeration: the label is that of the sums over what is missing.
+TEST(ScoreTest, RowsWithMissingValuesAreJudgedByWhatWasObserved) {
+  const Model model = BernoulliModel(6, 4, 3);
+  const RowMatrix<float> values =
+      (NormalMatrix(40, 6, 41).array() > 0).cast<float>();
+  std::vector<std::uint8_t> observed(40 * 6, 1);
+  for (Index n = 0; n < 40; n += 2)
+    for (Index i = n % 3; i < 6; i += 2) observed[n * 6 + i] = 0;
+  RawRows rows = RowsOf(values);
+  rows.observed = observed;
+  const auto scores = ScoreWith(model, rows, Options(4000, 20));
+  ASSERT_TRUE(scores.ok()) << scores.status();
+  const auto complete = Score(model, RowsOf(values), {.per_expert = true},
+                              Workers::Inline(), NeverInterrupt);
+  ASSERT_TRUE(complete.ok());
+  EXPECT_EQ(complete->standard_errors.size(), 0);
+  for (Index n = 0; n < 40; ++n) {
+    if (n % 2 == 1) {
+      EXPECT_TRUE(scores->standard_errors.row(n).isZero(0));
+      EXPECT_EQ(scores->log_scores.row(n), complete->log_scores.row(n));
+      EXPECT_EQ(scores->percentiles.row(n), complete->percentiles.row(n));
+      EXPECT_EQ(scores->labels[n], complete->labels[n]);
+      continue;
+    }
+    std::vector<Index> missing;
+    for (Index i = 0; i < 6; ++i)
+      if (!observed[n * 6 + i]) missing.push_back(i);
+    const Index combinations = Index{1} << missing.size();
+    RowMatrix<float> filled = values.row(n).replicate(combinations, 1);
+    for (Index k = 0; k < combinations; ++k)
+      for (std::size_t j = 0; j < missing.size(); ++j)
+        filled(k, missing[j]) = static_cast<float>(k >> j & 1);
+    const auto each =
+        Score(model, RowsOf(filled), {}, Workers::Inline(), NeverInterrupt);
+    ASSERT_TRUE(each.ok());
+    RowMatrix<double> sums(1, 3);
+    for (Index c = 0; c < 3; ++c) {
+      const Vector<double> column = each->log_scores.col(c);
+      sums(0, c) = LogSumExp(absl::MakeConstSpan(column.data(), column.size()));
+      const double error = scores->standard_errors(n, c);
+      EXPECT_NEAR(scores->log_scores(n, c), sums(0, c),
+                  6 * error + error * error + 1e-5);
+      EXPECT_TRUE(std::isnan(scores->percentiles(n, c)));
+      EXPECT_TRUE(scores->expert_log_scores[c].row(n).array().isNaN().all());
+    }
+    const Classification judged = model.separator->Classify(sums);
+    if (judged.margins[0] > 0.1) {
+      EXPECT_EQ(scores->labels[n], judged.labels[0]);
+    }
+    EXPECT_NEAR(scores->probabilities.row(n).sum(), 1, 1e-6);
+  }
+  EXPECT_TRUE(scores->out_of_support.empty());
+}
+
+TEST(ScoreTest, LogProbabilitiesOfWhatWasObservedAreNormalized) {
+  Model model = BernoulliModel(2, 3, 1);
+  RowMatrix<float> values(2, 2);
+  values << 0, 0, 1, 0;
+  const std::vector<std::uint8_t> observed = {1, 0, 1, 0};
+  const RowMatrix<float> all{{0, 0}, {0, 1}, {1, 0}, {1, 1}};
+  const auto each =
+      Score(model, RowsOf(all), {}, Workers::Inline(), NeverInterrupt);
+  ASSERT_TRUE(each.ok());
+  const Vector<double> column = each->log_scores.col(0);
+  LogPartition partition;
+  partition.value = LogSumExp(absl::MakeConstSpan(column.data(), 4));
+  model.classes[0].log_partitions.push_back(partition);
+  RawRows rows = RowsOf(values);
+  rows.observed = observed;
+  const auto scores = ScoreWith(model, rows, Options(20000, 30));
+  ASSERT_TRUE(scores.ok()) << scores.status();
+  const double sum = scores->log_probabilities.col(0).array().exp().sum();
+  EXPECT_NEAR(sum, 1, 6 * scores->standard_errors.maxCoeff() + 1e-5);
+  EXPECT_LT(scores->standard_errors.maxCoeff(), 0.01);
+}
+
+TEST(ScoreTest, HigherLayersSayNothingOfRowsWithMissingValues) {
+  const Model model = LayeredModel({5, 4, 3}, 2);
+  const RowMatrix<float> values = RowMatrix<float>::Ones(2, 5);
+  const std::vector<std::uint8_t> observed = {1, 1, 1, 1, 0, 1, 1, 1, 1, 1};
+  RawRows rows = RowsOf(values);
+  rows.observed = observed;
+  const auto scores = ScoreWith(model, rows, Options(10, 5));
+  ASSERT_TRUE(scores.ok()) << scores.status();
+  for (Index c = 0; c < 2; ++c) {
+    EXPECT_TRUE(std::isfinite(scores->log_scores(0, c * 2)));
+    EXPECT_TRUE(std::isnan(scores->log_scores(0, c * 2 + 1)));
+  }
+  EXPECT_TRUE(scores->log_scores.row(1).allFinite());
+  EXPECT_EQ(scores->labels[0], -1);
+  EXPECT_TRUE(scores->probabilities.row(0).isZero(0));
+  EXPECT_GE(scores->labels[1], 0);
+}
+
+TEST(ScoreTest, ObservedValuesOutOfSupportAreSo) {
+  const Model model = UnigaussModel(3, 4, 2);
+  RowMatrix<float> values = RowMatrix<float>::Zero(2, 3);
+  values(0, 0) = 100;
+  values(1, 0) = 100;
+  const std::vector<std::uint8_t> observed = {1, 0, 1, 0, 1, 1};
+  RawRows rows = RowsOf(values);
+  rows.observed = observed;
+  const auto scores = ScoreWith(model, rows, Options(10, 5));
+  ASSERT_TRUE(scores.ok()) << scores.status();
+  EXPECT_EQ(scores->out_of_support, (std::vector<bool>{true, false}));
+  EXPECT_EQ(scores->log_scores(0, 1), -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(scores->labels[0], -1);
+  EXPECT_TRUE(std::isfinite(scores->log_scores(1, 0)));
+}
+
+TEST(ScoreTest, ConditionalModelsDoNotJudgeRowsWithMissingOutputs) {
+  Model model = BernoulliModel(6, 4, 2);
+  model.data_spec.input_coordinates = {0, 1, 2};
+  const RowMatrix<float> values = RowMatrix<float>::Ones(2, 6);
+  const std::vector<std::uint8_t> observed = {1, 1, 1, 1, 0, 0,
+                                              1, 1, 1, 1, 1, 1};
+  RawRows rows = RowsOf(values);
+  rows.observed = observed;
+  const auto scores = ScoreWith(model, rows, Options(10, 5));
+  ASSERT_TRUE(scores.ok()) << scores.status();
+  EXPECT_TRUE(std::isnan(scores->log_probabilities(0, 0)));
+  EXPECT_EQ(scores->labels[0], -1);
+  EXPECT_TRUE(std::isfinite(scores->log_probabilities(1, 0)));
+  EXPECT_GE(scores->labels[1], 0);
+}
+
 }  // namespace
 }  // namespace poe

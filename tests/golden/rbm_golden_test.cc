@@ -9,6 +9,7 @@
 #include "poe/annealed_importance.h"
 #include "poe/bases/bernoulli.h"
 #include "poe/experts/bernoulli_units.h"
+#include "poe/latent_partition.h"
 #include "poe/numerics/elementwise.h"
 #include "tests/golden/golden_estimates.h"
 #include "tests/golden/golden_file.h"
@@ -70,6 +71,13 @@ ProductSamples<double> ExactSamples(const GoldenFile& golden, Index size,
       .Reconstruct(messages, Reconstruction::kSample, {seed, Purpose::kTest, 1},
                    Workers::Inline(), samples.x);
   return samples;
+}
+
+TEST(RbmGoldenTest, TheSumOverLatentStatesIsTheNormalizer) {
+  const GoldenFile golden("rbm.txt");
+  const auto found = LatentLogPartition(GoldenProduct(golden));
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_NEAR(*found, golden.Number("log_normalizer"), 1e-9);
 }
 
 TEST(RbmGoldenTest, AnnealedImportanceFindsTheNormalizerFromBothSides) {

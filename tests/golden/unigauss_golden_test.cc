@@ -6,6 +6,7 @@
 #include "poe/annealed_importance.h"
 #include "poe/bases/gaussian.h"
 #include "poe/experts/unigauss.h"
+#include "poe/latent_partition.h"
 #include "tests/golden/golden_estimates.h"
 #include "tests/golden/golden_file.h"
 
@@ -43,6 +44,13 @@ TEST(UnigaussGoldenTest, LogScoresMatch) {
   for (std::size_t n = 0; n < scores.size(); ++n)
     EXPECT_NEAR(scores[n], golden.Column("log_score")(static_cast<Index>(n)),
                 1e-10);
+}
+
+TEST(UnigaussGoldenTest, TheSumOverLatentStatesIsTheNormalizer) {
+  const GoldenFile golden("unigauss.txt");
+  const auto found = LatentLogPartition(GoldenProduct(golden));
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_NEAR(*found, golden.Number("log_normalizer"), 1e-9);
 }
 
 TEST(UnigaussGoldenTest, AnnealedImportanceFindsTheNormalizerFromBothSides) {

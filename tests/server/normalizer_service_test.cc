@@ -30,7 +30,7 @@ class NormalizerServiceTest : public ServingTest {
     start.mutable_data_spec()->set_family(v1::FAMILY_BERNOULLI);
     start.mutable_data_spec()->set_dimension(kWidth);
     v1::GroupSettings& group = *start.add_products()->add_groups();
-    group.set_num_experts(5);
+    group.set_num_experts(24);  // too many to sum over
     group.mutable_bernoulli_units();
     start.add_stages()->mutable_contrastive_divergence()->set_epochs(10);
     v1::NormalizerStage& stage = *start.add_stages()->mutable_normalizer();

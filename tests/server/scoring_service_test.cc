@@ -1,5 +1,6 @@
 // Score and ScoreStream over a real connection.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>
@@ -104,6 +105,36 @@ TEST_F(ExplainingServiceTest, ObjectionsAreThoseOfTheStoredModel) {
     EXPECT_EQ(objections[i], static_cast<float>((1 - log_scores[i]) / 3));
 }
 
+TEST_F(ScoringServiceTest, RowsWithMissingValuesAreScoredWithTheirErrors) {
+  v1::ScoreRequest request = ScoreDigits(RandomBits(2, kDimension, 7));
+  std::string mask(2 * kDimension, '\0');
+  std::fill_n(mask.begin(), 2 * kDimension - 2, '\1');
+  request.mutable_observations()->set_mask(mask);
+  request.mutable_missing()->set_chains(50);
+  const auto ask = [&] {
+    grpc::ClientContext context;
+    v1::ScoreResponse response;
+    const grpc::Status status = stub().Score(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  };
+  const v1::ScoreResponse first = ask();
+  ASSERT_TRUE(first.has_seed());
+  const std::vector<double> errors = Doubles(first.standard_errors());
+  const std::size_t classes = first.class_names_size();
+  ASSERT_THAT(errors, SizeIs(2 * classes));
+  for (std::size_t c = 0; c < classes; ++c) {
+    EXPECT_EQ(errors[c], 0);
+    EXPECT_GT(errors[classes + c], 0);
+  }
+  request.mutable_missing()->set_seed(first.seed());
+  EXPECT_EQ(ask().log_scores().data(), first.log_scores().data());
+  // A row has its own draws, whatever it comes with.
+  request.mutable_observations()->add_row_ids(0);
+  request.mutable_observations()->add_row_ids(1);
+  EXPECT_EQ(ask().log_scores().data(), first.log_scores().data());
+}
+
 TEST_F(ScoringServiceTest, TheLatestVersionAnswersByDefault) {
   v1::ScoreRequest request = ScoreDigits(RandomBits(1, kDimension, 6));
   request.mutable_model()->clear_version();
@@ -194,12 +225,14 @@ TEST_F(ScoringServiceTest, BadScoreRequestsAreRefusedWithTheFieldAtFault) {
       {"missing values",
        [&](auto& r) { r.mutable_observations()->set_mask(one_missing); },
        grpc::INVALID_ARGUMENT, "mask"},
-      {"an estimate for missing values",
+      {"nothing observed",
        [&](auto& r) {
-         r.mutable_observations()->set_mask(one_missing);
+         std::string mask(2 * kDimension, '\0');
+         std::fill_n(mask.begin(), kDimension, '\1');
+         r.mutable_observations()->set_mask(mask);
          r.mutable_missing();
        },
-       grpc::UNIMPLEMENTED, "missing"},
+       grpc::INVALID_ARGUMENT, "row 1"},
       {"weights",
        [](auto& r) {
          r.mutable_observations()->add_weights(1);

@@ -62,6 +62,18 @@ TEST_F(SpoolTest, RowsWithoutAWeightWeighOne) {
   EXPECT_THAT(rows->weights, ElementsAre(1, 1, 0.5f, 1, 1));
 }
 
+TEST_F(SpoolTest, ValuesWithoutAMaskAreObserved) {
+  const auto spool = Create(2, false);
+  ASSERT_TRUE(spool->Append({1, 2}, {}, {}).ok());
+  ASSERT_TRUE(spool->Append({3, 4, 5, 6}, {}, {}, {}, {0, 1, 1, 0}).ok());
+  ASSERT_TRUE(spool->Append({7, 8}, {}, {}).ok());
+  const auto rows = spool->Map();
+  ASSERT_TRUE(rows.ok());
+  EXPECT_THAT(rows->observed, ElementsAre(1, 1, 0, 1, 1, 0, 1, 1));
+  EXPECT_TRUE(rows->IsComplete(0));
+  EXPECT_FALSE(rows->IsComplete(1));
+}
+
 TEST_F(SpoolTest, SequencesOfSeveralAppendsFollowEachOther) {
   const auto spool = *Spool::Create(
       path(), {.dimension = 2, .labelled = true, .sequential = true}, {});

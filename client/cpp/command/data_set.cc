@@ -25,7 +25,7 @@ namespace poe::client {
 namespace {
 
 // A file as a table of rows, and the observations in it.
-struct Table {
+struct DataTable {
   DataFile file;
   // The first row of each observation and, last, the number of rows.
   std::vector<int64_t> starts;
@@ -33,13 +33,13 @@ struct Table {
   std::vector<int64_t> labels;
 };
 
-absl::StatusOr<Table> ReadTable(const DataOptions& options,
-                                const DataForm& form) {
+absl::StatusOr<DataTable> ReadTable(const DataOptions& options,
+                                    const DataForm& form) {
   absl::StatusOr<DataFile> file = ReadDataFile(options.data);
   if (!file.ok()) return file.status();
   absl::StatusOr<std::vector<int64_t>> labels = TakeLabelColumn(options, *file);
   if (!labels.ok()) return labels.status();
-  Table table;
+  DataTable table;
   table.starts.push_back(0);
   if (form.sequential) {
     const absl::StatusOr<std::vector<int64_t>> lengths =
@@ -172,7 +172,7 @@ DataForm FormOf(const v1::DataSpec& spec) {
 
 absl::StatusOr<DataSet> ReadDataSet(const DataOptions& options,
                                     const DataForm& form) {
-  absl::StatusOr<Table> table = ReadTable(options, form);
+  absl::StatusOr<DataTable> table = ReadTable(options, form);
   if (!table.ok()) return table.status();
   DataFile& file = table->file;
   const absl::StatusOr<RowRange> range =

@@ -177,7 +177,7 @@ void Add(const std::string& heading, std::vector<std::string>& headings) {
   }
 }
 
-Json Numbers(const std::vector<double>& values) {
+Json NumberList(const std::vector<double>& values) {
   Json list = Json::array();
   for (const double value : values) list.push_back(JsonNumber(value));
   return list;
@@ -224,13 +224,13 @@ Json ExpertJson(const Expert& expert) {
   if (expert.state >= 0) object[headings.state] = expert.state;
   if (expert.kind == ExpertKind::kUnits) {
     object["bias"] = JsonNumber(expert.strength);
-    object["weights"] = Numbers(expert.values);
+    object["weights"] = NumberList(expert.values);
     return object;
   }
   if (expert.kind == ExpertKind::kDynamics) {
-    object["moduli"] = Numbers(expert.moduli);
-    object["signal"] = Numbers(expert.values);
-    object["noise"] = Numbers(expert.deviations);
+    object["moduli"] = NumberList(expert.moduli);
+    object["signal"] = NumberList(expert.values);
+    object["noise"] = NumberList(expert.deviations);
     return object;
   }
   object["share"] = JsonNumber(expert.strength);
@@ -242,10 +242,10 @@ Json ExpertJson(const Expert& expert) {
                        {"weight", JsonNumber(edge.weight)}});
     }
   } else if (!expert.probabilities.empty()) {
-    object["probabilities"] = Numbers(expert.probabilities);
+    object["probabilities"] = NumberList(expert.probabilities);
   } else {
-    object["mean"] = Numbers(expert.values);
-    object["standard_deviation"] = Numbers(expert.deviations);
+    object["mean"] = NumberList(expert.values);
+    object["standard_deviation"] = NumberList(expert.deviations);
   }
   return object;
 }

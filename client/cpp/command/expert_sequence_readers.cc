@@ -19,7 +19,7 @@ namespace {
 using Matrix =
     Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-constexpr double kUnseen = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUnseenSymbol = std::numeric_limits<double>::quiet_NaN();
 constexpr int kPowerSteps = 10000;
 
 int64_t LengthOf(const v1::Tensor& tensor, int axis) {
@@ -80,7 +80,7 @@ void SetEmission(const Emissions& emissions, size_t row, const SeenData& seen,
         seen, expert);
     return;
   }
-  expert.probabilities.assign(seen.dimension * seen.symbols, kUnseen);
+  expert.probabilities.assign(seen.dimension * seen.symbols, kUnseenSymbol);
   for (size_t i = 0; i < width; ++i) {
     const std::vector<double> shares =
         Shares(absl::MakeConstSpan(emissions.logit)

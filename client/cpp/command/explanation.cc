@@ -1,6 +1,7 @@
 #include "client/cpp/command/explanation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 #include <string>
@@ -109,6 +110,8 @@ absl::StatusOr<std::vector<Explanation>> Explain(
       return absl::InternalError(
           "the server's scores and its model differ in their experts");
     }
+    // Experts say nothing of rows with missing values.
+    if (std::isnan(scores.expert_scores[c][row * by_class[c].size()])) continue;
     explanations[row] = {.c = c,
                          .objectors = FindObjectors(
                              scores, row, c, lengths.empty() ? 1 : lengths[row],

@@ -16,7 +16,7 @@
 namespace poe::client {
 namespace {
 
-constexpr int kGap = 2;
+constexpr int kImageGap = 2;
 
 // The state whose mean is nearest to the image; the only one of units.
 const Expert& Nearest(absl::Span<const Expert> states,
@@ -92,9 +92,9 @@ absl::StatusOr<Picture> ExplanationPicture(
       if (!picture.ok()) return picture.status();
       pictures.push_back(*std::move(picture));
     }
-    stacked.push_back(SideBySide(pictures, kGap));
+    stacked.push_back(SideBySide(pictures, kImageGap));
   }
-  return StackVertically(stacked, kGap);
+  return StackVertically(stacked, kImageGap);
 }
 
 }  // namespace poe::client

@@ -14,7 +14,7 @@
 namespace poe::client {
 namespace {
 
-ManPage Page() {
+ManPage HealthPage() {
   return {.summary = "ask whether the server is serving",
           .synopsis = {"[--service NAME] [OPTION]..."},
           .description =
@@ -44,7 +44,7 @@ absl::Status Health(const std::string& service, Context& context) {
 void AddHealthCommand(CLI::App& app, Context& context) {
   const auto service = std::make_shared<std::string>();
   CLI::App* command =
-      AddCommand(app, context, "health", Page(),
+      AddCommand(app, context, "health", HealthPage(),
                  [service, &context] { return Health(*service, context); });
   command
       ->add_option("--service", *service,

@@ -64,7 +64,7 @@ absl::Status Print(const absl::StatusOr<v1::Job>& job, bool json) {
   return absl::OkStatus();
 }
 
-absl::Status List(const JobsOptions& options, Context& context) {
+absl::Status ListJobs(const JobsOptions& options, Context& context) {
   const absl::StatusOr<Client*> client = context.Connect();
   if (!client.ok()) return client.status();
   const absl::StatusOr<std::vector<v1::Job>> jobs =
@@ -134,7 +134,7 @@ absl::Status Publish(const JobsOptions& options, Context& context) {
   return absl::OkStatus();
 }
 
-absl::Status Delete(const JobsOptions& options, Context& context) {
+absl::Status DeleteJob(const JobsOptions& options, Context& context) {
   const absl::StatusOr<Client*> client = context.Connect();
   if (!client.ok()) return client.status();
   const std::string name = FullName(options.job);
@@ -149,7 +149,7 @@ absl::Status Delete(const JobsOptions& options, Context& context) {
   return absl::OkStatus();
 }
 
-ManPage Page() {
+ManPage JobsPage() {
   return {.summary = "list training jobs, watch them, stop them",
           .synopsis = {"[--model NAME] [OPTION]...", "COMMAND JOB [OPTION]..."},
           .description =
@@ -164,8 +164,8 @@ ManPage Page() {
 void AddJobsCommand(CLI::App& app, Context& context) {
   const auto options = std::make_shared<JobsOptions>();
   CLI::App* jobs =
-      AddCommand(app, context, "jobs", Page(),
-                 [options, &context] { return List(*options, context); });
+      AddCommand(app, context, "jobs", JobsPage(),
+                 [options, &context] { return ListJobs(*options, context); });
   jobs->require_subcommand(0, 1);
   jobs->add_option("--model", options->model, "Only those of this model.")
       ->type_name("NAME")
@@ -224,7 +224,7 @@ void AddJobsCommand(CLI::App& app, Context& context) {
        .synopsis = {},
        .description = "Its model stays, a checkpoint that is no version goes.",
        .examples = {"poe jobs delete jobs/1f0c3a"}},
-      Delete);
+      DeleteJob);
 }
 
 }  // namespace poe::client

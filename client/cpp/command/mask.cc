@@ -50,6 +50,16 @@ absl::StatusOr<std::string> FileMask(const std::string& path,
 
 }  // namespace
 
+void AddMaskOption(CLI::App& command, std::string& mask) {
+  command
+      .add_option("--mask", mask,
+                  "What is missing: the lower or the upper half of each "
+                  "image; or as a file says, with 0 for missing and another "
+                  "number for observed, for one row or for all.")
+      ->type_name("lower|upper|FILE")
+      ->group("Data");
+}
+
 absl::Status AddMask(const std::string& mask, int height, int width,
                      DataSet& data) {
   const bool half = mask == "lower" || mask == "upper";

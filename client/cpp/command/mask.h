@@ -4,10 +4,14 @@
 #include <cstdint>
 #include <string>
 
+#include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "client/cpp/command/data_set.h"
 
 namespace poe::client {
+
+// --mask, as AddMask reads it. `mask` must live until the command line is read.
+void AddMaskOption(CLI::App& command, std::string& mask);
 
 // Marks values of `data` as missing, beside those that are: "lower" or "upper",
 // half of each image of height x width; else a file with a number for each

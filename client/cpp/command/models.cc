@@ -103,7 +103,7 @@ absl::Status Print(const absl::StatusOr<v1::ModelInfo>& model, bool json) {
   return absl::OkStatus();
 }
 
-absl::Status List(Context& context) {
+absl::Status ListModels(Context& context) {
   const absl::StatusOr<Client*> client = context.Connect();
   if (!client.ok()) return client.status();
   const absl::StatusOr<std::vector<v1::ModelInfo>> models =
@@ -204,7 +204,7 @@ absl::Status Unload(const ModelsOptions& options, Context& context) {
                context.json);
 }
 
-absl::Status Delete(const ModelsOptions& options, Context& context) {
+absl::Status DeleteModel(const ModelsOptions& options, Context& context) {
   const auto request = VersionRequest<v1::DeleteModelRequest>(options);
   if (!request.ok()) return request.status();
   const absl::StatusOr<Client*> client = context.Connect();
@@ -245,7 +245,7 @@ absl::Status Label(const ModelsOptions& options, Context& context) {
                context.json);
 }
 
-ManPage Page() {
+ManPage ModelsPage() {
   return {
       .summary = "list models and decide which of them answer",
       .synopsis = {"[OPTION]...", "COMMAND MODEL [OPTION]..."},
@@ -263,8 +263,8 @@ ManPage Page() {
 }  // namespace
 
 void AddModelsCommand(CLI::App& app, Context& context) {
-  CLI::App* models = AddCommand(app, context, "models", Page(),
-                                [&context] { return List(context); });
+  CLI::App* models = AddCommand(app, context, "models", ModelsPage(),
+                                [&context] { return ListModels(context); });
   models->require_subcommand(0, 1);
   const auto options = std::make_shared<ModelsOptions>();
   const auto add = [&](const std::string& name, const std::string& help,
@@ -301,7 +301,7 @@ void AddModelsCommand(CLI::App& app, Context& context) {
        .synopsis = {"NAME[:VERSION] [OPTION]..."},
        .description = "Without a version, removes the whole model.",
        .examples = {"poe models delete fashion:1"}},
-      Delete);
+      DeleteModel);
   CLI::App* label =
       add("label", kVersionHelp,
           {.summary = "point a label at a version",

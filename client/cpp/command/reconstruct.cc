@@ -50,7 +50,7 @@ struct Reconstructions {
   std::vector<std::string> classes;
 };
 
-ManPage Page() {
+ManPage ReconstructPage() {
   return {
       .summary = "say what rows should look like, or fill in what is missing",
       .synopsis = {"MODEL --data FILE [--mask lower|upper|FILE] [OPTION]..."},
@@ -228,17 +228,11 @@ absl::Status Run(const ReconstructOptions& options, Context& context) {
 void AddReconstructCommand(CLI::App& app, Context& context) {
   const auto options = std::make_shared<ReconstructOptions>();
   CLI::App* command =
-      AddCommand(app, context, "reconstruct", Page(),
+      AddCommand(app, context, "reconstruct", ReconstructPage(),
                  [options, &context] { return Run(*options, context); });
   command->add_option("MODEL", options->model, kModelHelp)->required();
   AddDataOptions(*command, options->data, /*with_labels=*/false);
-  command
-      ->add_option("--mask", options->mask,
-                   "What is missing: the lower or the upper half of each "
-                   "image; or as a file says, with 0 for missing and another "
-                   "number for observed, for one row or for all.")
-      ->type_name("lower|upper|FILE")
-      ->group("Data");
+  AddMaskOption(*command, options->mask);
   constexpr char kSteps[] = "Gibbs steps";
   command
       ->add_option("--class", options->class_name,

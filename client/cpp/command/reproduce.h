@@ -4,6 +4,7 @@
 #ifndef POE_CLIENT_CPP_COMMAND_REPRODUCE_H_
 #define POE_CLIENT_CPP_COMMAND_REPRODUCE_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,8 +20,14 @@ struct ReproduceOptions {
   // Runs, with the seeds first_seed, first_seed + 1, ...
   int seeds = 1;
   int first_seed = 0;
-  // `usps` only: random splits.
-  int splits = 20;
+  // `usps` only: random splits. Absent: 20, and 5 with all classes.
+  std::optional<int> splits;
+  // `usps` only: "2,3", the paper's pair, or "all".
+  std::string classes = "2,3";
+  // `pool` only: "clusters" or "digits".
+  std::string on = "clusters";
+  // `digits` and `usps` with all classes: layers of experts.
+  int layers = 1;
 };
 
 // The paper's figures 1 and 2: clusters on a grid, fitted by unigauss experts.
@@ -38,12 +45,25 @@ absl::Status ReproduceSequences(const ReproduceOptions& options,
 // Overlapping Gaussian trees on patches of images against a single tree.
 absl::Status ReproduceTrees(const ReproduceOptions& options, Context& context);
 
-// The paper's twos against threes of USPS.
+// The digits of USPS: the paper's twos against threes, or all ten.
 absl::Status ReproduceUsps(const ReproduceOptions& options, Context& context);
+absl::Status ReproduceAllUsps(const ReproduceOptions& options,
+                              Context& context);
 
 // Ten classes of images, MNIST and Fashion-MNIST.
 absl::Status ReproduceDigits(const ReproduceOptions& options, Context& context);
 absl::Status ReproduceFashion(const ReproduceOptions& options,
+                              Context& context);
+
+// Experts fitted apart, softened, and trained together.
+absl::Status ReproducePool(const ReproduceOptions& options, Context& context);
+
+// Modes without data, and what is left of them when they are unlearned.
+absl::Status ReproduceSpurious(const ReproduceOptions& options,
+                               Context& context);
+
+// Halves of images filled in, against the mean image and the nearest one.
+absl::Status ReproduceMissing(const ReproduceOptions& options,
                               Context& context);
 
 }  // namespace poe::client

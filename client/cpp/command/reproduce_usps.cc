@@ -13,6 +13,7 @@
 #include "client/cpp/command/reproduce.h"
 #include "client/cpp/command/reproduction.h"
 #include "client/cpp/command/table.h"
+#include "client/cpp/command/unit_products.h"
 #include "client/cpp/io/image_grid.h"
 
 namespace poe::client {
@@ -23,29 +24,18 @@ constexpr int kTrainingRows = 1000;
 constexpr int kTestRows = 100;
 constexpr int kExperts = 100;
 constexpr int kShown = 20;
+constexpr int kSplits = 20;
 
 // What was found by cross-validation among the training images.
 v1::TrainStart Settings(const ImageRows& images, uint64_t seed) {
-  v1::TrainStart start;
-  start.set_model_name("reproduce-usps");
-  start.set_seed(seed);
-  for (const int digit : kDigits) start.add_class_names(absl::StrCat(digit));
-  v1::DataSpec& spec = *start.mutable_data_spec();
-  spec.set_family(v1::FAMILY_BERNOULLI);
-  spec.set_dimension(images.dimension());
-  spec.set_image_height(images.height);
-  spec.set_image_width(images.width);
-  v1::GroupSettings& group = *start.add_products()->add_groups();
-  group.set_num_experts(kExperts);
-  group.mutable_bernoulli_units();
-  v1::ContrastiveDivergenceStage& stage =
-      *start.add_stages()->mutable_contrastive_divergence();
-  stage.set_epochs(50);
-  stage.set_batch_size(100);
-  v1::OptimizerSettings& optimizer = *stage.mutable_optimizer();
-  optimizer.set_rate(0.05);
-  optimizer.set_momentum(0.9);
-  optimizer.set_schedule(v1::OptimizerSettings::SCHEDULE_LINEAR);
+  UnitProducts products{.model_name = "reproduce-usps",
+                        .units = kExperts,
+                        .epochs = 50,
+                        .rate = 0.05};
+  for (const int digit : kDigits) {
+    products.class_names.push_back(absl::StrCat(digit));
+  }
+  v1::TrainStart start = StartOf(products, images, seed);
   start.add_stages()->mutable_separator()->set_rows(
       v1::SeparatorStage::ROWS_TRAINING);
   return start;
@@ -175,6 +165,11 @@ double Median(std::vector<int64_t> values) {
 }  // namespace
 
 absl::Status ReproduceUsps(const ReproduceOptions& options, Context& context) {
+  if (options.classes == "all") return ReproduceAllUsps(options, context);
+  if (options.layers > 1) {
+    return UsageError("--layers is for all classes: add --classes all");
+  }
+  const int splits = options.splits.value_or(kSplits);
   const absl::StatusOr<ImageRows> images = ReadImages(
       options.data, "usps-images-idx3-ubyte", "usps-labels-idx1-ubyte");
   if (!images.ok()) return images.status();
@@ -212,7 +207,7 @@ absl::Status ReproduceUsps(const ReproduceOptions& options, Context& context) {
     if (status.ok()) status = WriteExperts(own.test, *reproduction);
     if (!status.ok()) return status;
   }
-  for (int i = 0; i < options.splits; ++i) {
+  for (int i = 0; i < splits; ++i) {
     const int seed = options.first_seed + i;
     std::mt19937_64 engine(static_cast<uint64_t>(seed));
     for (std::vector<int64_t>& of_digit : rows) {
@@ -228,7 +223,7 @@ absl::Status ReproduceUsps(const ReproduceOptions& options, Context& context) {
   }
   std::cout << table.ToString() << "Of 200 test images: median "
             << Median(errors) << " errors on the paper's split";
-  if (options.splits > 0) {
+  if (splits > 0) {
     std::cout << ", mean " << Mean(split_errors) << " on random splits";
   }
   std::cout << "\n";

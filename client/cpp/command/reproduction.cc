@@ -136,10 +136,15 @@ absl::StatusOr<v1::ScoreResponse> Reproduction::Ask(v1::ScoreRequest request) {
 absl::StatusOr<std::vector<float>> Reproduction::Reconstruct(
     const std::string& class_name, const v1::Observations& observations) {
   v1::ReconstructRequest request;
-  *request.mutable_model() = selector();
   *request.mutable_observations() = observations;
   request.set_class_name(class_name);
   request.set_seed(0);
+  return Reconstruct(std::move(request));
+}
+
+absl::StatusOr<std::vector<float>> Reproduction::Reconstruct(
+    v1::ReconstructRequest request) {
+  *request.mutable_model() = selector();
   const absl::StatusOr<v1::ReconstructResponse> response =
       client_->Reconstruct(request, context_->call_options());
   if (!response.ok()) return response.status();

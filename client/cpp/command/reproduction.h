@@ -65,10 +65,13 @@ class Reproduction {
 
   absl::StatusOr<Scores> Score(const v1::Observations& observations);
 
-  // One Gibbs step by the experts of a class; N x D means. With a mask, the
-  // missing values as the mean over `chains` chains of `steps` steps.
+  // One Gibbs step by the experts of a class; N x D means.
   absl::StatusOr<std::vector<float>> Reconstruct(
       const std::string& class_name, const v1::Observations& observations);
+
+  // The request's model is filled in; N x D.
+  absl::StatusOr<std::vector<float>> Reconstruct(
+      v1::ReconstructRequest request);
 
   // The request's model is filled in; chains x D after the last step.
   absl::StatusOr<std::vector<float>> Sample(v1::SampleRequest request);

@@ -26,7 +26,7 @@
 namespace poe::client {
 namespace {
 
-ManPage Page() {
+ManPage SamplePage() {
   return {
       .summary = "draw new rows from a model",
       .synopsis = {"MODEL [--class NAME] [OPTION]..."},
@@ -178,7 +178,7 @@ absl::Status Run(const SampleOptions& options, Context& context) {
 void AddSampleCommand(CLI::App& app, Context& context) {
   const auto options = std::make_shared<SampleOptions>();
   CLI::App* command =
-      AddCommand(app, context, "sample", Page(),
+      AddCommand(app, context, "sample", SamplePage(),
                  [options, &context] { return Run(*options, context); });
   AddSampleOptions(*command, *options);
 }

@@ -23,6 +23,7 @@
 #include "client/cpp/command/experts.h"
 #include "client/cpp/command/explanation.h"
 #include "client/cpp/command/format.h"
+#include "client/cpp/command/mask.h"
 #include "client/cpp/command/normalizers.h"
 #include "client/cpp/command/output_rows.h"
 #include "client/cpp/command/progress.h"
@@ -37,7 +38,7 @@
 namespace poe::client {
 namespace {
 
-constexpr int64_t kTableRows = 20;
+constexpr int64_t kTableScores = 20;
 // What takes less time than this shows no progress.
 constexpr absl::Duration kShort = absl::Seconds(1);
 
@@ -49,8 +50,12 @@ absl::StatusOr<Scores> FetchScores(const ScoreOptions& options,
   *request.mutable_model() = model;
   *request.mutable_observations() = std::move(data.observations);
   request.set_per_expert(options.per_expert || options.explain);
-  if (!request.observations().mask().empty()) request.mutable_missing();
-  if (options.seed) request.mutable_missing()->set_seed(*options.seed);
+  if (!request.observations().mask().empty()) {
+    v1::MissingValueEstimate& missing = *request.mutable_missing();
+    missing.set_chains(options.missing_chains);
+    missing.set_temperatures(options.missing_temperatures);
+    if (options.seed) missing.set_seed(*options.seed);
+  }
 
   ProgressDisplay display;
   const absl::Time start = absl::Now();
@@ -95,7 +100,8 @@ absl::StatusOr<std::vector<Expert>> FetchExperts(const v1::ModelVersion& model,
 // How many rows are printed.
 int64_t ShownRows(const ScoreOptions& options, const Scores& scores,
                   bool json) {
-  const int64_t limit = options.limit.value_or(json ? scores.rows : kTableRows);
+  const int64_t limit =
+      options.limit.value_or(json ? scores.rows : kTableScores);
   return limit < 0 ? scores.rows : std::min(limit, scores.rows);
 }
 
@@ -203,6 +209,11 @@ absl::Status Score(const ScoreOptions& options, Context& context) {
   if (!spec.ok()) return spec.status();
   absl::StatusOr<DataSet> data = ReadDataSet(options.data, FormOf(*spec));
   if (!data.ok()) return data.status();
+  if (!options.mask.empty()) {
+    const absl::Status status =
+        AddMask(options.mask, spec->image_height(), spec->image_width(), *data);
+    if (!status.ok()) return status;
+  }
   const absl::StatusOr<RowFacts> facts = Note(options, *spec, *data);
   if (!facts.ok()) return facts.status();
   absl::StatusOr<Scores> scores =

@@ -53,9 +53,7 @@ Json RowJson(const Scores& scores, absl::Span<const int32_t> truth,
                              scores.layers)));
   }
   object["out_of_support"] = scores.IsOutOfSupport(row);
-  if (!scores.standard_errors.empty()) {
-    object["standard_error"] = JsonNumber(scores.standard_errors[row]);
-  }
+  AddRow(scores.standard_errors, scores.rows, row, "standard_errors", object);
   if (!scores.expert_scores.empty()) {
     Json& experts = object["expert_log_scores"] = Json::array();
     for (const std::vector<double>& field : scores.expert_scores) {

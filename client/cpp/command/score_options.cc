@@ -3,6 +3,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/command/context.h"
+#include "client/cpp/command/mask.h"
 #include "client/cpp/command/output_rows.h"
 #include "client/cpp/command/selector.h"
 
@@ -25,6 +26,11 @@ ManPage ScorePage() {
           "box of the training data is out of support and has none of these; a "
           "sequence has neither label nor percentile if the model cannot "
           "compare sequences of its length.\n\n"
+          "Where values are missing (--mask, or empty cells of a table), the "
+          "log scores are those of the values that are there, estimated by "
+          "annealed importance sampling over the others, with the standard "
+          "error of the estimate. Such a row has no percentile, and cannot be "
+          "compared with one that misses other values.\n\n"
           "With --explain it also says why: which experts object most to each "
           "row. An objection is how far an expert's log score is below the "
           "median of what the expert says of held-out rows of the class. The "
@@ -52,6 +58,7 @@ ManPage ScorePage() {
 void AddScoreOptions(CLI::App& command, ScoreOptions& options) {
   command.add_option("MODEL", options.model, kModelHelp)->required();
   AddDataOptions(command, options.data, /*with_labels=*/true);
+  AddMaskOption(command, options.mask);
   constexpr char kOutput[] = "Output";
   command
       .add_option("--limit", options.limit,
@@ -97,12 +104,25 @@ void AddScoreOptions(CLI::App& command, ScoreOptions& options) {
       ->type_name("FILE.png")
       ->needs(explain)
       ->group(kWhy);
+  constexpr char kMissing[] = "Missing values";
+  command
+      .add_option("--missing-chains", options.missing_chains,
+                  "Annealed chains for each row and class. Default: 16.")
+      ->type_name("N")
+      ->check(CLI::Validator(CLI::Range(2, 1 << 30)).description(""))
+      ->group(kMissing);
+  command
+      .add_option("--missing-temperatures", options.missing_temperatures,
+                  "Gibbs steps of each chain. Default: 100.")
+      ->type_name("N")
+      ->check(Positive())
+      ->group(kMissing);
   command
       .add_option("--seed", options.seed,
                   "Start of the random numbers that stand in for missing "
                   "values. Default: chosen anew.")
       ->type_name("N")
-      ->group("Missing values");
+      ->group(kMissing);
 }
 
 }  // namespace poe::client

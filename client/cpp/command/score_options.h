@@ -20,6 +20,10 @@ struct ScoreOptions {
   std::optional<int> explain;
   std::string class_name;
   std::string png;
+  std::string mask;
+  // Of the estimates where values are missing; 0: the server's defaults.
+  int missing_chains = 0;
+  int missing_temperatures = 0;
   std::optional<uint64_t> seed;
   std::string out;
 };

@@ -40,11 +40,15 @@ ScoreColumn SubjectColumn(
           }};
 }
 
+std::string Cell(double value, int digits) {
+  return std::isnan(value) ? kNothing : absl::StrFormat("%.*f", digits, value);
+}
+
 void AddLogScores(const Scores& scores, std::vector<ScoreColumn>& columns) {
   if (scores.classes * scores.layers > kMostLogScores) {
     columns.push_back(
         SubjectColumn("log score", scores, [&scores](int64_t row, int64_t c) {
-          return absl::StrFormat("%.2f", scores.LogScore(row, c));
+          return Cell(scores.LogScore(row, c), 2);
         }));
     return;
   }
@@ -58,10 +62,10 @@ void AddLogScores(const Scores& scores, std::vector<ScoreColumn>& columns) {
       const int64_t offset = c * scores.layers + layer;
       columns.push_back(
           {{heading, Table::Align::kRight}, [&scores, offset](int64_t row) {
-             return absl::StrFormat(
-                 "%.2f",
-                 scores.log_scores[row * scores.classes * scores.layers +
-                                   offset]);
+             return Cell(
+                 scores
+                     .log_scores[row * scores.classes * scores.layers + offset],
+                 2);
            }});
     }
   }
@@ -71,10 +75,8 @@ void AddLogScores(const Scores& scores, std::vector<ScoreColumn>& columns) {
 // where it is NaN.
 std::function<std::string(int64_t, int64_t)> CellOf(
     const Scores& scores, const std::vector<double>& field, int digits) {
-  return [&scores, &field, digits](int64_t row, int64_t c) -> std::string {
-    const double value = field[row * scores.classes + c];
-    if (std::isnan(value)) return kNothing;
-    return absl::StrFormat("%.*f", digits, value);
+  return [&scores, &field, digits](int64_t row, int64_t c) {
+    return Cell(field[row * scores.classes + c], digits);
   };
 }
 
@@ -120,18 +122,20 @@ std::vector<ScoreColumn> Columns(const Scores& scores,
   }
   AddLogScores(scores, columns);
   if (!scores.standard_errors.empty()) {
-    columns.push_back({{"standard error", kRight}, [&scores](int64_t row) {
-                         return FormatNumber(scores.standard_errors[row]);
-                       }});
+    columns.push_back(SubjectColumn("standard error", scores,
+                                    CellOf(scores, scores.standard_errors, 2)));
   }
   if (!scores.expert_scores.empty()) {
     columns.push_back(SubjectColumn(
-        "least expert", scores, [&scores](int64_t row, int64_t c) {
-          return absl::StrCat(LeastExpert(scores, row, c).expert);
+        "least expert", scores,
+        [&scores](int64_t row, int64_t c) -> std::string {
+          const Objection least = LeastExpert(scores, row, c);
+          return std::isnan(least.log_score) ? kNothing
+                                             : absl::StrCat(least.expert);
         }));
     columns.push_back(SubjectColumn(
         "its log score", scores, [&scores](int64_t row, int64_t c) {
-          return absl::StrFormat("%.3f", LeastExpert(scores, row, c).log_score);
+          return Cell(LeastExpert(scores, row, c).log_score, 3);
         }));
   }
   return columns;

@@ -79,6 +79,8 @@ absl::StatusOr<Scores> ReadScores(const v1::ScoreResponse& response) {
       Read(response.percentiles(), "percentiles", cells, scores.percentiles));
   status.Update(Read(response.log_probabilities(), "log_probabilities", cells,
                      scores.log_probabilities));
+  status.Update(Read(response.standard_errors(), "standard_errors", cells,
+                     scores.standard_errors));
   scores.log_partitions = response.log_partitions();
   scores.log_partition_differences = response.log_partition_differences();
   status.Update(Copy(response.labels(), "labels", scores.rows, scores.labels));
@@ -86,8 +88,6 @@ absl::StatusOr<Scores> ReadScores(const v1::ScoreResponse& response) {
       Copy(response.margins(), "margins", scores.rows, scores.margins));
   status.Update(Copy(response.out_of_support(), "out_of_support", scores.rows,
                      scores.out_of_support));
-  status.Update(Copy(response.standard_errors(), "standard_errors", scores.rows,
-                     scores.standard_errors));
   for (const v1::ExpertScores& experts : response.expert_scores()) {
     absl::StatusOr<std::vector<double>> values =
         TensorDoubles(experts.log_scores());

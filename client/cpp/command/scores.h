@@ -25,11 +25,11 @@ struct Scores {
   std::vector<int32_t> labels;
   std::vector<double> margins;
   std::vector<bool> out_of_support;
-  std::vector<double> standard_errors;
   // N x C each.
   std::vector<double> probabilities;
   std::vector<double> percentiles;
   std::vector<double> log_probabilities;
+  std::vector<double> standard_errors;
   // For each class N x M.
   std::vector<std::vector<double>> expert_scores;
   // What log_probabilities rest on.

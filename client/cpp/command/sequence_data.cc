@@ -10,7 +10,7 @@
 namespace poe::client {
 namespace {
 
-constexpr std::array<int, kChannels> kStates = {3, 4, 5};
+constexpr std::array<int, kChannels> kChainStates = {3, 4, 5};
 constexpr double kStay = 0.1;
 constexpr double kReach = 1.5;
 constexpr double kDeviation = 0.5;
@@ -86,7 +86,7 @@ double CyclicChain::LogDensity(const float* values, int stride) const {
 }
 
 IndependentChains::IndependentChains(uint64_t seed) : engine_(seed) {
-  for (const int states : kStates) chains_.emplace_back(states, engine_);
+  for (const int states : kChainStates) chains_.emplace_back(states, engine_);
 }
 
 std::vector<float> IndependentChains::Draw(int count) {

@@ -29,7 +29,7 @@ struct ShowOptions {
   std::string png;
 };
 
-ManPage Page() {
+ManPage ShowPage() {
   return {
       .summary = "show what the experts look like",
       .synopsis = {"MODEL [--class NAME] [--png FILE.png] [OPTION]..."},
@@ -108,7 +108,7 @@ absl::Status Show(const ShowOptions& options, Context& context) {
 void AddShowCommand(CLI::App& app, Context& context) {
   const auto options = std::make_shared<ShowOptions>();
   CLI::App* command =
-      AddCommand(app, context, "show", Page(),
+      AddCommand(app, context, "show", ShowPage(),
                  [options, &context] { return Show(*options, context); });
   command->add_option("MODEL", options->model, kModelHelp)->required();
   constexpr char kExperts[] = "Experts";

@@ -20,7 +20,7 @@
 namespace poe::client {
 namespace {
 
-ManPage Page() {
+ManPage TrainPage() {
   return {
       .summary = "train a model on the rows of a file",
       .synopsis = {"MODEL --data FILE [--labels FILE] [OPTION]..."},
@@ -133,7 +133,7 @@ absl::Status Train(const TrainOptions& options, Context& context) {
 void AddTrainCommand(CLI::App& app, Context& context) {
   const auto options = std::make_shared<TrainOptions>();
   CLI::App* command =
-      AddCommand(app, context, "train", Page(),
+      AddCommand(app, context, "train", TrainPage(),
                  [options, &context] { return Train(*options, context); });
   AddTrainOptions(*command, *options);
 }

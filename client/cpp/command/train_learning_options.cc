@@ -93,10 +93,38 @@ void AddFitOptions(CLI::App& command, TrainOptions& options) {
   CLI::Option* fit_apart =
       command
           .add_flag("--fit-apart", options.fit_apart,
-                    "First fit each expert on its own to all rows, by "
+                    "First fit each expert on its own, by "
                     "expectation maximization: mixture, hmm and lds. Trees are "
                     "always found in the data first.")
           ->group(kGroup);
+  command
+      .add_option("--fit-rows", options.fit_rows,
+                  "Share of the rows that each expert is fitted to, drawn at "
+                  "random for each.")
+      ->type_name("SHARE")
+      ->check(Positive())
+      ->capture_default_str()
+      ->needs(fit_apart)
+      ->group(kGroup);
+  command
+      .add_option("--fit-coordinates", options.fit_coordinates,
+                  "Share of the coordinates that each expert sees, now and "
+                  "ever after, drawn at random for each.")
+      ->type_name("SHARE")
+      ->check(Positive())
+      ->capture_default_str()
+      ->needs(fit_apart)
+      ->group(kGroup);
+  command
+      .add_option("--soften", options.soften,
+                  "Power that the fitted experts are raised to, so that their "
+                  "product is not too sharp; one over their number makes it "
+                  "as vague as they are.")
+      ->type_name("POWER")
+      ->check(Positive())
+      ->capture_default_str()
+      ->needs(fit_apart)
+      ->group(kGroup);
   CLI::Option* alone =
       command
           .add_flag("--no-together", options.no_together,
@@ -126,6 +154,30 @@ void AddJobOptions(CLI::App& command, TrainOptions& options) {
       ->type_name("X")
       ->check(Positive())
       ->group(kSeparator);
+  constexpr char kUnlearning[] = "Unlearning";
+  CLI::Option* unlearn =
+      command
+          .add_option("--unlearn", options.unlearn,
+                      "After contrastive divergence, so many updates against "
+                      "what the product believes in and no row explains: long "
+                      "Gibbs chains that have never seen the data find it.")
+          ->type_name("UPDATES")
+          ->check(Positive())
+          ->group(kUnlearning);
+  command
+      .add_option("--unlearn-chains", options.unlearn_chains, "Default: 100.")
+      ->type_name("N")
+      ->check(Positive())
+      ->needs(unlearn)
+      ->group(kUnlearning);
+  command
+      .add_option("--unlearn-steps", options.unlearn_steps,
+                  "Gibbs steps of the chains before the first update, half of "
+                  "them annealed. Default: 1000.")
+      ->type_name("N")
+      ->check(Positive())
+      ->needs(unlearn)
+      ->group(kUnlearning);
   constexpr char kNormalizer[] = "Normalizer";
   CLI::Option* normalizer =
       command

@@ -14,9 +14,9 @@ namespace {
 
 // Where nobody says.
 constexpr int kComponents = 5;
-constexpr int kStates = 5;
+constexpr int kDefaultStates = 5;
 constexpr int kLatent = 2;
-constexpr int kTrees = 1;
+constexpr int kDefaultTrees = 1;
 
 // So wide that the Gaussian beside experts that are fitted alone says nothing.
 constexpr double kSilentBase = 1e4;
@@ -111,7 +111,7 @@ void SetKind(const TrainOptions& options, ExpertKind kind,
     }
     case ExpertKind::kMarkov: {
       v1::HiddenMarkovSettings& markov = *group.mutable_hidden_markov();
-      markov.set_num_states(OrDefault(options.states, kStates));
+      markov.set_num_states(OrDefault(options.states, kDefaultStates));
       SetDeviation(options, markov);
       return;
     }
@@ -123,7 +123,7 @@ void SetKind(const TrainOptions& options, ExpertKind kind,
     }
     case ExpertKind::kTree: {
       v1::GaussianTreeSettings& tree = *group.mutable_gaussian_tree();
-      tree.set_num_trees(OrDefault(options.trees, kTrees));
+      tree.set_num_trees(OrDefault(options.trees, kDefaultTrees));
       tree.set_with_uniform(options.uniform);
       SetDeviation(options, tree);
       return;

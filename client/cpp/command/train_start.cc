@@ -114,15 +114,9 @@ v1::Preprocessing::Kind PreprocessingKind(const TrainOptions& options,
              : v1::Preprocessing::KIND_NONE;
 }
 
-void SetDivergence(const TrainOptions& options,
-                   const std::vector<ExpertChoice>& kinds,
-                   v1::ContrastiveDivergenceStage& stage) {
-  stage.set_exact(options.exact);
-  stage.set_epochs(options.epochs);
-  stage.set_updates(options.updates);
-  stage.set_batch_size(options.batch);
-  stage.set_gibbs_steps(options.steps);
-  v1::OptimizerSettings& optimizer = *stage.mutable_optimizer();
+void SetOptimizer(const TrainOptions& options,
+                  const std::vector<ExpertChoice>& kinds,
+                  v1::OptimizerSettings& optimizer) {
   optimizer.set_kind(options.adam.value_or(!AreAll(kinds, ExpertKind::kUnits))
                          ? v1::OptimizerSettings::KIND_ADAM
                          : v1::OptimizerSettings::KIND_MOMENTUM);
@@ -138,6 +132,17 @@ void SetDivergence(const TrainOptions& options,
   optimizer.set_average_share(options.average);
 }
 
+void SetDivergence(const TrainOptions& options,
+                   const std::vector<ExpertChoice>& kinds,
+                   v1::ContrastiveDivergenceStage& stage) {
+  stage.set_exact(options.exact);
+  stage.set_epochs(options.epochs);
+  stage.set_updates(options.updates);
+  stage.set_batch_size(options.batch);
+  stage.set_gibbs_steps(options.steps);
+  SetOptimizer(options, kinds, *stage.mutable_optimizer());
+}
+
 void SetSeparator(const TrainOptions& options, v1::SeparatorStage& stage) {
   if (options.separator == "logistic") {
     stage.set_method(v1::SeparatorStage::METHOD_LOGISTIC);
@@ -150,10 +155,23 @@ void SetSeparator(const TrainOptions& options, v1::SeparatorStage& stage) {
 void AddStages(const TrainOptions& options,
                const std::vector<ExpertChoice>& kinds, bool classes,
                v1::TrainStart& start) {
-  if (options.fit_apart) start.add_stages()->mutable_initialize();
+  if (options.fit_apart) {
+    v1::InitializeStage& stage = *start.add_stages()->mutable_initialize();
+    stage.set_row_share(options.fit_rows);
+    stage.set_coordinate_share(options.fit_coordinates);
+    stage.set_power(options.soften);
+  }
   if (!options.no_together) {
     SetDivergence(options, kinds,
                   *start.add_stages()->mutable_contrastive_divergence());
+  }
+  if (options.unlearn > 0) {
+    v1::UnlearnStage& stage = *start.add_stages()->mutable_unlearn();
+    stage.set_updates(options.unlearn);
+    stage.set_chains(options.unlearn_chains);
+    stage.set_steps(options.unlearn_steps);
+    stage.set_batch_size(options.batch);
+    SetOptimizer(options, kinds, *stage.mutable_optimizer());
   }
   for (const int units : options.next_layers) {
     v1::NextLayerStage& layer = *start.add_stages()->mutable_next_layer();

@@ -50,6 +50,9 @@ struct TrainOptions {
 
   // Each on its own, and together by contrastive divergence.
   bool fit_apart = false;
+  int unlearn = 0;  // updates; 0: no
+  int unlearn_chains = 0, unlearn_steps = 0;
+  double fit_rows = 1, fit_coordinates = 1, soften = 1;
   bool no_together = false;
   bool exact = false;
   int epochs = 0;

@@ -11,7 +11,7 @@
 namespace poe::client {
 namespace {
 
-constexpr int kMaxSide = 1 << 14;
+constexpr int kMaxPlotSide = 1 << 14;
 // Pixel centres are at whole numbers, and edges are softened over one pixel.
 constexpr double kHalfPixel = 0.5;
 constexpr double kLeastRadius = 0.5;
@@ -43,17 +43,17 @@ absl::StatusOr<Plot> Plot::Create(const PlotRange& range, int width,
   const double y_length = range.y_max - range.y_min;
   const auto is_scale = [](double length) {
     return length > 0 && std::isfinite(length) &&
-           std::isfinite(kMaxSide / length);
+           std::isfinite(kMaxPlotSide / length);
   };
   if (!is_scale(x_length) || !is_scale(y_length)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the range of a plot, [", range.x_min, ", ", range.x_max, "] x [",
         range.y_min, ", ", range.y_max, "], is empty or not finite"));
   }
-  if (std::min(width, height) < 1 || std::max(width, height) > kMaxSide) {
+  if (std::min(width, height) < 1 || std::max(width, height) > kMaxPlotSide) {
     return absl::InvalidArgumentError(
         absl::StrCat("a plot of ", width, " x ", height,
-                     " pixels: sides must be from 1 to ", kMaxSide));
+                     " pixels: sides must be from 1 to ", kMaxPlotSide));
   }
   return Plot(range, Picture(width, height, kWhite));
 }

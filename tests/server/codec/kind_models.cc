@@ -13,6 +13,7 @@
 #include "poe/experts/gaussian_tree.h"
 #include "poe/experts/hidden_markov.h"
 #include "poe/experts/linear_dynamical.h"
+#include "poe/experts/selected_coordinates.h"
 #include "poe/experts/unigauss.h"
 #include "poe/initialization.h"
 #include "tests/server/codec/test_models.h"
@@ -216,6 +217,20 @@ std::vector<KindModel> ModelsOfAllKinds() {
   const auto markov = [](Maker& m, bool wide) { return m.Markov(wide); };
   add("MarkovWithGaussians", Spec(Family::kStructuredGaussian, true), markov);
   add("MarkovWithSymbols", Spec(Family::kCategorical, true), markov);
+  // Groups that see the first and the last of three coordinates.
+  const auto add_selected = [&](std::string name, const DataSpec& spec,
+                                auto make) {
+    const std::vector<Index> coordinates = {0, 2};
+    Maker selected(SelectCoordinates(spec, coordinates));
+    add(std::move(name), spec, [&](Maker&, bool wide) -> GroupPointer {
+      return *SelectedCoordinates<float>::Create(
+          make(selected, wide), ColumnsOf(spec, coordinates), spec.width());
+    });
+  };
+  add_selected("MixtureOfSomeCoordinates", Spec(Family::kGaussian), mixture);
+  add_selected("UnitsOnSomeSymbols", Spec(Family::kCategorical), units);
+  add_selected("MarkovWithSomeSymbols", Spec(Family::kCategorical, true),
+               markov);
   add("System", Spec(Family::kGaussian, true),
       [](Maker& m, bool wide) { return m.System(wide); });
   add("SingleTree", Spec(Family::kStructuredGaussian),

@@ -40,19 +40,41 @@ TEST(ScoreRequestTest, Decodes) {
   v1::ScoreRequest request;
   *request.mutable_observations() = Rows(3);
   absl::StatusOr<DecodedScore> decoded =
-      DecodeScore(request, TwoClasses(), kLimits);
+      DecodeScore(request, TwoClasses(), kLimits, kFresh);
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(decoded->rows.rows, 3);
   EXPECT_FALSE(decoded->options.per_expert);
   request.set_per_expert(true);
-  EXPECT_TRUE(DecodeScore(request, TwoClasses(), kLimits)->options.per_expert);
+  EXPECT_TRUE(
+      DecodeScore(request, TwoClasses(), kLimits, kFresh)->options.per_expert);
 }
 
-TEST(ScoreRequestTest, EstimateIsIgnoredWhereNothingIsMissing) {
+TEST(ScoreRequestTest, MissingValuesHaveTheDefaultsOfTheApi) {
   v1::ScoreRequest request;
   *request.mutable_observations() = Rows(1);
+  request.mutable_observations()->set_mask(std::string("\0\1", 2));
   request.mutable_missing();
-  EXPECT_TRUE(DecodeScore(request, TwoClasses(), kLimits).ok());
+  const auto decoded = DecodeScore(request, TwoClasses(), {}, kFresh);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  ASSERT_TRUE(decoded->options.missing.has_value());
+  EXPECT_EQ(decoded->options.missing->chains, 16);
+  EXPECT_EQ(decoded->options.missing->inverse_temperatures,
+            EvenInverseTemperatures(100));
+  EXPECT_EQ(decoded->options.missing->seed, kFresh);
+}
+
+TEST(ScoreRequestTest, EveryFieldOfMissingIsRead) {
+  v1::ScoreRequest request;
+  *request.mutable_observations() = Rows(1);
+  *request.mutable_missing() =
+      FromText<v1::MissingValueEstimate>("chains: 5 temperatures: 7 seed: 0");
+  const auto decoded = DecodeScore(request, TwoClasses(), {}, kFresh);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  ASSERT_TRUE(decoded->options.missing.has_value());
+  EXPECT_EQ(decoded->options.missing->chains, 5);
+  EXPECT_EQ(decoded->options.missing->inverse_temperatures,
+            EvenInverseTemperatures(7));
+  EXPECT_EQ(decoded->options.missing->seed, 0);
 }
 
 TEST(ScoreRequestTest, BadRequestsAreRefused) {
@@ -72,10 +94,16 @@ TEST(ScoreRequestTest, BadRequestsAreRefused) {
          },
          kInvalid, "MISSING_VALUES", "observations.mask marks missing values"},
        R{[](auto& r) {
-           r.mutable_observations()->set_mask(std::string("\0\1", 2));
-           r.mutable_missing()->set_chains(3);
+           r.mutable_observations()->set_mask(std::string("\0\0", 2));
+           r.mutable_missing();
          },
-         kUnbuilt, "NOT_BUILT_YET", "missing is given"},
+         kInvalid, "NOTHING_OBSERVED", "leaves nothing observed of row 0"},
+       R{[](auto& r) { r.mutable_missing()->set_chains(1); }, kInvalid,
+         "OUT_OF_RANGE", "missing.chains is 1; an error takes at least 2"},
+       R{[](auto& r) { r.mutable_missing()->set_chains(-1); }, kInvalid,
+         "OUT_OF_RANGE", "missing.chains is -1"},
+       R{[](auto& r) { r.mutable_missing()->set_temperatures(1 << 30); },
+         kInvalid, "OUT_OF_RANGE", "missing.temperatures is"},
        R{[](auto& r) {
            *r.mutable_observations() = Rows(4);
            r.set_per_expert(true);
@@ -83,7 +111,7 @@ TEST(ScoreRequestTest, BadRequestsAreRefused) {
          kInvalid, "TOO_MANY_ROWS",
          "per_expert is set for 4 rows of 6 experts; at most 3"}},
       [](const v1::ScoreRequest& r) {
-        return DecodeScore(r, TwoClasses(), kLimits).status();
+        return DecodeScore(r, TwoClasses(), kLimits, kFresh).status();
       });
 }
 

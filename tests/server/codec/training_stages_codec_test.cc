@@ -169,6 +169,40 @@ TEST(TrainingStagesCodecTest, FurtherLayersAreReadInOrder) {
             Reconstruction::kMean);
 }
 
+TEST(TrainingStagesCodecTest, UnlearningHasDefaultsAndIsRead) {
+  const absl::StatusOr<TrainingSettings> defaults = Decode(
+      Start("stages { contrastive_divergence {} } stages { unlearn {} }"));
+  ASSERT_TRUE(defaults.ok()) << defaults.status();
+  ASSERT_TRUE(defaults->unlearning.has_value());
+  EXPECT_EQ(defaults->unlearning->epochs, 0);
+  EXPECT_EQ(defaults->unlearning->updates, 1000);
+  EXPECT_EQ(defaults->unlearning->batch_size, 100);
+  EXPECT_EQ(defaults->unlearning->gibbs_steps, 1);
+  EXPECT_EQ(defaults->unlearning->chains->chains, 100);
+  EXPECT_EQ(defaults->unlearning->chains->steps, 1000);
+  EXPECT_FALSE(defaults->contrastive_divergence.chains.has_value());
+  const absl::StatusOr<TrainingSettings> settings = Decode(Start(R"pb(
+    stages { contrastive_divergence {} }
+    stages {
+      unlearn {
+        chains: 7
+        steps: 30
+        gibbs_steps: 2
+        updates: 5
+        batch_size: -1
+        optimizer { rate: 0.25 }
+      }
+    }
+  )pb"));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->unlearning->updates, 5);
+  EXPECT_EQ(settings->unlearning->batch_size, -1);
+  EXPECT_EQ(settings->unlearning->gibbs_steps, 2);
+  EXPECT_EQ(settings->unlearning->chains->chains, 7);
+  EXPECT_EQ(settings->unlearning->chains->steps, 30);
+  EXPECT_EQ(settings->unlearning->optimizer.rate, 0.25);
+}
+
 TEST(TrainingStagesCodecTest, NormalizersHaveDefaults) {
   const auto decoded = [](const std::string& stages) {
     return Decode(Start("stages { contrastive_divergence {} }" + stages))
@@ -215,8 +249,8 @@ TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
          "stages[1].initialize comes after another stage"},
        R{to("stages { initialize {} } stages { initialize {} }"), kInvalid,
          "DUPLICATE", "stages[1].initialize is the second"},
-       R{to("stages { initialize { coordinate_share: 0.5 } }"), kUnbuilt,
-         "NOT_BUILT_YET", "stages[0].initialize.coordinate_share is given"},
+       R{to("stages { initialize { coordinate_share: 0 } }"), kInvalid,
+         "INVALID_SETTINGS", "initialize.coordinate_share is 0"},
        R{to("stages { initialize { row_share: 0 } }"), kInvalid,
          "INVALID_SETTINGS", "stages[0].initialize.row_share is 0"},
        R{to("stages { initialize { row_share: 1.5 } }"), kInvalid,
@@ -231,7 +265,17 @@ TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
          "INVALID_ORDER", "stages[2].next_layer comes after separator"},
        R{to("stages { initialize {} }" + next_layer + cd), kInvalid,
          "INVALID_ORDER",
-         "stages[2].contrastive_divergence comes after next_layer"},
+         "stages[2].contrastive_divergence comes after unlearn or next_layer"},
+       R{to("stages { unlearn {} }" + cd), kInvalid, "INVALID_ORDER",
+         "stages[0].unlearn comes before anything is learned"},
+       R{to(cd + next_layer + "stages { unlearn {} }"), kInvalid,
+         "INVALID_ORDER", "stages[2].unlearn comes after next_layer"},
+       R{to(cd + "stages { unlearn {} } stages { unlearn {} }"), kInvalid,
+         "DUPLICATE", "stages[2].unlearn is the second of its kind"},
+       R{to(cd + "stages { unlearn { chains: -1 } }"), kInvalid,
+         "INVALID_SETTINGS", "unlearn.chains is -1"},
+       R{to(cd + "stages { unlearn { steps: 2000000 } }"), kInvalid,
+         "OUT_OF_RANGE", "has 100 chains of 2000000 steps"},
        R{to(cd + "stages { next_layer {} }"), kInvalid, "INVALID_SETTINGS",
          "stages[1].next_layer: product has no groups"},
        R{to(cd + "stages { next_layer { product { groups { num_experts: 0 "
