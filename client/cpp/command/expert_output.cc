@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -58,18 +57,18 @@ std::string CoordinateName(const v1::DataSpec& spec, int layer, size_t i) {
   return spec.coordinate_names(index);
 }
 
-// The first few of 0 .. size - 1 by falling importance; NaN is none.
+// The first few of 0 .. size - 1 by falling importance; those that an expert
+// does not see have NaN and are left out.
 template <typename Importance>
 std::vector<size_t> MostImportant(size_t size, Importance importance) {
-  std::vector<size_t> order(size);
-  std::iota(order.begin(), order.end(), 0);
-  const auto value = [&importance](size_t i) {
-    const double weight = importance(i);
-    return std::isnan(weight) ? -1 : weight;
-  };
-  const size_t shown = std::min(size, kMostNamed);
-  std::partial_sort(order.begin(), order.begin() + shown, order.end(),
-                    [&](size_t a, size_t b) { return value(a) > value(b); });
+  std::vector<size_t> order;
+  for (size_t i = 0; i < size; ++i) {
+    if (!std::isnan(importance(i))) order.push_back(i);
+  }
+  const size_t shown = std::min(order.size(), kMostNamed);
+  std::partial_sort(
+      order.begin(), order.begin() + shown, order.end(),
+      [&](size_t a, size_t b) { return importance(a) > importance(b); });
   order.resize(shown);
   return order;
 }

@@ -28,21 +28,25 @@ using Matrix =
     Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr const char* kHalves[] = {"lower", "random"};
-constexpr int kSteps = 30;
-constexpr int kChains = 40;
+constexpr int kSteps = 200;
+constexpr int kChains = 10;
 // Rows asked about at a time.
 constexpr int64_t kBlock = 500;
 constexpr int kShown = 20;
 
-// What was found on the last 10,000 training images.
+// What was found on training images that were kept back: reconstructions of ten
+// steps, because chains that fill in go far from where they start.
 v1::TrainStart Settings(const ImageRows& images, uint64_t seed) {
-  return StartOf({.model_name = "reproduce-missing",
-                  .class_names = {"clothes"},
-                  .units = 500,
-                  .epochs = 40,
-                  .rate = 0.05,
-                  .weight_decay = 0.0002},
-                 images, seed);
+  v1::TrainStart start = StartOf({.model_name = "reproduce-missing",
+                                  .class_names = {"clothes"},
+                                  .units = 500,
+                                  .epochs = 10,
+                                  .rate = 0.05},
+                                 images, seed);
+  v1::ContrastiveDivergenceStage& stage =
+      *start.mutable_stages(0)->mutable_contrastive_divergence();
+  stage.set_gibbs_steps(10);
+  return start;
 }
 
 Matrix GreyLevels(const ImageRows& images) {

@@ -170,12 +170,6 @@ v1::TrainStart Settings(const Experiment& experiment, Stages stages, int part,
   return start;
 }
 
-double Mean(absl::Span<const double> values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
 // Mean log probability of the test rows.
 absl::StatusOr<double> LogProbability(const Experiment& experiment,
                                       const v1::TrainStart& start,
@@ -184,13 +178,10 @@ absl::StatusOr<double> LogProbability(const Experiment& experiment,
       reproduction.Train(absl::StrCat("seed ", start.seed()), start,
                          experiment.training.observations(), {});
   if (!job.ok()) return job.status();
-  const absl::StatusOr<Scores> scores =
-      reproduction.Score(experiment.test.observations());
-  if (!scores.ok()) return scores.status();
-  if (scores->log_probabilities.empty()) {
-    return absl::InternalError("the server gave no log probabilities");
-  }
-  return Mean(scores->log_probabilities);
+  const absl::StatusOr<std::vector<double>> found =
+      reproduction.LogProbabilities(experiment.test.observations());
+  if (!found.ok()) return found.status();
+  return Mean(*found);
 }
 
 absl::StatusOr<double> LogProbability(const Experiment& experiment,

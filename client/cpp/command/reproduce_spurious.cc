@@ -89,26 +89,10 @@ v1::TrainStart Settings(bool unlearn, uint64_t seed) {
   return start;
 }
 
-double Mean(absl::Span<const double> values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
 struct Found {
   double mass = 0;      // where no data are
   double held_out = 0;  // log probability of a held-out row
 };
-
-absl::StatusOr<std::vector<double>> LogProbabilities(
-    const v1::Observations& observations, Reproduction& reproduction) {
-  const absl::StatusOr<Scores> scores = reproduction.Score(observations);
-  if (!scores.ok()) return scores.status();
-  if (scores->log_probabilities.empty()) {
-    return absl::InternalError("the server gave no log probabilities");
-  }
-  return scores->log_probabilities;
-}
 
 // By the midpoint rule on the box.
 absl::StatusOr<double> MassOutside(Reproduction& reproduction) {
@@ -129,7 +113,7 @@ absl::StatusOr<double> MassOutside(Reproduction& reproduction) {
     }
   }
   const absl::StatusOr<std::vector<double>> log_probabilities =
-      LogProbabilities(RowsOf(nodes), reproduction);
+      reproduction.LogProbabilities(RowsOf(nodes));
   if (!log_probabilities.ok()) return log_probabilities.status();
   double mass = 0;
   for (const double log_p : *log_probabilities) {
@@ -191,7 +175,7 @@ absl::Status ReproduceSpurious(const ReproduceOptions& options,
       const absl::StatusOr<double> mass = MassOutside(*reproduction);
       if (!mass.ok()) return mass.status();
       const absl::StatusOr<std::vector<double>> log_probabilities =
-          LogProbabilities(held_out, *reproduction);
+          reproduction->LogProbabilities(held_out);
       if (!log_probabilities.ok()) return log_probabilities.status();
       found[unlearn] = {*mass, Mean(*log_probabilities)};
       if (i > 0) continue;

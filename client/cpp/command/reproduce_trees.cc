@@ -128,12 +128,6 @@ std::vector<double> FullGaussian(const std::vector<float>& training,
   return log_densities;
 }
 
-double Mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
-}
-
 // Of the mean of the differences.
 double StandardError(const std::vector<double>& a,
                      const std::vector<double>& b) {

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <iostream>
-#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -150,11 +149,6 @@ absl::Status WriteExperts(const ImageRows& images, Reproduction& reproduction) {
   return reproduction.Write(*picture, "usps-experts.png");
 }
 
-double Mean(const std::vector<int64_t>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) /
-         static_cast<double>(values.size());
-}
-
 double Median(std::vector<int64_t> values) {
   std::sort(values.begin(), values.end());
   const size_t half = values.size() / 2;
@@ -224,7 +218,10 @@ absl::Status ReproduceUsps(const ReproduceOptions& options, Context& context) {
   std::cout << table.ToString() << "Of 200 test images: median "
             << Median(errors) << " errors on the paper's split";
   if (splits > 0) {
-    std::cout << ", mean " << Mean(split_errors) << " on random splits";
+    std::cout << ", mean "
+              << Mean(std::vector<double>(split_errors.begin(),
+                                          split_errors.end()))
+              << " on random splits";
   }
   std::cout << "\n";
   reproduction->End({{"errors", errors},

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
+#include <numeric>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -75,6 +76,11 @@ ImageRows Slice(const ImageRows& images, int64_t begin, int64_t count) {
   return slice;
 }
 
+double Mean(absl::Span<const double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) /
+         static_cast<double>(values.size());
+}
+
 absl::StatusOr<Reproduction> Reproduction::Begin(const std::string& folder,
                                                  Context& context) {
   std::error_code error;
@@ -126,6 +132,16 @@ absl::StatusOr<Scores> Reproduction::Score(
   const absl::StatusOr<v1::ScoreResponse> response = Ask(std::move(request));
   if (!response.ok()) return response.status();
   return ReadScores(*response);
+}
+
+absl::StatusOr<std::vector<double>> Reproduction::LogProbabilities(
+    const v1::Observations& observations) {
+  absl::StatusOr<Scores> scores = Score(observations);
+  if (!scores.ok()) return scores.status();
+  if (scores->log_probabilities.empty()) {
+    return absl::InternalError("the server gave no log probabilities");
+  }
+  return std::move(scores->log_probabilities);
 }
 
 absl::StatusOr<v1::ScoreResponse> Reproduction::Ask(v1::ScoreRequest request) {

@@ -46,6 +46,9 @@ absl::StatusOr<ImageRows> ReadImages(const std::string& folder,
 // `count` rows of `images` from row `begin` on.
 ImageRows Slice(const ImageRows& images, int64_t begin, int64_t count);
 
+// Of at least one value.
+double Mean(absl::Span<const double> values);
+
 // What all experiments do: train, ask the model that was trained, keep the
 // server's repository small, write pictures. Not thread-safe.
 class Reproduction {
@@ -64,6 +67,10 @@ class Reproduction {
   // --- Questions to the version trained last ---
 
   absl::StatusOr<Scores> Score(const v1::Observations& observations);
+
+  // Of each row under the only class. INTERNAL if the model knows none.
+  absl::StatusOr<std::vector<double>> LogProbabilities(
+      const v1::Observations& observations);
 
   // One Gibbs step by the experts of a class; N x D means.
   absl::StatusOr<std::vector<float>> Reconstruct(
