@@ -25,7 +25,9 @@ struct GibbsOptions {
 // `steps` steps of which the first `annealing_steps` rise linearly to 1.
 std::vector<double> AnnealingSchedule(int steps, int annealing_steps);
 
-// Runs parallel Gibbs steps on x. Clamped values stay as they are.
+// Runs parallel Gibbs steps on x. Clamped values stay as they are. Fails only
+// with the status of `check`, asked before each step of as many observations as
+// take some ten milliseconds, or of one; x is then between steps.
 template <typename Scalar>
 absl::Status RunGibbs(const Product<Scalar>& product,
                       const GibbsOptions& options, const Workers& workers,

@@ -8,6 +8,7 @@
 #include "boost/math/special_functions/gamma.hpp"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/core/core_models.h"
 #include "tests/core/exact_distribution.h"
 #include "tests/core/expert_oracles.h"
 
@@ -263,6 +264,37 @@ TEST(GibbsTest, AnInterruptEndsTheWorkBeforeTheNextStep) {
   EXPECT_EQ(asked, 3);
   RunChains(product, Steps(2), after_two);
   EXPECT_EQ(x.values, after_two.values);
+}
+
+// Chains that are too many for a step of some milliseconds run in parts, which
+// changes nothing but when the check is asked.
+TEST(GibbsTest, ManyChainsRunInParts) {
+  const Product<float> product = BernoulliProduct(784, 500, 2);
+  Observations<float> all = MakeDense<float>(700, 784);
+  product.base().SampleStart({4, Purpose::kStart, 0, 0}, all);
+  const Observations<float> start = all;
+  GibbsOptions options;
+  options.seed = 4;
+  options.inverse_temperatures = {0.5, 1};
+  int asked = 0;
+  ASSERT_TRUE(RunGibbs(
+                  product, options, Workers::Inline(),
+                  [&] {
+                    ++asked;
+                    return absl::OkStatus();
+                  },
+                  all)
+                  .ok());
+  EXPECT_EQ(asked, 3 * 2);
+  for (Index n : {0, 340, 341, 699}) {
+    Observations<float> one = MakeDense<float>(1, 784);
+    one.row_ids[0] = static_cast<std::uint64_t>(n);
+    one.values.row(0) = start.values.row(n);
+    ASSERT_TRUE(
+        RunGibbs(product, options, Workers::Inline(), NeverInterrupt, one)
+            .ok());
+    EXPECT_EQ(one.values.row(0), all.values.row(n)) << n;
+  }
 }
 
 }  // namespace
