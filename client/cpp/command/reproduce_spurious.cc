@@ -21,11 +21,11 @@
 namespace poe::client {
 namespace {
 
-// Three clusters far apart on the diagonal of a square.
-constexpr int kClusters = 3;
-constexpr double kSpacing = 2;
+// Two clusters in opposite corners of a square.
+constexpr int kClusters = 2;
+constexpr double kSpacing = 4;
 constexpr double kDeviation = 0.25;
-constexpr int kPerCluster = 200;
+constexpr int kPerCluster = 300;
 // Farther than this from all clusters, nothing is explained by the data.
 constexpr double kExplained = 4 * kDeviation;
 // Of the box and the pictures.
@@ -66,7 +66,7 @@ v1::TrainStart Settings(bool unlearn, uint64_t seed) {
   group.set_num_experts(19);
   v1::UnigaussSettings& unigauss = *group.mutable_unigauss();
   unigauss.set_centres(v1::UnigaussSettings::CENTRES_UNIFORM);
-  unigauss.set_initial_standard_deviation(0.6);
+  unigauss.set_initial_standard_deviation(0.5);
   unigauss.set_initial_log_volume_odds(7);
   unigauss.set_least_standard_deviation(0.2);
   v1::ContrastiveDivergenceStage& stage =
