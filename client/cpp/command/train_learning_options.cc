@@ -172,8 +172,9 @@ void AddJobOptions(CLI::App& command, TrainOptions& options) {
       ->group(kUnlearning);
   command
       .add_option("--unlearn-steps", options.unlearn_steps,
-                  "Gibbs steps of the chains before the first update, half of "
-                  "them annealed. Default: 1000.")
+                  "Gibbs steps of the chains before they are used, half of "
+                  "them annealed; after as many more they start anew. Default: "
+                  "1000.")
       ->type_name("N")
       ->check(Positive())
       ->needs(unlearn)
