@@ -14,6 +14,9 @@ namespace {
 // Chains of one share of the work: below the least matrix products are slow,
 // above the most the states of all of them leave the cache.
 constexpr Index kLeastChains = 16, kMostChains = 256;
+// Parameters x chains of a share's pass, between two looks at the interrupt
+// check: some ten milliseconds' work.
+constexpr Index kMostWork = Index{1} << 25;
 
 // Some chains on their way.
 template <typename Scalar>
@@ -113,12 +116,15 @@ absl::StatusOr<std::vector<double>> AnnealedLogWeights(
     absl::FunctionRef<Observations<Scalar>(Index begin, Index end)> start,
     const Workers& workers, InterruptCheck check, AnnealingProgress progress) {
   const std::size_t passes = walk.inverse_temperatures.size() - 1;
+  const Index most = std::clamp(
+      PaddedRows(kMostWork / std::max<Index>(product.num_parameters(), 1)),
+      kLeastChains, kMostChains);
   std::vector<double> log_weights(walk.chains, 0);
   Index end = 0;
   for (Index begin = 0; begin < walk.chains; begin = end) {
     const Index per_worker = PaddedRows(
         (walk.chains - begin + workers.threads() - 1) / workers.threads());
-    const Index width = std::clamp(per_worker, kLeastChains, kMostChains);
+    const Index width = std::clamp(per_worker, kLeastChains, most);
     end = std::min(walk.chains, begin + width * workers.threads());
     std::vector<std::optional<Share<Scalar>>> shares((end - begin + width - 1) /
                                                      width);

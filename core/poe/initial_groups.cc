@@ -10,11 +10,10 @@
 #include "poe/experts/gaussian_mixture.h"
 #include "poe/experts/gaussian_tree.h"
 #include "poe/experts/unigauss.h"
+#include "poe/numerics/constants.h"
 
 namespace poe {
 namespace {
-
-constexpr double kLog2Pi = 1.8378770664093454836;
 
 void Append(const RowMatrix<float>& more, RowMatrix<float>& rows) {
   const Index before = rows.rows();

@@ -13,13 +13,12 @@
 #include "poe/experts/gaussian_mixture.h"
 #include "poe/experts/selected_coordinates.h"
 #include "poe/experts/unigauss.h"
+#include "poe/numerics/constants.h"
 #include "poe/numerics/elementwise.h"
 #include "poe/numerics/truncated_normal.h"
 
 namespace poe {
 namespace {
-
-constexpr double kLog2Pi = 1.8378770664093454836;
 
 // log g(x, z) = constant + linear.x - x.diag(precision).x / 2.
 struct Term {

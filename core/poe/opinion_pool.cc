@@ -6,12 +6,12 @@
 #include "Eigen/Cholesky"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/numerics/constants.h"
 #include "poe/numerics/elementwise.h"
 
 namespace poe {
 namespace {
 
-constexpr double kLog2Pi = 1.8378770664093454836;
 // How far sums may be from 1.
 constexpr double kRounding = 1e-9;
 constexpr int kMostSteps = 100'000;

@@ -11,7 +11,7 @@ namespace poe {
 namespace {
 
 // Rows that go through a Gibbs step between two looks at the interrupt check.
-constexpr Index kBlockRows = 256;
+constexpr Index kReconstructedRows = 256;
 
 // One block of observations of one class, run through the chains.
 class Block {
@@ -99,9 +99,10 @@ absl::Status ReconstructClass(const Model& model, const RawRows& rows,
                               const ReconstructOptions& options,
                               const Workers& workers, InterruptCheck check,
                               RowMatrix<float>& result) {
-  for (std::size_t begin = 0; begin < indices.size(); begin += kBlockRows) {
-    const std::size_t end =
-        std::min(indices.size(), begin + static_cast<std::size_t>(kBlockRows));
+  for (std::size_t begin = 0; begin < indices.size();
+       begin += kReconstructedRows) {
+    const std::size_t end = std::min(
+        indices.size(), begin + static_cast<std::size_t>(kReconstructedRows));
     const Block block(model, rows,
                       absl::MakeConstSpan(indices).subspan(begin, end - begin));
     if (absl::Status status =

@@ -15,7 +15,7 @@ namespace {
 
 // Rows between two looks at the interrupt check; large enough that matrix
 // products run at full speed.
-constexpr Index kBlockRows = 512;
+constexpr Index kScoredRows = 512;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -207,9 +207,9 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
   for (Index c = 0; options.per_expert && c < classes; ++c)
     scores.expert_log_scores.emplace_back(
         total, model.classes[c].layers[0].num_experts());
-  for (Index begin = 0; begin < total; begin += kBlockRows) {
+  for (Index begin = 0; begin < total; begin += kScoredRows) {
     if (absl::Status status = check(); !status.ok()) return status;
-    const Index end = std::min(total, begin + kBlockRows);
+    const Index end = std::min(total, begin + kScoredRows);
     const Observations<float> x = Preprocess(model.data_spec, rows, begin, end);
     const std::vector<bool> in_support =
         model.classes[0].layers[0].InSupport(x);

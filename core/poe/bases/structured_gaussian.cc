@@ -5,14 +5,11 @@
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/numerics/constants.h"
 #include "poe/numerics/sparse_gaussian.h"
 
 namespace poe {
-namespace {
-
-constexpr double kLog2Pi = 1.8378770664093454836;
-
-}  // namespace
+namespace {}  // namespace
 
 template <typename Scalar>
 absl::StatusOr<std::unique_ptr<StructuredGaussianBase<Scalar>>>

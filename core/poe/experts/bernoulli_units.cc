@@ -12,8 +12,6 @@ namespace poe {
 namespace {
 
 // Below this many rows a share of a product is not worth another thread.
-constexpr Index kLeastRows = 16;
-
 template <typename Scalar>
 struct Activations : Posterior {
   RowMatrix<Scalar> values;  // PaddedRows(N) x M: c + w.x
@@ -22,7 +20,7 @@ struct Activations : Posterior {
 };
 
 template <typename Scalar>
-const Activations<Scalar>& Of(const Posterior& posterior) {
+const Activations<Scalar>& ActivationsOf(const Posterior& posterior) {
   return static_cast<const Activations<Scalar>&>(posterior);
 }
 
@@ -103,7 +101,7 @@ void BernoulliUnits<Scalar>::Temper(const Observations<Scalar>&, Scalar beta,
 template <typename Scalar>
 void BernoulliUnits<Scalar>::AddLogScores(const Posterior& posterior,
                                           absl::Span<double> log_scores) const {
-  const auto& activations = Of<Scalar>(posterior);
+  const auto& activations = ActivationsOf<Scalar>(posterior);
   for (Index n = 0; n < activations.size; ++n)
     log_scores[n] += SumSoftplus(
         activations.scale,
@@ -113,7 +111,7 @@ void BernoulliUnits<Scalar>::AddLogScores(const Posterior& posterior,
 template <typename Scalar>
 void BernoulliUnits<Scalar>::ExpertLogScores(
     const Posterior& posterior, RowMatrixRef<double> log_scores) const {
-  const auto& activations = Of<Scalar>(posterior);
+  const auto& activations = ActivationsOf<Scalar>(posterior);
   for (Index n = 0; n < activations.size; ++n) {
     Vector<Scalar> row = activations.scale * activations.values.row(n);
     Softplus(absl::Span<Scalar>(row.data(), row.size()));
@@ -126,7 +124,7 @@ void BernoulliUnits<Scalar>::AddSampledMessages(
     const Observations<Scalar>& x, const Posterior& posterior,
     const Draws& draws, const Workers& workers,
     Messages<Scalar>& messages) const {
-  const auto& activations = Of<Scalar>(posterior);
+  const auto& activations = ActivationsOf<Scalar>(posterior);
   RowMatrix<Scalar> states(activations.values.rows(), num_experts());
   const auto weights = this->block(0);
   workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
@@ -145,7 +143,7 @@ void BernoulliUnits<Scalar>::AddGradient(
     const Observations<Scalar>& x, const Posterior& posterior,
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
-  const auto& activations = Of<Scalar>(posterior);
+  const auto& activations = ActivationsOf<Scalar>(posterior);
   RowMatrix<Scalar> shares(activations.values.rows(), num_experts());
   workers.ParallelFor(shares.rows(), kLeastRows, [&](Index begin, Index end) {
     shares.middleRows(begin, end - begin) =
@@ -167,7 +165,7 @@ void BernoulliUnits<Scalar>::AddGradient(
 template <typename Scalar>
 void BernoulliUnits<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
-  const auto& activations = Of<Scalar>(posterior);
+  const auto& activations = ActivationsOf<Scalar>(posterior);
   RowMatrix<Scalar> values = activations.scale * activations.values;
   Logistic(RowsOf(values, 0, values.rows()));
   probabilities = values;

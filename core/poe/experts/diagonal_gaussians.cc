@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "poe/numerics/constants.h"
 #include "poe/numerics/elementwise.h"
 
 namespace poe {
 namespace {
 
-constexpr double kLog2Pi = 1.8378770664093454836;
-constexpr Index kLeastRows = 32;
+constexpr Index kLeastFeatureRows = 32;
 constexpr Index kLeastGaussians = 16;
 // Nothing is farther than this, so that squares times any precision stay finite
 // in double.
@@ -101,15 +101,17 @@ Vector<double> DiagonalGaussians<Scalar>::AddGradient(
     total += weights.row(n).transpose();
   RowMatrix<Scalar> bounded(features.rows(), features.cols());
   RowMatrix<Scalar> shares(weights.rows(), weights.cols());
-  workers.ParallelFor(features.rows(), kLeastRows, [&](Index begin, Index end) {
-    const Index rows = end - begin;
-    bounded.middleRows(begin, rows) = features.middleRows(begin, rows)
-                                          .cwiseMin(kGreatestFeature<Scalar>)
-                                          .cwiseMax(-kGreatestFeature<Scalar>)
-                                          .template cast<Scalar>();
-    shares.middleRows(begin, rows) =
-        weights.middleRows(begin, rows).template cast<Scalar>();
-  });
+  workers.ParallelFor(
+      features.rows(), kLeastFeatureRows, [&](Index begin, Index end) {
+        const Index rows = end - begin;
+        bounded.middleRows(begin, rows) =
+            features.middleRows(begin, rows)
+                .cwiseMin(kGreatestFeature<Scalar>)
+                .cwiseMax(-kGreatestFeature<Scalar>)
+                .template cast<Scalar>();
+        shares.middleRows(begin, rows) =
+            weights.middleRows(begin, rows).template cast<Scalar>();
+      });
   const RowMatrix<double> sums =
       FeatureSums<Scalar>(bounded, shares, workers).template cast<double>();
   workers.ParallelFor(size(), kLeastGaussians, [&](Index begin, Index end) {
@@ -158,10 +160,11 @@ RowMatrix<Scalar> FeatureSums(const ConstRowMatrixRef<Scalar>& features,
                               const Workers& workers) {
   RowMatrix<Scalar> sums =
       RowMatrix<Scalar>::Zero(features.cols(), weights.cols());
-  workers.ParallelFor(features.cols(), kLeastRows, [&](Index begin, Index end) {
-    AddTransposedProduct<Scalar>(features, weights, begin,
-                                 sums.middleRows(begin, end - begin));
-  });
+  workers.ParallelFor(
+      features.cols(), kLeastFeatureRows, [&](Index begin, Index end) {
+        AddTransposedProduct<Scalar>(features, weights, begin,
+                                     sums.middleRows(begin, end - begin));
+      });
   return sums;
 }
 

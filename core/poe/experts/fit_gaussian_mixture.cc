@@ -15,7 +15,7 @@ namespace poe {
 namespace {
 
 constexpr Index kChunkRows = 4096;  // whose features are held at a time
-constexpr Index kLeastRows = 64;
+constexpr Index kLeastFitRows = 64;
 constexpr double kVarianceRange = 1e6;  // to either side of the data's
 // A component that explains nothing keeps this share, so that its logit is
 // finite.
@@ -188,7 +188,7 @@ class Fitter {
       shares.resize(PaddedRows(count), components);
       log_scores.resize(PaddedRows(count), 1);
       workers_.ParallelFor(
-          PaddedRows(count), kLeastRows, [&](Index begin, Index end) {
+          PaddedRows(count), kLeastFitRows, [&](Index begin, Index end) {
             const Index size = end - begin;
             const RowMatrix<double> part =
                 x_.values.middleRows(first + begin, size)

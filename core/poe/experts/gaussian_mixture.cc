@@ -11,8 +11,6 @@
 namespace poe {
 namespace {
 
-constexpr Index kLeastRows = 16;
-
 struct Responsibilities : Posterior {
   RowMatrix<double> features;    // PaddedRows(N) x 2D, of DiagonalGaussians
   RowMatrix<double> values;      // PaddedRows(N) x M K: P(component | x)
@@ -21,7 +19,7 @@ struct Responsibilities : Posterior {
   Index size = 0;                // N
 };
 
-const Responsibilities& Of(const Posterior& posterior) {
+const Responsibilities& ResponsibilitiesOf(const Posterior& posterior) {
   return static_cast<const Responsibilities&>(posterior);
 }
 
@@ -120,16 +118,18 @@ void GaussianMixture<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
 template <typename Scalar>
 void GaussianMixture<Scalar>::AddLogScores(
     const Posterior& posterior, absl::Span<double> log_scores) const {
-  const RowMatrix<double>& of_experts = Of(posterior).log_scores;
-  for (Index n = 0; n < Of(posterior).size; ++n)
+  const RowMatrix<double>& of_experts =
+      ResponsibilitiesOf(posterior).log_scores;
+  for (Index n = 0; n < ResponsibilitiesOf(posterior).size; ++n)
     for (Index m = 0; m < num_experts(); ++m) log_scores[n] += of_experts(n, m);
 }
 
 template <typename Scalar>
 void GaussianMixture<Scalar>::ExpertLogScores(
     const Posterior& posterior, RowMatrixRef<double> log_scores) const {
-  const Index size = Of(posterior).size;
-  log_scores.topRows(size) = Of(posterior).log_scores.topRows(size);
+  const Index size = ResponsibilitiesOf(posterior).size;
+  log_scores.topRows(size) =
+      ResponsibilitiesOf(posterior).log_scores.topRows(size);
 }
 
 template <typename Scalar>
@@ -137,7 +137,7 @@ void GaussianMixture<Scalar>::AddSampledMessages(
     const Observations<Scalar>& x, const Posterior& posterior,
     const Draws& draws, const Workers& workers,
     Messages<Scalar>& messages) const {
-  const Responsibilities& responsibilities = Of(posterior);
+  const Responsibilities& responsibilities = ResponsibilitiesOf(posterior);
   const auto exponent = static_cast<Scalar>(responsibilities.exponent);
   const auto width = static_cast<std::size_t>(dimension());
   workers.ParallelFor(x.size, kLeastRows, [&](Index begin, Index end) {
@@ -161,7 +161,7 @@ void GaussianMixture<Scalar>::AddGradient(
     const Observations<Scalar>& x, const Posterior& posterior,
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
-  const Responsibilities& responsibilities = Of(posterior);
+  const Responsibilities& responsibilities = ResponsibilitiesOf(posterior);
   RowMatrix<double> shares(responsibilities.values.rows(), num_hidden());
   double total_weight = 0;
   for (Index n = 0; n < shares.rows(); ++n) {
@@ -193,7 +193,7 @@ void GaussianMixture<Scalar>::StepUnits(
 template <typename Scalar>
 void GaussianMixture<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
-  probabilities = Of(posterior).values.template cast<Scalar>();
+  probabilities = ResponsibilitiesOf(posterior).values.template cast<Scalar>();
 }
 
 template <typename Scalar>

@@ -7,12 +7,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/experts/forest.h"
+#include "poe/numerics/constants.h"
 #include "poe/numerics/elementwise.h"
 
 namespace poe {
 namespace {
 
-constexpr double kLog2Pi = 1.8378770664093454836;
 absl::Status CheckShape(absl::string_view what, Index rows, Index cols,
                         Index expected_rows, Index expected_cols) {
   if (rows == expected_rows && cols == expected_cols) return absl::OkStatus();

@@ -27,7 +27,7 @@ struct Shares : Posterior {
   Index size = 0;                // N
 };
 
-const Shares& Of(const Posterior& posterior) {
+const Shares& SharesOf(const Posterior& posterior) {
   return static_cast<const Shares&>(posterior);
 }
 
@@ -107,7 +107,7 @@ void GaussianTree<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
 template <typename Scalar>
 void GaussianTree<Scalar>::AddLogScores(const Posterior& posterior,
                                         absl::Span<double> log_scores) const {
-  const Shares& shares = Of(posterior);
+  const Shares& shares = SharesOf(posterior);
   for (Index n = 0; n < shares.size; ++n)
     for (Index m = 0; m < num_experts(); ++m)
       log_scores[n] += shares.log_scores(n, m);
@@ -116,8 +116,8 @@ void GaussianTree<Scalar>::AddLogScores(const Posterior& posterior,
 template <typename Scalar>
 void GaussianTree<Scalar>::ExpertLogScores(
     const Posterior& posterior, RowMatrixRef<double> log_scores) const {
-  const Index size = Of(posterior).size;
-  log_scores.topRows(size) = Of(posterior).log_scores.topRows(size);
+  const Index size = SharesOf(posterior).size;
+  log_scores.topRows(size) = SharesOf(posterior).log_scores.topRows(size);
 }
 
 template <typename Scalar>
@@ -125,7 +125,7 @@ void GaussianTree<Scalar>::AddSampledMessages(
     const Observations<Scalar>& x, const Posterior& posterior,
     const Draws& draws, const Workers& workers,
     Messages<Scalar>& messages) const {
-  const Shares& shares = Of(posterior);
+  const Shares& shares = SharesOf(posterior);
   const Index width = dimension(), states = num_states();
   const auto scaled = [&](const RowMatrix<double>& message) {
     return RowMatrix<Scalar>((shares.scale * message).template cast<Scalar>());
@@ -161,7 +161,7 @@ void GaussianTree<Scalar>::AddGradient(
     const Observations<Scalar>& x, const Posterior& posterior,
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
-  const Shares& shares = Of(posterior);
+  const Shares& shares = SharesOf(posterior);
   const Index width = dimension(), states = num_states();
   const Index blocks = NumBlocks(shares.values.rows());
   // Row m S + k: the share of state k of expert m, times the row's weight and
@@ -228,7 +228,7 @@ template <typename Scalar>
 void GaussianTree<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
   if (num_hidden() == 0) return;
-  const RowMatrix<double>& shares = Of(posterior).values;
+  const RowMatrix<double>& shares = SharesOf(posterior).values;
   for (Index n = 0; n < shares.rows(); ++n)
     for (Index m = 0; m < num_experts(); ++m)
       probabilities.row(n).segment(m * num_trees_, num_trees_) =

@@ -35,7 +35,7 @@ struct ForwardMessages : Posterior {
   RowMatrix<double> log_scores;  // N x M
 };
 
-const ForwardMessages& Of(const Posterior& posterior) {
+const ForwardMessages& ForwardOf(const Posterior& posterior) {
   return static_cast<const ForwardMessages&>(posterior);
 }
 
@@ -135,7 +135,7 @@ void HiddenMarkov<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
 template <typename Scalar>
 void HiddenMarkov<Scalar>::AddLogScores(const Posterior& posterior,
                                         absl::Span<double> log_scores) const {
-  const RowMatrix<double>& each = Of(posterior).log_scores;
+  const RowMatrix<double>& each = ForwardOf(posterior).log_scores;
   for (Index n = 0; n < each.rows(); ++n)
     for (Index m = 0; m < each.cols(); ++m) log_scores[n] += each(n, m);
 }
@@ -143,7 +143,7 @@ void HiddenMarkov<Scalar>::AddLogScores(const Posterior& posterior,
 template <typename Scalar>
 void HiddenMarkov<Scalar>::ExpertLogScores(
     const Posterior& posterior, RowMatrixRef<double> log_scores) const {
-  const RowMatrix<double>& each = Of(posterior).log_scores;
+  const RowMatrix<double>& each = ForwardOf(posterior).log_scores;
   log_scores.topRows(each.rows()) = each;
 }
 
@@ -152,7 +152,7 @@ void HiddenMarkov<Scalar>::AddSampledMessages(
     const Observations<Scalar>& x, const Posterior& posterior,
     const Draws& draws, const Workers& workers,
     Messages<Scalar>& messages) const {
-  const ForwardMessages& forward = Of(posterior);
+  const ForwardMessages& forward = ForwardOf(posterior);
   const Index experts = num_experts(), states = num_states();
   const Scalar exponent = static_cast<Scalar>(forward.exponent);
   const RowMatrix<Scalar>& linear =
@@ -191,7 +191,7 @@ template <typename Scalar>
 typename HiddenMarkov<Scalar>::ExpectedCounts HiddenMarkov<Scalar>::Count(
     const Observations<Scalar>& x, const Posterior& posterior,
     absl::Span<const double> weights, const Workers& workers) const {
-  const ForwardMessages& forward = Of(posterior);
+  const ForwardMessages& forward = ForwardOf(posterior);
   const Index experts = num_experts(), states = num_states();
   const Index blocks = std::ssize(forward.blocks);
   const Index parts = std::min(blocks, kMostParts);
@@ -232,7 +232,7 @@ void HiddenMarkov<Scalar>::AddGradient(
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
   std::vector<double> scaled(weights.begin(), weights.end());
-  for (double& weight : scaled) weight *= Of(posterior).exponent;
+  for (double& weight : scaled) weight *= ForwardOf(posterior).exponent;
   const ExpectedCounts counts = Count(x, posterior, scaled, workers);
   // Of logits: what was counted less what their softmax shares out.
   auto add = [&](std::size_t block, const RowMatrix<double>& count,

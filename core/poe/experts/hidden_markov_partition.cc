@@ -10,13 +10,12 @@
 #include "poe/bases/gaussian.h"
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/hidden_markov.h"
+#include "poe/numerics/constants.h"
 #include "poe/numerics/elementwise.h"
 #include "poe/numerics/truncated_normal.h"
 
 namespace poe {
 namespace {
-
-constexpr double kLog2Pi = 1.8378770664093454836;
 
 // One expert of any group: its chain at the group's power, and its emissions
 // in double, K x D.

@@ -36,7 +36,7 @@ struct Filtered : Posterior {
   RowMatrix<double> log_scores;      // M x N, by position
 };
 
-const Filtered& Of(const Posterior& posterior) {
+const Filtered& FilteredOf(const Posterior& posterior) {
   return static_cast<const Filtered&>(posterior);
 }
 
@@ -214,7 +214,7 @@ void LinearDynamical<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
 template <typename Scalar>
 void LinearDynamical<Scalar>::AddLogScores(
     const Posterior& posterior, absl::Span<double> log_scores) const {
-  const Filtered& filtered = Of(posterior);
+  const Filtered& filtered = FilteredOf(posterior);
   for (Index m = 0; m < num_experts(); ++m)
     for (Index k = 0; k < filtered.order.sequences(); ++k)
       log_scores[filtered.order.observation(k)] += filtered.log_scores(m, k);
@@ -223,7 +223,7 @@ void LinearDynamical<Scalar>::AddLogScores(
 template <typename Scalar>
 void LinearDynamical<Scalar>::ExpertLogScores(
     const Posterior& posterior, RowMatrixRef<double> log_scores) const {
-  const Filtered& filtered = Of(posterior);
+  const Filtered& filtered = FilteredOf(posterior);
   for (Index m = 0; m < num_experts(); ++m)
     for (Index k = 0; k < filtered.order.sequences(); ++k)
       log_scores(filtered.order.observation(k), m) = filtered.log_scores(m, k);
@@ -234,7 +234,7 @@ void LinearDynamical<Scalar>::AddSampledMessages(
     const Observations<Scalar>& x, const Posterior& posterior,
     const Draws& draws, const Workers& workers,
     Messages<Scalar>& messages) const {
-  const Filtered& filtered = Of(posterior);
+  const Filtered& filtered = FilteredOf(posterior);
   const FrameOrder& order = filtered.order;
   const Index experts = num_experts(), latents = num_latents();
   const Index width = experts * latents, coordinates = dimension();
@@ -297,7 +297,7 @@ void LinearDynamical<Scalar>::AddGradient(
     const Observations<Scalar>& x, const Posterior& posterior,
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
-  const Filtered& filtered = Of(posterior);
+  const Filtered& filtered = FilteredOf(posterior);
   const Index latents = num_latents(), coordinates = dimension();
   std::vector<double> ordered(x.size);
   for (Index k = 0; k < x.size; ++k)

@@ -7,11 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "poe/experts/linear_dynamical.h"
 #include "poe/experts/linear_filter.h"
+#include "poe/numerics/constants.h"
 
 namespace poe {
 namespace {
-
-constexpr double kLog2Pi = 1.8378770664093454836;
 
 struct Expert {
   const LinearSystem* system;

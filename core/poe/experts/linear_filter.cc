@@ -3,11 +3,11 @@
 #include <cmath>
 
 #include "Eigen/QR"
+#include "poe/numerics/constants.h"
 
 namespace poe {
 namespace {
 
-constexpr double kLog2Pi = 1.8378770664093454836;
 // Latent deviations grow no further: what nothing observes and the transition
 // amplifies is unknown enough.
 constexpr double kGreatestDeviation = 1e30;

@@ -14,26 +14,26 @@ constexpr double kLeastLogWeight = -69;  // log 1e-30
 
 // One number for each column. Arithmetic goes along rows, one operation at a
 // time, so that a column has the same bits wherever it stands.
-using Columns = Eigen::Array<double, 1, Eigen::Dynamic>;
+using ColumnArray = Eigen::Array<double, 1, Eigen::Dynamic>;
 
 void ExpOf(RowMatrixRef<double> values) {
   for (Index k = 0; k < values.rows(); ++k)
     Exp(absl::Span<double>(values.row(k).data(), values.cols()));
 }
 
-void LogOf(Columns& values) {
+void LogOf(ColumnArray& values) {
   Log(absl::Span<double>(values.data(), values.size()));
 }
 
-Columns Sums(const ConstRowMatrixRef<double>& values) {
-  Columns sums = values.row(0);
+ColumnArray Sums(const ConstRowMatrixRef<double>& values) {
+  ColumnArray sums = values.row(0);
   for (Index k = 1; k < values.rows(); ++k) sums += values.row(k).array();
   return sums;
 }
 
 // Subtracts from each column its greatest value, and returns these.
-Columns ShiftToZero(RowMatrixRef<double> values) {
-  Columns greatest = values.row(0);
+ColumnArray ShiftToZero(RowMatrixRef<double> values) {
+  ColumnArray greatest = values.row(0);
   for (Index k = 1; k < values.rows(); ++k)
     greatest = greatest.max(values.row(k).array());
   values.array().rowwise() -= greatest;
@@ -41,19 +41,19 @@ Columns ShiftToZero(RowMatrixRef<double> values) {
 }
 
 // Divides columns by their sums, which are returned.
-Columns Normalize(RowMatrixRef<double> values) {
-  const Columns sums = Sums(values);
-  const Columns factors = sums.inverse();
+ColumnArray Normalize(RowMatrixRef<double> values) {
+  const ColumnArray sums = Sums(values);
+  const ColumnArray factors = sums.inverse();
   values.array().rowwise() *= factors;
   return sums;
 }
 
 // The same of logarithms.
-Columns NormalizeLogs(RowMatrixRef<double> values) {
-  Columns sums = ShiftToZero(values);
+ColumnArray NormalizeLogs(RowMatrixRef<double> values) {
+  ColumnArray sums = ShiftToZero(values);
   RowMatrix<double> shares = values;
   ExpOf(shares);
-  Columns logs = Sums(shares);
+  ColumnArray logs = Sums(shares);
   LogOf(logs);
   values.array().rowwise() -= logs;
   return sums + logs;
@@ -91,12 +91,12 @@ void MarkovChain::Forward(const FrameOrder& order,
   const Index sequences = order.sequences();
   messages.leftCols(sequences).colwise() += log_initial_;
   // Logarithms of what each frame's messages were divided by.
-  Columns scale = Columns::Zero(order.rows());
+  ColumnArray scale = ColumnArray::Zero(order.rows());
   if (summable_) {
     scale = ShiftToZero(messages);
     ExpOf(messages);
   }
-  Columns sums(order.rows());
+  ColumnArray sums(order.rows());
   RowMatrix<double> predicted(num_states(), sequences);
   for (Index t = 0; t < order.longest(); ++t) {
     const Index first = order.row(0, t);
@@ -230,11 +230,11 @@ void MarkovChain::Step(RowMatrixRef<double> weights) const {
     return;
   }
   RowMatrix<double> shares = from;
-  const Columns greatest = ShiftToZero(shares);
+  const ColumnArray greatest = ShiftToZero(shares);
   ExpOf(shares);
   Apply(forth_, shares, weights);
   for (Index k = 0; k < num_states(); ++k) {
-    Columns logs = weights.row(k);
+    ColumnArray logs = weights.row(k);
     LogOf(logs);
     weights.row(k) = logs + greatest;
   }

@@ -15,7 +15,7 @@ struct SelectedPosterior final : Posterior {
 };
 
 template <typename Scalar>
-const SelectedPosterior<Scalar>& Of(const Posterior& posterior) {
+const SelectedPosterior<Scalar>& SelectedOf(const Posterior& posterior) {
   return static_cast<const SelectedPosterior<Scalar>&>(posterior);
 }
 
@@ -117,13 +117,13 @@ void SelectedCoordinates<Scalar>::Temper(const Observations<Scalar>&,
 template <typename Scalar>
 void SelectedCoordinates<Scalar>::AddLogScores(
     const Posterior& posterior, absl::Span<double> log_scores) const {
-  inner_->AddLogScores(*Of<Scalar>(posterior).inner, log_scores);
+  inner_->AddLogScores(*SelectedOf<Scalar>(posterior).inner, log_scores);
 }
 
 template <typename Scalar>
 void SelectedCoordinates<Scalar>::ExpertLogScores(
     const Posterior& posterior, RowMatrixRef<double> log_scores) const {
-  inner_->ExpertLogScores(*Of<Scalar>(posterior).inner, log_scores);
+  inner_->ExpertLogScores(*SelectedOf<Scalar>(posterior).inner, log_scores);
 }
 
 template <typename Scalar>
@@ -149,7 +149,7 @@ template <typename Scalar>
 void SelectedCoordinates<Scalar>::AddSampledMessages(
     const Observations<Scalar>&, const Posterior& posterior, const Draws& draws,
     const Workers& workers, Messages<Scalar>& messages) const {
-  const SelectedPosterior<Scalar>& selected = Of<Scalar>(posterior);
+  const SelectedPosterior<Scalar>& selected = SelectedOf<Scalar>(posterior);
   Scatter(messages, [&](Messages<Scalar>& own) {
     inner_->AddSampledMessages(selected.seen, *selected.inner, draws, workers,
                                own);
@@ -161,7 +161,7 @@ void SelectedCoordinates<Scalar>::AddGradient(
     const Observations<Scalar>&, const Posterior& posterior,
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
-  const SelectedPosterior<Scalar>& selected = Of<Scalar>(posterior);
+  const SelectedPosterior<Scalar>& selected = SelectedOf<Scalar>(posterior);
   inner_->AddGradient(selected.seen, *selected.inner, weights, workers,
                       gradient);
 }
@@ -169,7 +169,8 @@ void SelectedCoordinates<Scalar>::AddGradient(
 template <typename Scalar>
 void SelectedCoordinates<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
-  inner_->HiddenProbabilities(*Of<Scalar>(posterior).inner, probabilities);
+  inner_->HiddenProbabilities(*SelectedOf<Scalar>(posterior).inner,
+                              probabilities);
 }
 
 template <typename Scalar>

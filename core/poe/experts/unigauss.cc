@@ -11,8 +11,6 @@
 namespace poe {
 namespace {
 
-constexpr Index kLeastRows = 16;
-
 struct Energies : Posterior {
   RowMatrix<double> features;  // PaddedRows(N) x 2D: (x - c)^2, x - c
   RowMatrix<double> values;    // PaddedRows(N) x M: E(x)
@@ -20,7 +18,7 @@ struct Energies : Posterior {
   Index size = 0;              // N
 };
 
-const Energies& Of(const Posterior& posterior) {
+const Energies& EnergiesOf(const Posterior& posterior) {
   return static_cast<const Energies&>(posterior);
 }
 
@@ -125,7 +123,7 @@ void Unigauss<Scalar>::Temper(const Observations<Scalar>&, Scalar beta,
 template <typename Scalar>
 void Unigauss<Scalar>::AddLogScores(const Posterior& posterior,
                                     absl::Span<double> log_scores) const {
-  const Energies& energies = Of(posterior);
+  const Energies& energies = EnergiesOf(posterior);
   const double uniform = energies.scale * log_uniform_.sum();
   for (Index n = 0; n < energies.size; ++n)
     log_scores[n] +=
@@ -137,7 +135,7 @@ void Unigauss<Scalar>::AddLogScores(const Posterior& posterior,
 template <typename Scalar>
 void Unigauss<Scalar>::ExpertLogScores(const Posterior& posterior,
                                        RowMatrixRef<double> log_scores) const {
-  const Energies& energies = Of(posterior);
+  const Energies& energies = EnergiesOf(posterior);
   for (Index n = 0; n < energies.size; ++n) {
     Vector<double> row = energies.scale * energies.values.row(n);
     Softplus(absl::Span<double>(row.data(), row.size()));
@@ -151,7 +149,7 @@ void Unigauss<Scalar>::AddSampledMessages(const Observations<Scalar>& x,
                                           const Draws& draws,
                                           const Workers& workers,
                                           Messages<Scalar>& messages) const {
-  const Energies& energies = Of(posterior);
+  const Energies& energies = EnergiesOf(posterior);
   RowMatrix<Scalar> states(energies.values.rows(), num_experts());
   workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
     RowMatrix<double> shares =
@@ -172,7 +170,7 @@ void Unigauss<Scalar>::AddGradient(const Observations<Scalar>& x,
                                    absl::Span<const Scalar> weights,
                                    const Workers& workers,
                                    Eigen::Ref<Vector<Scalar>> gradient) const {
-  const Energies& energies = Of(posterior);
+  const Energies& energies = EnergiesOf(posterior);
   RowMatrix<double> shares = energies.scale * energies.values;
   Logistic(absl::Span<double>(shares.data(), shares.size()));
   double total_weight = 0;
@@ -201,7 +199,8 @@ void Unigauss<Scalar>::StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
 template <typename Scalar>
 void Unigauss<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
-  RowMatrix<double> values = Of(posterior).scale * Of(posterior).values;
+  RowMatrix<double> values =
+      EnergiesOf(posterior).scale * EnergiesOf(posterior).values;
   Logistic(absl::Span<double>(values.data(), values.size()));
   probabilities = values.template cast<Scalar>();
 }

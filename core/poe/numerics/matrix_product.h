@@ -1,12 +1,9 @@
 // Matrix products whose rows do not depend on how many rows there are.
 //
-// Each row of a result has the same bits in any batch, at any position and for
-// any split over threads. MultiplyRows, which scoring rests on, has a kernel of
-// its own, where every element is one chain of multiply-adds; it is as fast for
-// one row as for many. The other two are Eigen's. Eigen computes four rows of a
-// row-major result at a time and treats the rest differently; so rows come
-// padded to a multiple of four, and products too small for its blocked kernel
-// take a plain loop.
+// Every element of a result is one chain of multiply-adds over the inner
+// dimension, so that it has the same bits in any batch, at any position and for
+// any split over threads. MultiplyRows, which scoring rests on, is as fast for
+// one row as for many.
 #ifndef POE_NUMERICS_MATRIX_PRODUCT_H_
 #define POE_NUMERICS_MATRIX_PRODUCT_H_
 
@@ -27,6 +24,7 @@ template <typename Scalar>
 using ConstRowMatrixRef =
     Eigen::Ref<const RowMatrix<Scalar>, 0, Eigen::OuterStride<>>;
 
+// Rows that the products take at a time; fewer take nearly as long.
 inline constexpr Index kRowQuantum = 4;
 
 // The number of rows a matrix of `rows` rows is stored with.
@@ -40,16 +38,14 @@ void MultiplyRows(const ConstRowMatrixRef<Scalar>& left,
                   const ConstRowMatrixRef<Scalar>& right,
                   RowMatrixRef<Scalar> result);
 
-// result += left * right'. Rows of `left` and `result` must be a multiple of
-// kRowQuantum.
+// result += left * right', for any number of rows.
 template <typename Scalar>
 void AddMultiplyRowsByTranspose(const ConstRowMatrixRef<Scalar>& left,
                                 const ConstRowMatrixRef<Scalar>& right,
                                 RowMatrixRef<Scalar> result);
 
 // result += left' * right for the columns of `left` from `begin` on, as many
-// as `result` has rows. `begin` must be a multiple of kRowQuantum, and so must
-// the number of columns unless they reach to the last.
+// as `result` has rows.
 template <typename Scalar>
 void AddTransposedProduct(const ConstRowMatrixRef<Scalar>& left,
                           const ConstRowMatrixRef<Scalar>& right, Index begin,

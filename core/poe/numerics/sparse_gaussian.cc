@@ -6,11 +6,11 @@
 #include "Eigen/OrderingMethods"
 #include "Eigen/SparseCholesky"
 #include "Eigen/SparseCore"
+#include "poe/numerics/constants.h"
 
 namespace poe {
 namespace {
 
-constexpr double kLog2Pi = 1.8378770664093454836;
 constexpr double kLeastRaise = 1e-12, kGreatestRaise = 1e30;
 
 // The lower triangle, 1 on its diagonal and 0 at the couplings.

@@ -9,6 +9,9 @@
 
 namespace poe {
 
+// Rows of one pass over observations that are worth a thread's while.
+inline constexpr Index kLeastRows = 16;
+
 // A fixed number of threads. ParallelFor may be called from several threads at
 // once; loops then share the threads. Results never depend on the number of
 // threads, because loops are only ever split between independent rows.
