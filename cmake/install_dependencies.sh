@@ -15,7 +15,7 @@ set -euo pipefail
 packages_of() {
   case "$1" in
     build)
-      echo g++ cmake ninja-build pkg-config
+      echo clang cmake g++ ninja-build pkg-config
       echo libabsl-dev libboost-dev libeigen3-dev libhwy-dev liblinear-dev \
         librandom123-dev libsvm-dev
       echo libgrpc++-dev libprotobuf-dev protobuf-compiler \
@@ -24,7 +24,7 @@ packages_of() {
       echo libgmock-dev libgtest-dev
       ;;
     demo) echo dataset-fashion-mnist ;;
-    bench) echo libbenchmark-dev libdnnl-dev libopenblas-pthread-dev ;;
+    bench) echo libbenchmark-dev libdnnl-dev libomp-dev libopenblas-pthread-dev ;;
     image) echo buildah ;;
     runtime)
       echo libabsl20220623 libgrpc++1.51 libhwy1 liblinear4 libpng16-16 \
@@ -32,7 +32,7 @@ packages_of() {
       # The smallest library that liblinear is content with.
       echo libblas3
       ;;
-    sanitize) echo clang libclang-rt-14-dev ;;
+    sanitize) echo libclang-rt-14-dev ;;
     format) echo clang-format ;;
     lint) echo clang-format clang-tidy ;;
     *)
