@@ -12,6 +12,7 @@ void AddTrainCommand(CLI::App& app, Context& context);
 void AddScoreCommand(CLI::App& app, Context& context);
 void AddReconstructCommand(CLI::App& app, Context& context);
 void AddSampleCommand(CLI::App& app, Context& context);
+void AddSpuriousCommand(CLI::App& app, Context& context);
 void AddShowCommand(CLI::App& app, Context& context);
 void AddModelsCommand(CLI::App& app, Context& context);
 void AddJobsCommand(CLI::App& app, Context& context);

@@ -78,6 +78,7 @@ int Run(int argc, char** argv) {
   AddScoreCommand(app, context);
   AddReconstructCommand(app, context);
   AddSampleCommand(app, context);
+  AddSpuriousCommand(app, context);
   AddShowCommand(app, context);
   AddModelsCommand(app, context);
   AddJobsCommand(app, context);
