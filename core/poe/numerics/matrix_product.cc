@@ -9,6 +9,9 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// 32 vectors hold a block of 8 rows, 16 one of 4.
+constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64;
+
 // A matrix of which an element is found by its row and column.
 template <typename Scalar>
 struct Strided {
@@ -68,14 +71,16 @@ void MultiplyStrip(D d, Index rows, Strided<Scalar> left, const Scalar* right,
                    Index right_stride, Index depth, Scalar* result,
                    Index result_stride) {
   Index i = 0;
-  for (; i + 4 <= rows; i += 4)
-    MultiplyBlock<4, kVectors, kAdd>(
-        d, {left.at(i, 0), left.row_stride, left.column_stride}, right,
-        right_stride, depth, result + i * result_stride, result_stride);
-  for (; i < rows; ++i)
-    MultiplyBlock<1, kVectors, kAdd>(
-        d, {left.at(i, 0), left.row_stride, left.column_stride}, right,
-        right_stride, depth, result + i * result_stride, result_stride);
+  const auto multiply = [&]<int kRows>() {
+    for (; i + kRows <= rows; i += kRows)
+      MultiplyBlock<kRows, kVectors, kAdd>(
+          d, {left.at(i, 0), left.row_stride, left.column_stride}, right,
+          right_stride, depth, result + i * result_stride, result_stride);
+  };
+  if constexpr (kManyRegisters && kVectors <= 3)
+    multiply.template operator()<8>();
+  multiply.template operator()<4>();
+  multiply.template operator()<1>();
 }
 
 // From this many rows on it pays to copy columns together.
