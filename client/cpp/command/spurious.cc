@@ -152,7 +152,12 @@ absl::StatusOr<std::vector<double>> FetchLogScores(
   return log_scores;
 }
 
-absl::Status Check(const v1::DataSpec& spec, const DataSet& data) {
+absl::Status Check(const SpuriousOptions& options, const v1::DataSpec& spec,
+                   const DataSet& data) {
+  if (!options.png.empty() && spec.image_height() == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options.png, ": the model's data are no images"));
+  }
   if (spec.sequential() || !spec.input_coordinates().empty()) {
     return absl::FailedPreconditionError(
         "spurious modes are looked for in models of single rows without "
@@ -241,7 +246,7 @@ absl::Status FindSpurious(const SpuriousOptions& options, Context& context) {
   if (!spec.ok()) return spec.status();
   const absl::StatusOr<DataSet> data = ReadDataSet(options.data, FormOf(*spec));
   if (!data.ok()) return data.status();
-  absl::Status status = Check(*spec, *data);
+  absl::Status status = Check(options, *spec, *data);
   if (!status.ok()) return status;
   const absl::StatusOr<std::vector<float>> rows =
       TensorFloats(ValuesOf(data->observations));
