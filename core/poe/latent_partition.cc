@@ -64,7 +64,7 @@ Term GaussianTerm(double log_weight, const Mean& mean,
 template <typename Scalar>
 void AppendTerms(const Unigauss<Scalar>& group, std::vector<Terms>& experts) {
   for (Index m = 0; m < group.num_experts(); ++m) {
-    const double logit = group.block(2)(0, m);
+    const double logit = group.block(2)(m, 0);
     Term uniform = Nothing(group.dimension());
     uniform.constant = -Softplus(logit) - group.log_volume();
     experts.push_back(
