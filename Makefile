@@ -3,9 +3,10 @@
 #   make build   poe-server and poe, in build/release/bin
 #   make demo    trains on real images through a server and shows the results
 #   make test    builds everything and runs all tests
-#   make sanitize  runs unit and server tests under AddressSanitizer and
-#                UndefinedBehaviorSanitizer, those of the core under
-#                ThreadSanitizer
+#   make test-threads  runs the tests of code that shares work among threads
+#                under ThreadSanitizer
+#   make sanitize  the same, and unit and server tests under AddressSanitizer and
+#                UndefinedBehaviorSanitizer
 #   make bench   measures speed; figures also in build/bench.json
 #   make image   builds the container image and prints its size
 #   make format  formats the C++ sources
@@ -17,7 +18,7 @@ INSTALL := cmake/install_dependencies.sh
 SOURCES = $(shell find core server client tests -name '*.h' -o -name '*.cc')
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test sanitize bench image format lint clean
+.PHONY: build demo test test-threads sanitize bench image format lint clean
 
 build:
 	$(INSTALL) build
@@ -34,11 +35,13 @@ test:
 	cmake --build --preset release
 	ctest --preset release -j $(shell nproc)
 
-sanitize:
+test-threads:
 	$(INSTALL) build sanitize
 	cmake --preset tsan
 	cmake --build --preset tsan
 	ctest --preset tsan -j $(shell nproc)
+
+sanitize: test-threads
 	cmake --preset asan
 	cmake --build --preset asan
 	ctest --preset asan -j $(shell nproc)

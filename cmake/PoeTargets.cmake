@@ -17,6 +17,10 @@ endif()
 # Tests compile sooner with less of it. Without a build type they have none.
 set(POE_TEST_OPTIMIZATION $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
 
+# All tests with the label `threads`: those of code that shares work among
+# threads, and quick enough for ThreadSanitizer.
+add_custom_target(threads_tests)
+
 # poe_test(NAME name SOURCES files... DEPS targets... LABELS labels...
 #          [PRECOMPILED_LIKE target])
 function(poe_test)
@@ -29,6 +33,9 @@ function(poe_test)
   target_compile_options(${ARG_NAME} PRIVATE ${POE_TEST_OPTIMIZATION})
   if(ARG_PRECOMPILED_LIKE)
     target_precompile_headers(${ARG_NAME} REUSE_FROM ${ARG_PRECOMPILED_LIKE})
+  endif()
+  if("threads" IN_LIST ARG_LABELS)
+    add_dependencies(threads_tests ${ARG_NAME})
   endif()
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABELS}"
