@@ -201,8 +201,8 @@ void PrintModes(const SpuriousPoints& found, const SpuriousOptions& options,
                 const v1::DataSpec& spec, const DataSet& data,
                 const std::vector<float>& values) {
   std::cout << absl::StrFormat(
-      "Of %s, %d ended with no row within %s; usual log scores are %s or "
-      "more.\n",
+      "Of %s, %d ended with no row within %s.\n"
+      "Usual log scores are %s or more.\n",
       FormatCount(options.chains, "chain"), found.far_chains,
       FormatNumber(found.usual_distance), FormatNumber(found.usual_log_score));
   if (found.modes.empty()) {
