@@ -110,6 +110,15 @@ TEST_F(HierarchyCommandTest, TrainsAndAnswersFromEachLayer) {
     EXPECT_THAT(shown.output, HasSubstr(layer[0] == '0' ? "a " : "[0] "));
   }
 
+  const Outcome spurious =
+      Poe({"spurious", "sides", "--class", "left", "--data", unlabelled(),
+           "--chains", "20", "--steps", "50", "--seed", "2", "--json"});
+  EXPECT_EQ(spurious.status, 0) << spurious.output;
+  EXPECT_THAT(spurious.output,
+              AllOf(HasSubstr(R"("seed":2,"chains":20)"),
+                    // Each row is there fifty times.
+                    HasSubstr(R"("usual_distance":0.0)"), HasSubstr("modes")));
+
   const Outcome refused =
       Poe({"sample", "sides", "--class", "left", "--layer", "3"});
   EXPECT_NE(refused.status, 0);

@@ -88,12 +88,17 @@ std::vector<float> Seen(const v1::DataSpec& spec,
   return seen;
 }
 
-// Where the chains end.
-absl::StatusOr<std::vector<float>> RunChains(const SpuriousOptions& options,
-                                             const v1::ModelSelector& model,
-                                             const v1::DataSpec& spec,
-                                             const CallOptions& call,
-                                             Client& client) {
+// Where the chains of a version of the model end.
+struct ChainEnds {
+  v1::ModelVersion model;
+  uint64_t seed = 0;
+  std::vector<float> values;
+};
+
+absl::StatusOr<ChainEnds> RunChains(const SpuriousOptions& options,
+                                    const v1::ModelSelector& model,
+                                    const v1::DataSpec& spec,
+                                    const CallOptions& call, Client& client) {
   v1::SampleRequest request;
   *request.mutable_model() = model;
   request.set_class_name(options.class_name);
@@ -103,31 +108,36 @@ absl::StatusOr<std::vector<float>> RunChains(const SpuriousOptions& options,
   request.set_mean(true);
   request.set_layer(0);
   if (options.seed) request.set_seed(*options.seed);
-  std::vector<float> ends;
+  ChainEnds ends;
   const absl::Status status = client.Sample(
       request,
       [&ends](const v1::SampleResponse& response) -> absl::Status {
         absl::StatusOr<std::vector<float>> values =
             TensorFloats(ValuesOf(response.observations()));
-        if (values.ok()) ends = *std::move(values);
-        return values.status();
+        if (!values.ok()) return values.status();
+        ends.values = *std::move(values);
+        ends.model = response.model();
+        ends.seed = response.seed();
+        return absl::OkStatus();
       },
       call);
   if (!status.ok()) return status;
-  if (static_cast<int64_t>(ends.size()) != options.chains * spec.dimension()) {
+  if (static_cast<int64_t>(ends.values.size()) !=
+      options.chains * spec.dimension()) {
     return absl::InternalError(
         "the server's samples do not have the request's size");
   }
   return ends;
 }
 
-// The lowest layer's log scores of one class, all finite.
+// The lowest layer's log scores of one class.
 absl::StatusOr<std::vector<double>> FetchLogScores(
-    const std::string& class_name, const v1::ModelSelector& model,
+    const std::string& class_name, const v1::ModelVersion& model,
     const v1::Observations& observations, const CallOptions& call,
     Client& client) {
   v1::ScoreRequest request;
-  *request.mutable_model() = model;
+  request.mutable_model()->set_name(model.name());
+  request.mutable_model()->set_version(model.version());
   *request.mutable_observations() = observations;
   const absl::StatusOr<v1::ScoreResponse> response =
       client.ScoreAll(request, {.call = call});
@@ -180,8 +190,8 @@ absl::Status Check(const SpuriousOptions& options, const v1::DataSpec& spec,
   return absl::OkStatus();
 }
 
-Json ModesJson(const SpuriousPoints& found, const SpuriousOptions& options,
-               const DataSet& data) {
+Json ModesJson(const SpuriousPoints& found, const ChainEnds& ends,
+               const SpuriousOptions& options, const DataSet& data) {
   Json modes = Json::array();
   for (const SpuriousMode& mode : found.modes) {
     modes.push_back({{"chains", mode.chains},
@@ -190,7 +200,10 @@ Json ModesJson(const SpuriousPoints& found, const SpuriousOptions& options,
                      {"distance", JsonNumber(mode.distance)},
                      {"nearest_row", data.first_row + mode.nearest_row}});
   }
-  return {{"chains", options.chains},
+  return {{"model",
+           {{"name", ends.model.name()}, {"version", ends.model.version()}}},
+          {"seed", ends.seed},
+          {"chains", options.chains},
           {"far_chains", found.far_chains},
           {"usual_log_score", JsonNumber(found.usual_log_score)},
           {"usual_distance", JsonNumber(found.usual_distance)},
@@ -252,20 +265,20 @@ absl::Status FindSpurious(const SpuriousOptions& options, Context& context) {
       TensorFloats(ValuesOf(data->observations));
   if (!rows.ok()) return rows.status();
 
-  const absl::StatusOr<std::vector<float>> ends =
+  const absl::StatusOr<ChainEnds> ends =
       RunChains(options, *model, *spec, call, **client);
   if (!ends.ok()) return ends.status();
   const absl::StatusOr<std::vector<double>> row_scores = FetchLogScores(
-      options.class_name, *model, data->observations, call, **client);
+      options.class_name, ends->model, data->observations, call, **client);
   if (!row_scores.ok()) return row_scores.status();
   const absl::StatusOr<std::vector<double>> end_scores = FetchLogScores(
-      options.class_name, *model,
-      MakeObservations(absl::MakeConstSpan(*ends), spec->dimension()), call,
-      **client);
+      options.class_name, ends->model,
+      MakeObservations(absl::MakeConstSpan(ends->values), spec->dimension()),
+      call, **client);
   if (!end_scores.ok()) return end_scores.status();
 
   const std::vector<float> seen_rows = Seen(*spec, *rows);
-  const std::vector<float> seen_ends = Seen(*spec, *ends);
+  const std::vector<float> seen_ends = Seen(*spec, ends->values);
   const auto columns = static_cast<int64_t>(seen_rows.size()) / data->rows;
   const SpuriousPoints found = FindSpuriousPoints(
       {.values = seen_rows, .log_scores = *row_scores, .dimension = columns},
@@ -276,7 +289,8 @@ absl::Status FindSpurious(const SpuriousOptions& options, Context& context) {
     chains.push_back(mode.chain);
     nearest.push_back(mode.nearest_row);
   }
-  const std::vector<float> values = Select(*ends, spec->dimension(), chains);
+  const std::vector<float> values =
+      Select(ends->values, spec->dimension(), chains);
   if (!options.png.empty() && !found.modes.empty()) {
     status.Update(
         WriteImageStrips(options.png, *spec,
@@ -287,7 +301,7 @@ absl::Status FindSpurious(const SpuriousOptions& options, Context& context) {
   }
   if (!status.ok()) return status;
   if (context.json) {
-    PrintJson(ModesJson(found, options, *data));
+    PrintJson(ModesJson(found, *ends, options, *data));
   } else {
     PrintModes(found, options, *spec, *data, values);
   }
