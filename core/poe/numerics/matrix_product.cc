@@ -121,16 +121,19 @@ void Multiply(Strided<Scalar> left, Index depth, Strided<Scalar> right,
     }
     MultiplyStrip<kVectors, kAdd>(tag, rows, left, part, stride, depth,
                                   result.data() + j, result.outerStride());
-    j += width;
   };
   if (rows < 4 && !scattered)
-    while (j + 8 * lanes <= columns) multiply.template operator()<8>(d, false);
-  while (j + 3 * lanes <= columns)
+    for (; j + 8 * lanes <= columns; j += 8 * lanes)
+      multiply.template operator()<8>(d, false);
+  for (; j + 3 * lanes <= columns; j += 3 * lanes)
     multiply.template operator()<3>(d, !panel.empty());
-  if (j + 2 * lanes <= columns) multiply.template operator()<2>(d, false);
-  if (j + lanes <= columns) multiply.template operator()<1>(d, false);
-  while (j + few <= columns) multiply.template operator()<1>(quarter, false);
-  while (j < columns) multiply.template operator()<1>(single, false);
+  for (; j + 2 * lanes <= columns; j += 2 * lanes)
+    multiply.template operator()<2>(d, false);
+  for (; j + lanes <= columns; j += lanes)
+    multiply.template operator()<1>(d, false);
+  for (; j + few <= columns; j += few)
+    multiply.template operator()<1>(quarter, false);
+  for (; j < columns; ++j) multiply.template operator()<1>(single, false);
 }
 
 }  // namespace
