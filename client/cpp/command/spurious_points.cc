@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "Eigen/Core"
 
@@ -17,7 +19,7 @@ constexpr int64_t kMostCompared = 1000;
 constexpr int64_t kBlock = 4096;
 
 struct Neighbour {
-  int64_t row = -1;
+  int64_t row = 0;  // stays where every distance overflows
   double distance = std::numeric_limits<double>::infinity();
 };
 
