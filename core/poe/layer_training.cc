@@ -1,10 +1,14 @@
 #include "poe/layer_training.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "poe/fit_apart.h"
 #include "poe/initialization.h"
+#include "poe/tree_pool.h"
 
 namespace poe {
 namespace {
@@ -34,6 +38,21 @@ void FillInMeans(const RowSelection& training, Observations<float>& x) {
     for (Index frame = 0; frame < frames; ++frame)
       if (marked.clamped[frame * width + i] == 0) x.values(frame, i) = mean;
   }
+}
+
+absl::StatusOr<TreePool> Pool(const PoolSettings& settings,
+                              const RowSelection& training,
+                              const Workers& workers, InterruptCheck check,
+                              Product<float>& product) {
+  std::vector<std::uint32_t> positions(training.size());
+  std::iota(positions.begin(), positions.end(), 0);
+  const Observations<float> x = training.Take(positions, workers);
+  const std::vector<float> of_rows = training.Weights(positions);
+  const std::vector<double> weights(of_rows.begin(), of_rows.end());
+  const auto moments =
+      WeightedMoments<float>(x.values.topRows(x.size), weights);
+  if (!moments.ok()) return moments.status();
+  return PoolTrees(settings, *moments, check, product);
 }
 
 }  // namespace
@@ -87,6 +106,19 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
       status = FitApart(*settings.fit_apart, settings.ProductOf(class_index),
                         spec, InitialRows(training, workers), seed, workers,
                         check, layers[0]);
+    }
+    if (status.ok() && l == 0 && settings.pool.has_value()) {
+      TrainingProgress now;
+      now.stage = "pool";
+      announce(l, now, 0, 1);
+      auto pool = Pool(*settings.pool, training, workers, check, layers[0]);
+      status = pool.status();
+      if (pool.ok()) {
+        now.pool_weights = pool->weights;
+        now.pool_gain = pool->gain;
+        now.fraction = 1;
+        announce(l, now, 0, 1);
+      }
     }
     if (status.ok() && (l > 0 || settings.train_together))
       status = TrainProduct(

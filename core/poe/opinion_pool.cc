@@ -133,7 +133,9 @@ Vector<double> MeanLog(absl::Span<const NaturalGaussian> natural,
 // `evaluate` gives log Z and E_p[log q_m], its gradient. At `weights` the
 // maximum is less than the greatest entry of the gradient less its mean away.
 template <typename Evaluate>
-std::vector<double> Learn(const Vector<double>& data, Evaluate evaluate) {
+absl::StatusOr<std::vector<double>> Learn(const Vector<double>& data,
+                                          InterruptCheck check,
+                                          Evaluate evaluate) {
   const auto size = static_cast<std::size_t>(data.size());
   std::vector<double> weights(size, 1.0 / static_cast<double>(size));
   auto objective = [&](absl::Span<const double> at, Vector<double>& gradient) {
@@ -147,6 +149,7 @@ std::vector<double> Learn(const Vector<double>& data, Evaluate evaluate) {
   double value = objective(weights, gradient);
   double rate = 1;
   for (int step = 0; step < kMostSteps; ++step) {
+    if (absl::Status status = check(); !status.ok()) return status;
     const Eigen::Map<const Vector<double>> now(weights.data(), data.size());
     if (gradient.maxCoeff() - now.dot(gradient) < kGap) break;
     std::vector<double> next(size);
@@ -197,10 +200,15 @@ Vector<double> MeanLog(const RowMatrix<double>& opinions,
 
 }  // namespace
 
+absl::Status CheckPoolWeights(absl::Span<const double> weights,
+                              Index opinions) {
+  return CheckShares(weights, opinions, "weights");
+}
+
 absl::StatusOr<ListedPool> PoolListed(const RowMatrix<double>& opinions,
                                       absl::Span<const double> weights) {
   if (absl::Status status = CheckListed(opinions); !status.ok()) return status;
-  if (absl::Status status = CheckShares(weights, opinions.rows(), "weights");
+  if (absl::Status status = CheckPoolWeights(weights, opinions.rows());
       !status.ok())
     return status;
   ListedPool pool = Pool(opinions, weights);
@@ -222,12 +230,13 @@ absl::StatusOr<std::vector<double>> LearnListedWeights(
   if (!data.allFinite())
     return absl::InvalidArgumentError(
         "an opinion gives no probability to a state that occurs");
-  return Learn(
-      data, [&](absl::Span<const double> weights, Vector<double>& of_model) {
-        const ListedPool pool = Pool(opinions, weights);
-        of_model = MeanLog(opinions, pool.log_probabilities.array().exp());
-        return pool.log_partition;
-      });
+  return Learn(data, NeverInterrupt,
+               [&](absl::Span<const double> weights, Vector<double>& of_model) {
+                 const ListedPool pool = Pool(opinions, weights);
+                 of_model =
+                     MeanLog(opinions, pool.log_probabilities.array().exp());
+                 return pool.log_partition;
+               });
 }
 
 absl::StatusOr<GaussianPool> PoolGaussians(
@@ -236,7 +245,7 @@ absl::StatusOr<GaussianPool> PoolGaussians(
   const auto natural = Natural(opinions);
   if (!natural.ok()) return natural.status();
   if (absl::Status status =
-          CheckShares(weights, static_cast<Index>(opinions.size()), "weights");
+          CheckPoolWeights(weights, static_cast<Index>(opinions.size()));
       !status.ok())
     return status;
   return Pool(*natural, weights);
@@ -244,7 +253,7 @@ absl::StatusOr<GaussianPool> PoolGaussians(
 
 absl::StatusOr<std::vector<double>> LearnGaussianWeights(
     absl::Span<const GaussianOpinion> opinions, const Vector<double>& mean,
-    const RowMatrix<double>& covariance) {
+    const RowMatrix<double>& covariance, InterruptCheck check) {
   const auto natural = Natural(opinions);
   if (!natural.ok()) return natural.status();
   const Index dimension = opinions[0].mean.size();
@@ -254,7 +263,7 @@ absl::StatusOr<std::vector<double>> LearnGaussianWeights(
         absl::StrCat("mean and covariance of the data are not of dimension ",
                      dimension, ", that of the opinions"));
   return Learn(
-      MeanLog(*natural, mean, covariance),
+      MeanLog(*natural, mean, covariance), check,
       [&](absl::Span<const double> weights, Vector<double>& of_model) {
         const GaussianPool pool = Pool(*natural, weights);
         const Eigen::MatrixXd identity =

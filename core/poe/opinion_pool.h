@@ -11,9 +11,14 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "poe/interrupt_check.h"
 #include "poe/numerics/matrix_product.h"
 
 namespace poe {
+
+// InvalidArgument unless these are `opinions` weights, at least 0, that sum
+// to 1.
+absl::Status CheckPoolWeights(absl::Span<const double> weights, Index opinions);
 
 // Over S listed states.
 struct ListedPool {
@@ -50,10 +55,11 @@ absl::StatusOr<GaussianPool> PoolGaussians(
     absl::Span<const GaussianOpinion> opinions,
     absl::Span<const double> weights);
 
-// As LearnListedWeights, for data of this mean, D, and covariance, D x D.
+// As LearnListedWeights, for data of this mean, D, and covariance, D x D. Also
+// the status of `check`, which is asked at every step, O(D^3 + M D^2).
 absl::StatusOr<std::vector<double>> LearnGaussianWeights(
     absl::Span<const GaussianOpinion> opinions, const Vector<double>& mean,
-    const RowMatrix<double>& covariance);
+    const RowMatrix<double>& covariance, InterruptCheck check);
 
 }  // namespace poe
 

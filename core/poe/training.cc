@@ -20,6 +20,7 @@
 #include "poe/normalizers.h"
 #include "poe/scoring.h"
 #include "poe/training_rows.h"
+#include "poe/tree_pool.h"
 
 namespace poe {
 namespace {
@@ -159,6 +160,24 @@ absl::Status Validate(const TrainingSettings& settings) {
   if (settings.fit_apart.has_value())
     if (absl::Status status = Validate(*settings.fit_apart); !status.ok())
       return status;
+  if (settings.pool.has_value()) {
+    if (settings.train_together)
+      return Refuse("a pool is instead of training together");
+    if (settings.fit_apart.has_value() &&
+        settings.fit_apart->coordinate_share != 1)
+      return Refuse(
+          "initialize.coordinate_share is not 1; experts of a pool see all "
+          "coordinates");
+    if (!settings.data_spec.input_coordinates.empty())
+      return Refuse(
+          "data_spec.input_coordinates are given; a pool is of densities of "
+          "all coordinates");
+    for (std::size_t p = 0; p < settings.products.size(); ++p)
+      if (absl::Status status =
+              ValidatePool(*settings.pool, settings.products[p]);
+          !status.ok())
+        return Refuse(absl::StrCat("products[", p, "]: ", status.message()));
+  }
   if (!settings.next_layers.empty())
     if (absl::Status status = CheckHidden(settings); !status.ok())
       return status;

@@ -95,6 +95,12 @@ struct SeparatorSettings {
   SeparatorOptions options;
 };
 
+// A logarithmic opinion pool of the experts as they start (tree_pool.h).
+struct PoolSettings {
+  // One for each expert, groups in order. Empty: learned.
+  std::vector<double> weights;
+};
+
 // A product on top of another, of what that one's experts hide (hierarchy.h).
 struct LayerSettings {
   ProductSettings product;  // of each class
@@ -117,6 +123,8 @@ struct TrainingSettings {
   std::optional<FitApartSettings> fit_apart;
   // Whether contrastive divergence follows.
   bool train_together = true;
+  // Instead of that.
+  std::optional<PoolSettings> pool = std::nullopt;
   ContrastiveDivergenceSettings contrastive_divergence;
   // Of the lowest layer, after that: its `chains` are set. Dense rows without
   // inputs only.
@@ -148,8 +156,8 @@ struct TrainingRows : RawRows {
 };
 
 struct TrainingProgress {
-  std::string stage;  // "contrastive divergence", "unlearning", "normalizer",
-                      // "separator", "calibration"
+  std::string stage;  // "initialize", "contrastive divergence", "pool",
+                      // "unlearning", "normalizer", "separator", "calibration"
   Index class_index = 0;
   Index layer = 0;
   int epoch = 0, epochs = 0;
@@ -160,6 +168,9 @@ struct TrainingProgress {
   // Mean log score of held-out minus training rows, once an epoch.
   std::optional<double> free_energy_gap;
   std::optional<double> gradient_norm;
+  // Once a pool is made: TreePool.
+  std::vector<double> pool_weights;
+  std::optional<double> pool_gain;
   double seconds = 0;
 };
 

@@ -132,6 +132,10 @@ void EncodeProgress(const TrainingProgress& progress,
     message->set_free_energy_gap(*progress.free_energy_gap);
   if (progress.gradient_norm.has_value())
     message->set_gradient_norm(*progress.gradient_norm);
+  message->mutable_pool_weights()->Assign(progress.pool_weights.begin(),
+                                          progress.pool_weights.end());
+  if (progress.pool_gain.has_value())
+    message->set_pool_gain(*progress.pool_gain);
   message->set_seconds(progress.seconds);
   if (progress.fraction > 0)
     message->set_seconds_left(progress.seconds * (1 - progress.fraction) /

@@ -147,6 +147,7 @@ class StageReader {
  public:
   explicit StageReader(TrainingSettings& settings) : settings_(settings) {
     settings_.fit_apart.reset();
+    settings_.pool.reset();
     settings_.unlearning.reset();
     settings_.next_layers.clear();
     settings_.normalizer.reset();
@@ -156,8 +157,8 @@ class StageReader {
 
   absl::Status Read(const v1::TrainStage& stage, absl::string_view field) {
     constexpr absl::string_view kAvailable =
-        "there are initialize, contrastive_divergence, unlearn, next_layer, "
-        "normalizer, separator and calibration";
+        "there are initialize, contrastive_divergence, pool, unlearn, "
+        "next_layer, normalizer, separator and calibration";
     switch (stage.kind_case()) {
       case v1::TrainStage::kContrastiveDivergence:
         return ReadContrastiveDivergence(
@@ -175,6 +176,8 @@ class StageReader {
       case v1::TrainStage::kInitialize:
         return ReadInitialize(stage.initialize(),
                               absl::StrCat(field, ".initialize"));
+      case v1::TrainStage::kPool:
+        return ReadPool(stage.pool(), absl::StrCat(field, ".pool"));
       case v1::TrainStage::kUnlearn:
         return ReadUnlearn(stage.unlearn(), absl::StrCat(field, ".unlearn"));
       case v1::TrainStage::kNextLayer:
@@ -191,10 +194,11 @@ class StageReader {
 
   absl::Status Finish() const {
     settings_.train_together = trained_;
-    if (trained_ || settings_.fit_apart.has_value()) return absl::OkStatus();
-    return FieldError("stages", "REQUIRED",
-                      "has neither initialize nor contrastive_divergence; "
-                      "without them nothing is trained");
+    if (IsLearned()) return absl::OkStatus();
+    return FieldError(
+        "stages", "REQUIRED",
+        "has none of initialize, contrastive_divergence and pool; "
+        "without them nothing is trained");
   }
 
  private:
@@ -203,7 +207,7 @@ class StageReader {
     if (settings_.fit_apart.has_value())
       return FieldError(field, "DUPLICATE",
                         "is the second of its kind; give one");
-    if (trained_ || settings_.separator.has_value() || settings_.calibrate)
+    if (IsLearned() || settings_.separator.has_value() || settings_.calibrate)
       return FieldError(field, "INVALID_ORDER",
                         "comes after another stage; it is the first");
     FitApartSettings& settings = settings_.fit_apart.emplace();
@@ -223,6 +227,9 @@ class StageReader {
       return NotBuiltYet(field,
                          "is the second of its kind; this version trains in "
                          "one stage of contrastive divergence for each layer");
+    if (settings_.pool.has_value())
+      return FieldError(field, "CONFLICT",
+                        "comes after pool, which is instead of it");
     if (!settings_.next_layers.empty() || settings_.unlearning.has_value())
       return FieldError(field, "INVALID_ORDER",
                         "comes after unlearn or next_layer; it trains the "
@@ -243,12 +250,37 @@ class StageReader {
                         Validate(settings_.contrastive_divergence));
   }
 
+  absl::Status ReadPool(const v1::PoolStage& stage, absl::string_view field) {
+    if (settings_.pool.has_value())
+      return FieldError(field, "DUPLICATE",
+                        "is the second of its kind; give one");
+    if (trained_)
+      return FieldError(field, "CONFLICT",
+                        "comes after contrastive_divergence; a pool is instead "
+                        "of training together");
+    if (!settings_.next_layers.empty() || settings_.unlearning.has_value())
+      return FieldError(field, "INVALID_ORDER",
+                        "comes after unlearn or next_layer; it is of the "
+                        "lowest layer");
+    if (absl::Status status = CheckBeforeLast(field); !status.ok())
+      return status;
+    PoolSettings& settings = settings_.pool.emplace();
+    settings.weights = {stage.weights().begin(), stage.weights().end()};
+    return absl::OkStatus();
+  }
+
+  // Whether a stage has been read that makes something of the lowest layer.
+  bool IsLearned() const {
+    return trained_ || settings_.fit_apart.has_value() ||
+           settings_.pool.has_value();
+  }
+
   absl::Status ReadUnlearn(const v1::UnlearnStage& stage,
                            absl::string_view field) {
     if (settings_.unlearning.has_value())
       return FieldError(field, "DUPLICATE",
                         "is the second of its kind; give one");
-    if (!trained_ && !settings_.fit_apart.has_value())
+    if (!IsLearned())
       return FieldError(field, "INVALID_ORDER",
                         "comes before anything is learned; "
                         "contrastive_divergence or initialize is first");
@@ -284,7 +316,7 @@ class StageReader {
 
   absl::Status ReadNextLayer(const v1::NextLayerStage& stage,
                              absl::string_view field) {
-    if (!trained_ && !settings_.fit_apart.has_value())
+    if (!IsLearned())
       return FieldError(field, "INVALID_ORDER",
                         "comes before the lowest layer is trained; "
                         "contrastive_divergence or initialize is first");
@@ -359,6 +391,7 @@ absl::Status DecodeStages(const v1::TrainStart& start,
     if (!defaults.ok()) return defaults.status();
     settings.contrastive_divergence = *std::move(defaults);
     settings.fit_apart.reset();
+    settings.pool.reset();
     settings.unlearning.reset();
     settings.train_together = true;
     settings.separator.reset();

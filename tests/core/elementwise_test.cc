@@ -112,6 +112,30 @@ TEST(ElementwiseTest, ScalarsMatchTheFormula) {
   EXPECT_DOUBLE_EQ(Softplus(1000.0), 1000.0);
 }
 
+TEST(ElementwiseTest, BoxMullerMatchesTheFormulaAtAnySize) {
+  std::vector<double> angles, radii;
+  for (int i = 0; i <= 100; ++i) {
+    angles.push_back(i / 50.0 - 1);
+    radii.push_back(i == 0 ? 0x1p-65 : std::pow(i / 100.0, 3));
+  }
+  std::vector<double> sines = angles, cosines = radii;
+  BoxMuller(absl::MakeSpan(sines), absl::MakeSpan(cosines));
+  for (std::size_t i = 0; i < angles.size(); ++i) {
+    const double length = std::sqrt(-2 * std::log(radii[i]));
+    EXPECT_NEAR(sines[i], std::sin(M_PI * angles[i]) * length, 1e-13);
+    EXPECT_NEAR(cosines[i], std::cos(M_PI * angles[i]) * length, 1e-13);
+  }
+  for (std::size_t first : {0, 1, 3, 7}) {
+    std::vector<double> sine = angles, cosine = radii;
+    BoxMuller(absl::MakeSpan(sine).subspan(first, 13),
+              absl::MakeSpan(cosine).subspan(first, 13));
+    for (std::size_t i = first; i < first + 13; ++i) {
+      EXPECT_EQ(sine[i], sines[i]);
+      EXPECT_EQ(cosine[i], cosines[i]);
+    }
+  }
+}
+
 TEST(ElementwiseTest, LogSumExpHandlesTheEnds) {
   const double infinity = std::numeric_limits<double>::infinity();
   EXPECT_EQ(LogSumExp({}), -infinity);

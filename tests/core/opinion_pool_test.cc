@@ -133,8 +133,8 @@ TEST(OpinionPoolTest, LearnedGaussianWeightsFindThePool) {
   const auto wanted = PoolGaussians(opinions, {0.8, 0.2});
   ASSERT_TRUE(wanted.ok());
   const Eigen::MatrixXd precision = wanted->pool.precision;
-  const auto weights =
-      LearnGaussianWeights(opinions, wanted->pool.mean, precision.inverse());
+  const auto weights = LearnGaussianWeights(
+      opinions, wanted->pool.mean, precision.inverse(), NeverInterrupt);
   ASSERT_TRUE(weights.ok()) << weights.status();
   EXPECT_NEAR((*weights)[0], 0.8, 1e-3);
   EXPECT_NEAR((*weights)[1], 0.2, 1e-3);

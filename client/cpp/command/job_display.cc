@@ -64,6 +64,17 @@ std::string Outcome(const v1::Job& job) {
   return text;
 }
 
+// What is known of a pool, for people.
+std::string PoolText(const v1::Progress& progress) {
+  std::string text =
+      absl::StrCat("pool of class ", progress.class_name(), ": gain ",
+                   FormatNumber(progress.pool_gain()), " nats a row, weights");
+  for (const double weight : progress.pool_weights()) {
+    absl::StrAppend(&text, " ", FormatNumber(weight));
+  }
+  return text;
+}
+
 JobDisplay::JobDisplay(int64_t expected_rows) : expected_rows_(expected_rows) {}
 
 void JobDisplay::Show(const v1::TrainResponse& response) {
@@ -95,6 +106,9 @@ void JobDisplay::Show(const v1::JobEvent& event) {
       break;
     case v1::JobEvent::kProgress:
       display_.Show(ViewOf(event.progress()));
+      if (event.progress().has_pool_gain()) {
+        display_.Print(PoolText(event.progress()));
+      }
       break;
     case v1::JobEvent::kMessage:
       display_.Print(event.message());

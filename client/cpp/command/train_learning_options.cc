@@ -133,10 +133,21 @@ void AddFitOptions(CLI::App& command, TrainOptions& options) {
                     "wide to matter.")
           ->needs(fit_apart)
           ->group(kGroup);
+  CLI::Option* pool =
+      command
+          .add_flag("--pool", options.pool,
+                    "Instead of contrastive divergence, a logarithmic opinion "
+                    "pool: the trees stay as they are found in the data, each "
+                    "at a power of its own; the powers sum to 1 and are those "
+                    "that suit the data best. For --kind tree with --trees 1.")
+          ->excludes(alone)
+          ->excludes(fit_apart)
+          ->group(kGroup);
   for (CLI::Option* option : command.get_options([](const CLI::Option* option) {
          return option->get_group() == kDivergence;
        })) {
     alone->excludes(option);
+    pool->excludes(option);
   }
 }
 

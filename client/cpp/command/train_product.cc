@@ -143,6 +143,10 @@ absl::Status CheckKindOptions(const TrainOptions& options,
                                      " do not go together: hmm and lds see ",
                                      "sequences, the others single rows"));
     }
+    if (options.pool && choice.kind != ExpertKind::kTree) {
+      return UsageError(absl::StrCat("--pool is of experts of kind tree, not ",
+                                     KindName(choice.kind)));
+    }
     if (options.no_together && !CanFitApart(choice.kind)) {
       return UsageError(absl::StrCat("--no-together leaves experts of kind ",
                                      KindName(choice.kind),
@@ -176,7 +180,8 @@ v1::ProductSettings MakeProduct(const TrainOptions& options,
   v1::BaseSettings& base = *product.mutable_base();
   base.set_gaussian_factor(options.gaussian_factor.value_or(
       family == v1::FAMILY_GAUSSIAN && Contains(kinds, ExpertKind::kUnits)));
-  if (options.no_together && family == v1::FAMILY_STRUCTURED_GAUSSIAN) {
+  if ((options.no_together || options.pool) &&
+      family == v1::FAMILY_STRUCTURED_GAUSSIAN) {
     base.set_deviation_multiple(kSilentBase);
     base.set_fixed_variance(true);
   }

@@ -161,7 +161,9 @@ void AddStages(const TrainOptions& options,
     stage.set_coordinate_share(options.fit_coordinates);
     stage.set_power(options.soften);
   }
-  if (!options.no_together) {
+  if (options.pool) {
+    start.add_stages()->mutable_pool();
+  } else if (!options.no_together) {
     SetDivergence(options, kinds,
                   *start.add_stages()->mutable_contrastive_divergence());
   }

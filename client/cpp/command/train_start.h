@@ -54,6 +54,7 @@ struct TrainOptions {
   int unlearn_chains = 0, unlearn_steps = 0;
   double fit_rows = 1, fit_coordinates = 1, soften = 1;
   bool no_together = false;
+  bool pool = false;  // instead
   bool exact = false;
   int epochs = 0;
   int64_t updates = 0;

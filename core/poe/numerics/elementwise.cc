@@ -63,6 +63,30 @@ void Log(absl::Span<Scalar> t) {
                 [](auto d, auto v) { return hn::Log(d, v); });
 }
 
+void BoxMuller(absl::Span<double> angles, absl::Span<double> radii) {
+  const hn::ScalableTag<double> d;
+  const auto pair = [](auto d, double* angle, double* radius) {
+    const auto turn = hn::Mul(hn::LoadU(d, angle), hn::Set(d, M_PI));
+    const auto length =
+        hn::Sqrt(hn::Mul(hn::Set(d, -2), hn::Log(d, hn::LoadU(d, radius))));
+    hn::StoreU(hn::Mul(hn::Sin(d, turn), length), d, angle);
+    hn::StoreU(hn::Mul(hn::Cos(d, turn), length), d, radius);
+  };
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= angles.size(); i += lanes) pair(d, &angles[i], &radii[i]);
+  if (i == angles.size()) return;
+  // The rest in a vector of its own, so that every element is computed alike.
+  std::array<double, hn::MaxLanes(hn::ScalableTag<double>())> angle, radius;
+  angle.fill(0);
+  radius.fill(1);
+  std::copy(angles.begin() + i, angles.end(), angle.begin());
+  std::copy(radii.begin() + i, radii.end(), radius.begin());
+  pair(d, angle.data(), radius.data());
+  std::copy_n(angle.begin(), angles.size() - i, angles.begin() + i);
+  std::copy_n(radius.begin(), radii.size() - i, radii.begin() + i);
+}
+
 template <typename Scalar>
 double SumSoftplus(std::type_identity_t<Scalar> scale,
                    absl::Span<const Scalar> t) {

@@ -25,6 +25,11 @@ void Exp(absl::Span<Scalar> t);
 template <typename Scalar>
 void Log(absl::Span<Scalar> t);
 
+// Pairs of standard normals from pairs of uniforms (Box and Muller):
+// angles u in [-1, 1] <- sin(pi u) sqrt(-2 log v) and radii v in (0, 1] <-
+// cos(pi u) sqrt(-2 log v). Of one size.
+void BoxMuller(absl::Span<double> angles, absl::Span<double> radii);
+
 // Sum of softplus(scale t), in double.
 template <typename Scalar>
 double SumSoftplus(std::type_identity_t<Scalar> scale,

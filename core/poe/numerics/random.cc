@@ -3,8 +3,9 @@
 #include <array>
 #include <numeric>
 
-#include "Random123/boxmuller.hpp"
 #include "Random123/philox.h"
+#include "Random123/uniform.hpp"
+#include "poe/numerics/elementwise.h"
 
 namespace poe {
 namespace {
@@ -70,13 +71,21 @@ void FillUniform(const Draws& draws, std::uint64_t row,
 void FillNormal(const Draws& draws, std::uint64_t row,
                 absl::Span<double> values) {
   const Generator::key_type key = KeyOf(draws);
-  for (std::size_t i = 0; i < values.size(); i += 2) {
-    const Generator::ctr_type block =
-        Block(key, draws.step, row, static_cast<std::uint32_t>(i / 2));
-    const r123::double2 pair =
-        r123::boxmuller(Word64(block, 0), Word64(block, 1));
-    values[i] = pair.x;
-    if (i + 1 < values.size()) values[i + 1] = pair.y;
+  constexpr std::size_t kPairs = 128;
+  std::array<double, kPairs> sines, cosines;
+  for (std::size_t begin = 0; begin < values.size(); begin += 2 * kPairs) {
+    const absl::Span<double> part = values.subspan(begin, 2 * kPairs);
+    const std::size_t pairs = (part.size() + 1) / 2;
+    for (std::size_t p = 0; p < pairs; ++p) {
+      const Generator::ctr_type block = Block(
+          key, draws.step, row, static_cast<std::uint32_t>(begin / 2 + p));
+      sines[p] = r123::uneg11<double>(Word64(block, 0));
+      cosines[p] = r123::u01<double>(Word64(block, 1));
+    }
+    BoxMuller(absl::MakeSpan(sines.data(), pairs),
+              absl::MakeSpan(cosines.data(), pairs));
+    for (std::size_t i = 0; i < part.size(); ++i)
+      part[i] = i % 2 == 0 ? sines[i / 2] : cosines[i / 2];
   }
 }
 

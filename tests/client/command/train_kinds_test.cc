@@ -114,6 +114,18 @@ TEST(TrainKindsTest, FittedApartAloneOrBeforeTheRest) {
   EXPECT_TRUE(start->products(0).base().fixed_variance());
 }
 
+TEST(TrainKindsTest, PooledInsteadOfTrainedTogether) {
+  TrainOptions options;
+  options.kinds = {{ExpertKind::kTree}};
+  options.pool = true;
+  const auto start = MakeTrainStart(options, Measurements(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  ASSERT_EQ(start->stages_size(), 2);
+  EXPECT_TRUE(start->stages(0).has_pool());
+  EXPECT_TRUE(start->stages(1).has_calibration());
+  EXPECT_GE(start->products(0).base().deviation_multiple(), 1000);
+}
+
 TEST(TrainKindsTest, OptionsMustBelongToAKindThatIsThere) {
   const auto refused = [](auto change) {
     TrainOptions options;
@@ -145,6 +157,10 @@ TEST(TrainKindsTest, OptionsMustBelongToAKindThatIsThere) {
   }));
   EXPECT_TRUE(refused([](TrainOptions& o) {
     o.kinds = {{ExpertKind::kMarkov}, {ExpertKind::kUnits}};
+  }));
+  EXPECT_TRUE(refused([](TrainOptions& o) {
+    o.kinds = {{ExpertKind::kMixture}};
+    o.pool = true;
   }));
 }
 

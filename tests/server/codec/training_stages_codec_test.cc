@@ -203,6 +203,78 @@ TEST(TrainingStagesCodecTest, UnlearningHasDefaultsAndIsRead) {
   EXPECT_EQ(settings->unlearning->optimizer.rate, 0.25);
 }
 
+// Trees whose base is too wide to matter.
+v1::TrainStart PoolStart(const std::string& pool) {
+  v1::TrainStart start = Start(absl::StrCat("stages { pool {", pool, "} }"));
+  start.mutable_data_spec()->set_family(v1::FAMILY_STRUCTURED_GAUSSIAN);
+  start.clear_products();
+  start.MergeFrom(FromText<v1::TrainStart>(R"pb(
+    products {
+      groups {
+        num_experts: 2
+        gaussian_tree { num_trees: 1 }
+      }
+      base { deviation_multiple: 10000 }
+    }
+  )pb"));
+  return start;
+}
+
+TEST(TrainingStagesCodecTest, PoolsAreRead) {
+  const auto learned = Decode(PoolStart(""));
+  ASSERT_TRUE(learned.ok()) << learned.status();
+  EXPECT_FALSE(learned->train_together);
+  ASSERT_TRUE(learned->pool.has_value());
+  EXPECT_TRUE(learned->pool->weights.empty());
+  const auto given = Decode(PoolStart("weights: [ 0.25, 0.75 ]"));
+  ASSERT_TRUE(given.ok()) << given.status();
+  EXPECT_EQ(given->pool->weights, std::vector<double>({0.25, 0.75}));
+}
+
+TEST(TrainingStagesCodecTest, BadPoolsAreRefused) {
+  using R = Refusal<v1::TrainStart>;
+  const auto weights = [](std::vector<double> weights) {
+    return [weights](v1::TrainStart& start) {
+      auto& stage = *start.mutable_stages(0)->mutable_pool();
+      stage.mutable_weights()->Assign(weights.begin(), weights.end());
+    };
+  };
+  const auto more = [](const std::string& stages) {
+    return [stages](v1::TrainStart& start) {
+      start.MergeFrom(FromText<v1::TrainStart>(stages));
+    };
+  };
+  ExpectRefused<v1::TrainStart>(
+      PoolStart(""),
+      {R{weights({0.5, 0.4}), kInvalid, "INVALID_SETTINGS",
+         "the weights sum to 0.9; they must sum to 1"},
+       R{weights({-1, 2}), kInvalid, "INVALID_SETTINGS", "weights[0] is -1"},
+       R{weights({1}), kInvalid, "INVALID_SETTINGS",
+         "there are 1 weights; must be 2"},
+       R{more("stages { pool {} }"), kInvalid, "DUPLICATE",
+         "stages[1].pool is the second of its kind"},
+       R{more("stages { contrastive_divergence {} }"), kInvalid, "CONFLICT",
+         "stages[1].contrastive_divergence comes after pool"},
+       R{more("stages { initialize {} }"), kInvalid, "INVALID_ORDER",
+         "stages[1].initialize comes after another stage"},
+       R{[](auto& s) {
+           s.mutable_stages(0)->mutable_contrastive_divergence();
+           s.add_stages()->mutable_pool();
+         },
+         kInvalid, "CONFLICT",
+         "stages[1].pool comes after contrastive_divergence"},
+       R{[](auto& s) { s.mutable_products(0)->clear_base(); }, kInvalid,
+         "INVALID_SETTINGS", "base.deviation_multiple is 3"},
+       R{[](auto& s) {
+           s.mutable_products(0)
+               ->mutable_groups(0)
+               ->mutable_gaussian_tree()
+               ->set_num_trees(2);
+         },
+         kInvalid, "INVALID_SETTINGS", "groups[0] is of mixtures"}},
+      [](const v1::TrainStart& start) { return Decode(start).status(); });
+}
+
 TEST(TrainingStagesCodecTest, NormalizersHaveDefaults) {
   const auto decoded = [](const std::string& stages) {
     return Decode(Start("stages { contrastive_divergence {} }" + stages))
