@@ -126,7 +126,7 @@ absl::StatusOr<TreePool> PoolTrees(const PoolSettings& settings,
   }
   const auto pooled = PoolGaussians(opinions, pool.weights);
   if (!pooled.ok()) return pooled.status();
-  pool.gain = -pooled->log_partition;
+  pool.gain = std::max(0.0, -pooled->log_partition);  // but for rounding
   std::size_t first = 0;
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const auto count = static_cast<std::size_t>(groups[g]->num_experts());

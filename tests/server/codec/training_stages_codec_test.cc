@@ -374,7 +374,7 @@ TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
        R{to(cd + cd), kUnbuilt, "NOT_BUILT_YET",
          "stages[1].contrastive_divergence is the second"},
        R{to("stages { separator {} }"), kInvalid, "REQUIRED",
-         "stages has neither initialize nor contrastive_divergence"},
+         "stages has none of initialize, contrastive_divergence and pool"},
        R{to("stages { separator {} }" + cd), kInvalid, "INVALID_ORDER",
          "stages[1].contrastive_divergence comes after"},
        R{to(cd + "stages { calibration {} } stages { separator {} }"), kInvalid,
