@@ -47,11 +47,6 @@ absl::StatusCode CodeOf(int error_number) {
   }
 }
 
-absl::Status Sync(const FileDescriptor& file, const std::string& path) {
-  if (fsync(file.get()) != 0) return FileError("sync", path, errno);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 FileDescriptor::~FileDescriptor() {
@@ -129,20 +124,25 @@ absl::Status WriteAll(const FileDescriptor& file, const void* bytes,
   return absl::OkStatus();
 }
 
+absl::Status SyncFile(const FileDescriptor& file, const std::string& path) {
+  if (fsync(file.get()) != 0) return FileError("sync", path, errno);
+  return absl::OkStatus();
+}
+
 absl::Status WriteDurably(const std::string& path, absl::string_view contents) {
   absl::StatusOr<FileDescriptor> file = CreateFile(path);
   if (!file.ok()) return file.status();
   absl::Status written =
       WriteAll(*file, contents.data(), contents.size(), path);
   if (!written.ok()) return written;
-  return Sync(*file, path);
+  return SyncFile(*file, path);
 }
 
 absl::Status SyncFolder(const std::string& path) {
   const FileDescriptor folder(
       open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.is_open()) return FileError("open folder", path, errno);
-  return Sync(folder, path);
+  return SyncFile(folder, path);
 }
 
 absl::Status RenameToNew(const std::string& from, const std::string& to) {
@@ -163,28 +163,38 @@ absl::Status RenameToNew(const std::string& from, const std::string& to) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path,
-                                     std::int64_t most_bytes) {
+absl::StatusOr<RegularFile> OpenFile(const std::string& path) {
   // O_NONBLOCK: opening a pipe must not wait for its other end.
-  const FileDescriptor file(
+  RegularFile file;
+  file.descriptor = FileDescriptor(
       open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file.is_open()) return FileError("read", path, errno);
+  if (!file.descriptor.is_open()) return FileError("read", path, errno);
   struct stat found;
-  if (fstat(file.get(), &found) != 0) return FileError("read", path, errno);
+  if (fstat(file.descriptor.get(), &found) != 0) {
+    return FileError("read", path, errno);
+  }
   if (!S_ISREG(found.st_mode)) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " is not a regular file"));
   }
-  if (found.st_size > most_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " has ", found.st_size,
+  file.size = found.st_size;
+  return file;
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path,
+                                     std::int64_t most_bytes) {
+  const absl::StatusOr<RegularFile> file = OpenFile(path);
+  if (!file.ok()) return file.status();
+  if (file->size > most_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " has ", file->size,
                                                    " bytes; at most ",
                                                    most_bytes, " are allowed"));
   }
-  std::string contents(static_cast<std::size_t>(found.st_size), '\0');
+  std::string contents(static_cast<std::size_t>(file->size), '\0');
   std::size_t done = 0;
   while (done < contents.size()) {
-    const ssize_t count =
-        read(file.get(), contents.data() + done, contents.size() - done);
+    const ssize_t count = read(file->descriptor.get(), contents.data() + done,
+                               contents.size() - done);
     if (count < 0) {
       if (errno == EINTR) continue;
       return FileError("read", path, errno);

@@ -57,6 +57,9 @@ absl::StatusOr<FileDescriptor> CreateFile(const std::string& path);
 absl::Status WriteAll(const FileDescriptor& file, const void* bytes,
                       std::size_t size, const std::string& path);
 
+// Makes what was written to a file stay after a crash. `path` is for the error.
+absl::Status SyncFile(const FileDescriptor& file, const std::string& path);
+
 // A new file that stays after a crash once its folder is synced.
 absl::Status WriteDurably(const std::string& path, absl::string_view contents);
 
@@ -66,6 +69,14 @@ absl::Status SyncFolder(const std::string& path);
 // Gives `from` the name `to` in one step; AlreadyExists, and nothing changed,
 // if there is something of that name.
 absl::Status RenameToNew(const std::string& from, const std::string& to);
+
+struct RegularFile {
+  FileDescriptor descriptor;
+  std::int64_t size = 0;  // bytes, when it was opened
+};
+
+// For reading; links are not followed. InvalidArgument if it is something else.
+absl::StatusOr<RegularFile> OpenFile(const std::string& path);
 
 // The contents of a regular file, links not followed. InvalidArgument if it is
 // something else or has more than `most_bytes`.

@@ -82,6 +82,25 @@ class ModelRepository {
                                        std::shared_ptr<const Model> decoded)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
+  // The files of a stored version, to be copied out. NotFound as Find; DataLoss
+  // if they cannot be opened.
+  absl::StatusOr<OutgoingVersion> Export(absl::string_view name,
+                                         std::int64_t version) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A place for the files of a version that is to come in. InvalidArgument for
+  // a bad name or version, AlreadyExists for a version that is stored.
+  absl::StatusOr<std::unique_ptr<IncomingVersion>> BeginImport(
+      const v1::ModelVersion& model) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Stores what has come in as this version (0: the next) and lets it answer.
+  // AlreadyExists for a version that is stored; DataLoss if the files do not
+  // fit their MANIFEST; InvalidArgument or FailedPrecondition if this server
+  // cannot load the model. On an error nothing has changed.
+  absl::StatusOr<v1::ModelInfo> FinishImport(const v1::ModelVersion& model,
+                                             IncomingVersion& incoming)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
+
   // Makes a stored version answer; version 0 is the newest. Also finds versions
   // that were put into the folder by hand. DataLoss if it is damaged.
   absl::StatusOr<v1::ModelInfo> Load(absl::string_view name,
@@ -133,6 +152,19 @@ class ModelRepository {
   static Version Loaded(std::int64_t number,
                         const VersionStore::Summary& summary,
                         std::shared_ptr<const Model> model);
+
+  // InvalidArgument for no number of a version, AlreadyExists for a version
+  // that is there.
+  absl::Status CheckFree(const v1::ModelVersion& model) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Lets `decoded` answer as a new version, the next unless `number` is given,
+  // once `store` has put it on the disk as that. Returns the version.
+  absl::StatusOr<std::int64_t> Add(
+      const std::string& name, std::int64_t number,
+      absl::FunctionRef<absl::StatusOr<VersionStore::Summary>(std::int64_t)>
+          store,
+      std::shared_ptr<const Model> decoded)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Look-ups with the errors that users see.
   absl::StatusOr<const Entry*> FindEntry(absl::string_view name) const

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/model_repository.h"
 #include "spdlog/spdlog.h"
@@ -16,24 +17,99 @@ absl::StatusOr<std::int64_t> ModelRepository::Publish(
   if (absl::Status s = ValidateModelName(name, "model_name"); !s.ok()) return s;
   const std::string key(name);
   absl::MutexLock change(&change_mutex_);
-  absl::StatusOr<std::int64_t> next = store_.NextVersion(key);
+  const auto number = Add(
+      key, 0,
+      [&](std::int64_t number) { return store_.Write(key, number, model); },
+      std::move(decoded));
+  if (number.ok()) {
+    spdlog::info("model {} version {} is published", key, *number);
+  }
+  return number;
+}
+
+absl::StatusOr<std::int64_t> ModelRepository::Add(
+    const std::string& name, std::int64_t number,
+    absl::FunctionRef<absl::StatusOr<VersionStore::Summary>(std::int64_t)>
+        store,
+    std::shared_ptr<const Model> decoded) {
+  absl::StatusOr<std::int64_t> next = store_.NextVersion(name);
   if (!next.ok()) return next.status();
-  std::int64_t& last = last_versions_[key];
-  const std::int64_t number = std::max(*next, last + 1);
-  const absl::StatusOr<VersionStore::Summary> summary =
-      store_.Write(key, number, model);
+  std::int64_t& last = last_versions_[name];
+  if (number == 0) number = std::max(*next, last + 1);
+  const absl::StatusOr<VersionStore::Summary> summary = store(number);
   if (!summary.ok()) {
     return WithPrefix(absl::StrCat("model ", name, " was not stored"),
                       summary.status());
   }
-  last = number;
+  last = std::max(last, number);
   Version version = Loaded(number, *summary, std::move(decoded));
-  {
-    absl::MutexLock lock(&mutex_);
-    models_[key].versions.insert_or_assign(number, std::move(version));
-  }
-  spdlog::info("model {} version {} is published", key, number);
+  absl::MutexLock lock(&mutex_);
+  models_[name].versions.insert_or_assign(number, std::move(version));
   return number;
+}
+
+absl::StatusOr<OutgoingVersion> ModelRepository::Export(
+    absl::string_view name, std::int64_t version) const {
+  if (auto info = GetVersion(name, version); !info.ok()) return info.status();
+  return store_.OpenVersion(std::string(name), version);
+}
+
+absl::Status ModelRepository::CheckFree(const v1::ModelVersion& model) const {
+  if (model.version() < 0 || model.version() > kLastVersion) {
+    return FieldError(
+        "model.version", "OUT_OF_RANGE",
+        absl::StrCat("is ", model.version(), "; must be from 1 to ",
+                     kLastVersion, ", or 0 for the next"));
+  }
+  absl::ReaderMutexLock lock(&mutex_);
+  const auto entry = models_.find(model.name());
+  if (entry == models_.end() ||
+      entry->second.versions.count(model.version()) == 0) {
+    return absl::OkStatus();
+  }
+  return Error(absl::StatusCode::kAlreadyExists, "VERSION_EXISTS",
+               absl::StrCat("model ", Quoted(model.name()), " has a version ",
+                            model.version(),
+                            "; a version is never replaced. Leave the version "
+                            "out for the next one"),
+               {{"model", model.name()}});
+}
+
+absl::StatusOr<std::unique_ptr<IncomingVersion>> ModelRepository::BeginImport(
+    const v1::ModelVersion& model) const {
+  absl::Status status = ValidateModelName(model.name(), "model.name");
+  if (status.ok()) status = CheckFree(model);
+  if (!status.ok()) return status;
+  absl::StatusOr<std::string> folder = store_.MakeTemporary();
+  if (!folder.ok()) return folder.status();
+  return std::make_unique<IncomingVersion>(*std::move(folder));
+}
+
+absl::StatusOr<v1::ModelInfo> ModelRepository::FinishImport(
+    const v1::ModelVersion& model, IncomingVersion& incoming) {
+  if (absl::Status s = incoming.Close(); !s.ok()) return s;
+  const absl::StatusOr<v1::Model> stored =
+      VersionStore::ReadFolder(incoming.folder());
+  if (!stored.ok()) return stored.status();
+  absl::StatusOr<Model> decoded = DecodeModel(*stored);
+  if (!decoded.ok()) {
+    return WithPrefix(std::string(kModelFile), decoded.status());
+  }
+  const std::string& name = model.name();
+  absl::MutexLock change(&change_mutex_);
+  if (absl::Status s = CheckFree(model); !s.ok()) return s;
+  const auto number = Add(
+      name, model.version(),
+      [&](std::int64_t number) -> absl::StatusOr<VersionStore::Summary> {
+        absl::Status adopted = store_.Adopt(name, number, incoming.folder());
+        if (!adopted.ok()) return adopted;
+        return store_.Inspect(name, number);
+      },
+      std::make_shared<const Model>(*std::move(decoded)));
+  if (!number.ok()) return number.status();
+  spdlog::info("model {} version {} is imported", name, *number);
+  absl::ReaderMutexLock lock(&mutex_);
+  return InfoOfModel(name);
 }
 
 absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,

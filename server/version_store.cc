@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -24,15 +23,8 @@
 namespace poe::server {
 namespace {
 
-constexpr absl::string_view kModelFile = "model.pb";
-constexpr absl::string_view kManifestFile = "MANIFEST";
 constexpr absl::string_view kLabelsFile = "LABELS";
 constexpr absl::string_view kLabelsFirstLine = "poe-labels 1\n";
-// What protobuf can read.
-constexpr std::int64_t kMostModelBytes =
-    std::numeric_limits<std::int32_t>::max();
-constexpr std::int64_t kMostTextBytes = 1 << 20;
-constexpr std::int64_t kLastVersion = 999'999'999'999'999;
 
 // The version that a folder name stands for, or 0.
 std::int64_t VersionOf(absl::string_view name) {
@@ -199,11 +191,20 @@ absl::StatusOr<VersionStore::Summary> VersionStore::Inspect(
 
 absl::StatusOr<v1::Model> VersionStore::Read(const std::string& name,
                                              std::int64_t version) const {
-  const std::string folder = VersionFolder(name, version);
-  if (!IsFolder(ModelFolder(name)) || !IsFolder(folder)) {
-    return absl::NotFoundError(
-        absl::StrCat("version ", version, " of ", name, " is not stored"));
+  if (absl::Status s = CheckStored(name, version); !s.ok()) return s;
+  return ReadFolder(VersionFolder(name, version));
+}
+
+absl::Status VersionStore::CheckStored(const std::string& name,
+                                       std::int64_t version) const {
+  if (IsFolder(ModelFolder(name)) && IsFolder(VersionFolder(name, version))) {
+    return absl::OkStatus();
   }
+  return absl::NotFoundError(
+      absl::StrCat("version ", version, " of ", name, " is not stored"));
+}
+
+absl::StatusOr<v1::Model> VersionStore::ReadFolder(const std::string& folder) {
   absl::StatusOr<Manifest> manifest = ReadManifest(folder);
   if (!manifest.ok()) return manifest.status();
   absl::StatusOr<std::string> bytes =
@@ -245,24 +246,48 @@ absl::StatusOr<VersionStore::Summary> VersionStore::Write(
       FormatManifest({.files = {DescribeFile(kModelFile, bytes)}});
   const std::string temporary = TemporaryName();
   absl::Status status = WriteFiles(temporary, bytes, manifest);
-  if (status.ok()) status = MakeModelFolder(name);
-  if (status.ok()) {
-    status = RenameToNew(temporary, VersionFolder(name, version));
-  }
+  if (status.ok()) status = Adopt(name, version, temporary);
   if (!status.ok()) {
     RemoveTree(temporary);
-    // Only succeeds if the folder is empty.
-    rmdir(ModelFolder(name).c_str());
-    return status;
-  }
-  status = SyncFolder(ModelFolder(name));
-  if (!status.ok()) {
-    RemoveTree(VersionFolder(name, version));
     return status;
   }
   return Summary{
       .bytes = static_cast<std::int64_t>(bytes.size() + manifest.size()),
       .created = absl::Now()};
+}
+
+absl::Status VersionStore::Adopt(const std::string& name, std::int64_t version,
+                                 const std::string& folder) const {
+  absl::Status status = MakeModelFolder(name);
+  if (status.ok()) status = RenameToNew(folder, VersionFolder(name, version));
+  if (!status.ok()) {
+    // Only succeeds if the folder is empty.
+    rmdir(ModelFolder(name).c_str());
+    return status;
+  }
+  status = SyncFolder(ModelFolder(name));
+  if (!status.ok()) RemoveTree(VersionFolder(name, version));
+  return status;
+}
+
+absl::StatusOr<std::string> VersionStore::MakeTemporary() const {
+  std::string folder = TemporaryName();
+  if (absl::Status s = MakeFolder(folder); !s.ok()) return s;
+  return folder;
+}
+
+absl::StatusOr<OutgoingVersion> VersionStore::OpenVersion(
+    const std::string& name, std::int64_t version) const {
+  if (absl::Status s = CheckStored(name, version); !s.ok()) return s;
+  const std::string folder = VersionFolder(name, version);
+  std::vector<OutgoingVersion::File> files;
+  for (const absl::string_view file : {kManifestFile, kModelFile}) {
+    const std::string path = Join(folder, file);
+    absl::StatusOr<RegularFile> opened = OpenFile(path);
+    if (!opened.ok()) return AsDamage(opened.status());
+    files.push_back({std::string(file), path, *std::move(opened)});
+  }
+  return OutgoingVersion(std::move(files));
 }
 
 absl::Status VersionStore::WriteFiles(const std::string& folder,

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,8 +22,19 @@
 #include "absl/time/time.h"
 #include "poe/v1/model.pb.h"
 #include "server/files.h"
+#include "server/version_files.h"
 
 namespace poe::server {
+
+inline constexpr absl::string_view kModelFile = "model.pb";
+inline constexpr absl::string_view kManifestFile = "MANIFEST";
+// What protobuf can read.
+inline constexpr std::int64_t kMostModelBytes =
+    std::numeric_limits<std::int32_t>::max();
+// Of files for people.
+inline constexpr std::int64_t kMostTextBytes = 1 << 20;
+
+inline constexpr std::int64_t kLastVersion = 999'999'999'999'999;
 
 // InvalidArgument unless the name is 1 to 128 of [A-Za-z0-9_.-], beginning with
 // a letter or digit: then it is also a safe name for a folder.
@@ -67,6 +79,19 @@ class VersionStore {
   // A new version, in one step. AlreadyExists if there is one of that number.
   absl::StatusOr<Summary> Write(const std::string& name, std::int64_t version,
                                 const v1::Model& model) const;
+
+  // The files of a version, to be copied out. Errors as Read.
+  absl::StatusOr<OutgoingVersion> OpenVersion(const std::string& name,
+                                              std::int64_t version) const;
+  // A new folder for a version that is to come, below .tmp.
+  absl::StatusOr<std::string> MakeTemporary() const;
+  // The model in a folder, after its digest has been checked. DataLoss.
+  static absl::StatusOr<v1::Model> ReadFolder(const std::string& folder);
+  // Makes a folder that holds a version, synced, that version in one step.
+  // AlreadyExists if there is one of that number; then the folder stays.
+  absl::Status Adopt(const std::string& name, std::int64_t version,
+                     const std::string& folder) const;
+
   absl::Status RemoveVersion(const std::string& name,
                              std::int64_t version) const;
   absl::Status RemoveModel(const std::string& name) const;
@@ -79,6 +104,8 @@ class VersionStore {
   VersionStore(std::string folder, FileDescriptor lock)
       : folder_(std::move(folder)), lock_(std::move(lock)) {}
 
+  // NotFound unless there are folders for it.
+  absl::Status CheckStored(const std::string& name, std::int64_t version) const;
   std::string ModelFolder(const std::string& name) const;
   std::string VersionFolder(const std::string& name,
                             std::int64_t version) const;

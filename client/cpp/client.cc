@@ -155,6 +155,45 @@ absl::StatusOr<v1::ModelInfo> Client::ClearLabel(
               options);
 }
 
+absl::Status Client::ExportModel(
+    const v1::ExportModelRequest& request,
+    absl::FunctionRef<absl::Status(const v1::ModelFileChunk& chunk)> receive,
+    const CallOptions& options) {
+  grpc::ClientContext context;
+  Prepare(options, context);
+  const auto stream = stubs_->registry.ExportModel(&context, request);
+  return ReadAll<v1::ModelFileChunk>(context, *stream, receive);
+}
+
+absl::StatusOr<v1::ModelInfo> Client::ImportModel(
+    const v1::ModelVersion& model,
+    absl::FunctionRef<absl::StatusOr<bool>(v1::ModelFileChunk& chunk)> next,
+    const CallOptions& options) {
+  grpc::ClientContext context;
+  Prepare(options, context);
+  v1::ModelInfo info;
+  const auto stream = stubs_->registry.ImportModel(&context, &info);
+  v1::ImportModelRequest request;
+  *request.mutable_model() = model;
+  // A write that fails says that the server has ended the call.
+  bool open = stream->Write(request);
+  while (open) {
+    request.Clear();
+    const absl::StatusOr<bool> more = next(*request.mutable_chunk());
+    if (!more.ok()) {
+      context.TryCancel();
+      stream->Finish();
+      return more.status();
+    }
+    if (!*more) break;
+    open = stream->Write(request);
+  }
+  stream->WritesDone();
+  const absl::Status status = FromGrpcStatus(stream->Finish());
+  if (!status.ok()) return status;
+  return info;
+}
+
 absl::Status Client::CheckHealth(const std::string& service,
                                  const CallOptions& options) {
   grpc::health::v1::HealthCheckRequest request;

@@ -166,6 +166,19 @@ class Client {
   absl::StatusOr<v1::ModelInfo> ClearLabel(const v1::ClearLabelRequest& request,
                                            const CallOptions& options = {});
 
+  // Hands over the files of a version piece by piece, MANIFEST first.
+  absl::Status ExportModel(
+      const v1::ExportModelRequest& request,
+      absl::FunctionRef<absl::Status(const v1::ModelFileChunk& chunk)> receive,
+      const CallOptions& options = {});
+
+  // Stores the files that `next` gives in the same way (false: there are no
+  // more) as a version; version 0 is the next free one.
+  absl::StatusOr<v1::ModelInfo> ImportModel(
+      const v1::ModelVersion& model,
+      absl::FunctionRef<absl::StatusOr<bool>(v1::ModelFileChunk& chunk)> next,
+      const CallOptions& options = {});
+
   // --- The server ---
 
   // OK if the server, or one service of it by its full name, is serving;

@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/errors.h"
 #include "server/request_scope.h"
+#include "server/services/export_reactor.h"
+#include "server/services/import_reactor.h"
 
 namespace poe::server {
 namespace {
@@ -89,14 +91,6 @@ absl::Status AnswerWith(absl::StatusOr<v1::ModelInfo> info,
   if (info.ok()) response = *std::move(info);
   return info.status();
 }
-
-// A stream that ends as it begins.
-template <typename Reactor>
-class RefusedStream final : public Reactor {
- public:
-  explicit RefusedStream(const grpc::Status& status) { this->Finish(status); }
-  void OnDone() override { delete this; }
-};
 
 }  // namespace
 
@@ -179,18 +173,19 @@ grpc::ServerUnaryReactor* ModelRegistryService::ClearLabel(
 }
 
 grpc::ServerWriteReactor<v1::ModelFileChunk>* ModelRegistryService::ExportModel(
-    grpc::CallbackServerContext* context, const v1::ExportModelRequest*) {
-  RequestScope scope("ExportModel", context);
-  return new RefusedStream<grpc::ServerWriteReactor<v1::ModelFileChunk>>(
-      scope.Finish(NotBuiltYet("ExportModel", "is not built yet")));
+    grpc::CallbackServerContext* context,
+    const v1::ExportModelRequest* request) {
+  auto* reactor = new ExportReactor(RequestScope("ExportModel", context),
+                                    *request, repository_);
+  reactor->Start(executor_);
+  return reactor;
 }
 
 grpc::ServerReadReactor<v1::ImportModelRequest>*
 ModelRegistryService::ImportModel(grpc::CallbackServerContext* context,
-                                  v1::ModelInfo*) {
-  RequestScope scope("ImportModel", context);
-  return new RefusedStream<grpc::ServerReadReactor<v1::ImportModelRequest>>(
-      scope.Finish(NotBuiltYet("ImportModel", "is not built yet")));
+                                  v1::ModelInfo* response) {
+  return new ImportReactor(RequestScope("ImportModel", context), repository_,
+                           executor_, *response);
 }
 
 }  // namespace poe::server

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/empty.pb.h"
 #include "grpcpp/grpcpp.h"
@@ -246,20 +248,173 @@ TEST_F(RegistryServiceTest, DeletedVersionsAreGoneFromTheDisk) {
   EXPECT_THAT(Names(response), ElementsAre("density", "large"));
 }
 
-TEST_F(RegistryServiceTest, CopyingModelsIsNotBuiltYet) {
-  grpc::ClientContext export_context, import_context;
-  v1::ExportModelRequest request;
-  auto exported = registry().ExportModel(&export_context, request);
-  v1::ModelFileChunk chunk;
-  EXPECT_FALSE(exported->Read(&chunk));
-  const grpc::Status status = exported->Finish();
-  EXPECT_EQ(status.error_code(), grpc::UNIMPLEMENTED);
-  EXPECT_EQ(ErrorReason(status), "NOT_BUILT_YET");
+using Chunks = std::vector<v1::ModelFileChunk>;
 
+class CopyingTest : public RegistryServiceTest {
+ protected:
+  grpc::Status Export(const v1::ModelSelector& model, Chunks& chunks) {
+    v1::ExportModelRequest request;
+    *request.mutable_model() = model;
+    grpc::ClientContext context;
+    auto stream = registry().ExportModel(&context, request);
+    v1::ModelFileChunk chunk;
+    while (stream->Read(&chunk)) chunks.push_back(chunk);
+    return stream->Finish();
+  }
+
+  Chunks Exported(const std::string& name) {
+    v1::ModelSelector model;
+    model.set_name(name);
+    Chunks chunks;
+    EXPECT_TRUE(Export(model, chunks).ok());
+    return chunks;
+  }
+
+  grpc::Status Import(const std::string& name, std::int64_t version,
+                      const Chunks& chunks, v1::ModelInfo& info) {
+    grpc::ClientContext context;
+    auto stream = registry().ImportModel(&context, &info);
+    v1::ImportModelRequest request;
+    request.mutable_model()->set_name(name);
+    request.mutable_model()->set_version(version);
+    bool open = stream->Write(request);
+    for (const v1::ModelFileChunk& chunk : chunks) {
+      request.Clear();
+      *request.mutable_chunk() = chunk;
+      open = open && stream->Write(request);
+    }
+    stream->WritesDone();
+    return stream->Finish();
+  }
+
+  // Of an import that must change nothing.
+  void ExpectRefused(const Chunks& chunks, grpc::StatusCode code,
+                     const std::string& text) {
+    v1::ModelInfo info;
+    const grpc::Status status = Import("copy", 0, chunks, info);
+    EXPECT_EQ(status.error_code(), code) << status.error_message();
+    EXPECT_THAT(status.error_message(), HasSubstr(text));
+    v1::ListModelsResponse response;
+    EXPECT_TRUE(List(0, "", response).ok());
+    EXPECT_THAT(Names(response), ElementsAre("density", "digits", "large"));
+    EXPECT_TRUE(std::filesystem::is_empty(std::filesystem::path(repository()) /
+                                          ".tmp"));
+  }
+};
+
+TEST_F(CopyingTest, ACopyAnswersWithTheSameBits) {
+  const Chunks chunks = Exported("digits");
+  ASSERT_GE(chunks.size(), 2u);
+  EXPECT_EQ(chunks[0].file(), "MANIFEST");
+  EXPECT_EQ(chunks[1].file(), "model.pb");
   v1::ModelInfo info;
-  auto imported = registry().ImportModel(&import_context, &info);
-  imported->WritesDone();
-  EXPECT_EQ(imported->Finish().error_code(), grpc::UNIMPLEMENTED);
+  const grpc::Status status = Import("copy", 0, chunks, info);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_THAT(info.versions(), SizeIs(1));
+  EXPECT_EQ(info.versions(0).version(), 1);
+  EXPECT_EQ(info.versions(0).state(), v1::VersionInfo::STATE_AVAILABLE);
+  // As it is stored, to the bit.
+  const Chunks again = Exported("copy");
+  ASSERT_EQ(again.size(), chunks.size());
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    EXPECT_EQ(again[i].data(), chunks[i].data());
+  }
+  ASSERT_TRUE(Import("copy", 7, chunks, info).ok());
+  EXPECT_EQ(info.versions(0).version(), 7);
+  ASSERT_TRUE(Import("copy", 0, chunks, info).ok());
+  EXPECT_EQ(info.versions(0).version(), 8);
+}
+
+TEST_F(CopyingTest, LargeModelsComeInPieces) {
+  const Chunks chunks = Exported("large");
+  EXPECT_GT(chunks.size(), 2u);
+  for (const v1::ModelFileChunk& chunk : chunks) {
+    EXPECT_LE(chunk.data().size(), std::size_t{1} << 20);
+  }
+  v1::ModelInfo info;
+  EXPECT_TRUE(Import("copy", 0, chunks, info).ok());
+}
+
+TEST_F(CopyingTest, WhatDoesNotFitIsRefusedAndLeavesNothing) {
+  const Chunks good = Exported("digits");
+  ExpectRefused({}, grpc::INVALID_ARGUMENT, "MANIFEST, which is missing");
+  ExpectRefused({good[0]}, grpc::INVALID_ARGUMENT,
+                "model.pb, which is missing");
+  ExpectRefused({good[1]}, grpc::INVALID_ARGUMENT,
+                "chunk.file is \"model.pb\"; must be MANIFEST now");
+  Chunks chunks = good;
+  chunks[1].set_file("../model.pb");
+  ExpectRefused(chunks, grpc::INVALID_ARGUMENT, "must be model.pb now");
+  chunks = good;
+  chunks[1].mutable_data()->pop_back();
+  ExpectRefused(chunks, grpc::INVALID_ARGUMENT,
+                "chunk.data ended 1 bytes before the end of model.pb");
+  chunks[1] = good[1];
+  chunks[1].mutable_data()->push_back('x');
+  ExpectRefused(chunks, grpc::INVALID_ARGUMENT, "chunk.data brings model.pb");
+  chunks[1] = good[1];
+  (*chunks[1].mutable_data())[9] ^= 1;
+  ExpectRefused(chunks, grpc::DATA_LOSS, "model.pb is damaged");
+  chunks = good;
+  (*chunks[0].mutable_data())[20] ^= 1;
+  ExpectRefused(chunks, grpc::DATA_LOSS, "MANIFEST is damaged");
+  chunks = good;
+  chunks[0].set_file_size(std::int64_t{1} << 40);
+  ExpectRefused(chunks, grpc::INVALID_ARGUMENT, "chunk.file_size is");
+  chunks = good;
+  chunks.push_back(good[1]);
+  ExpectRefused(chunks, grpc::INVALID_ARGUMENT, "all files have come");
+  chunks = good;
+  chunks[0].clear_file();
+  ExpectRefused(chunks, grpc::INVALID_ARGUMENT, "chunk.file is missing");
+}
+
+TEST_F(CopyingTest, AVersionIsNeverReplaced) {
+  const Chunks chunks = Exported("density");
+  v1::ModelInfo info;
+  const grpc::Status status = Import("digits", 1, chunks, info);
+  EXPECT_EQ(status.error_code(), grpc::ALREADY_EXISTS);
+  EXPECT_EQ(ErrorReason(status), "VERSION_EXISTS");
+  EXPECT_EQ(Import("../x", 0, chunks, info).error_code(),
+            grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(Import("copy", -1, chunks, info).error_code(),
+            grpc::INVALID_ARGUMENT);
+}
+
+TEST_F(CopyingTest, AStreamThatBreaksLeavesNothing) {
+  const Chunks chunks = Exported("large");
+  {
+    grpc::ClientContext context;
+    v1::ModelInfo info;
+    auto stream = registry().ImportModel(&context, &info);
+    v1::ImportModelRequest request;
+    request.mutable_model()->set_name("copy");
+    *request.mutable_chunk() = chunks[0];
+    ASSERT_TRUE(stream->Write(request));
+    request.Clear();
+    *request.mutable_chunk() = chunks[1];
+    ASSERT_TRUE(stream->Write(request));
+    context.TryCancel();
+    EXPECT_EQ(stream->Finish().error_code(), grpc::CANCELLED);
+  }
+  // The server hears of it a little later.
+  const auto temporary = std::filesystem::path(repository()) / ".tmp";
+  for (int i = 0; i < 500 && !std::filesystem::is_empty(temporary); ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(temporary));
+}
+
+TEST_F(CopyingTest, ExportNamesWhatThereIsNot) {
+  v1::ModelSelector model;
+  Chunks chunks;
+  EXPECT_EQ(Export(model, chunks).error_code(), grpc::INVALID_ARGUMENT);
+  model.set_name("nothing");
+  EXPECT_EQ(Export(model, chunks).error_code(), grpc::NOT_FOUND);
+  model.set_name("digits");
+  model.set_version(99);
+  EXPECT_EQ(Export(model, chunks).error_code(), grpc::NOT_FOUND);
+  EXPECT_THAT(chunks, IsEmpty());
 }
 
 using EmptyRegistryTest = ServingTest;

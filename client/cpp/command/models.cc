@@ -1,9 +1,12 @@
 // poe models
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -31,6 +34,7 @@ struct ModelsOptions {
   std::string model;
   std::string label;
   bool clear = false;
+  std::string folder;
 };
 
 std::string EnumText(absl::string_view name, absl::string_view prefix) {
@@ -245,6 +249,102 @@ absl::Status Label(const ModelsOptions& options, Context& context) {
                context.json);
 }
 
+// Writes the files into `options.folder`, which must not be there yet.
+absl::Status Export(const ModelsOptions& options, Context& context) {
+  absl::StatusOr<v1::ModelSelector> model = ParseSelector(options.model);
+  if (!model.ok()) return model.status();
+  const absl::StatusOr<Client*> client = context.Connect();
+  if (!client.ok()) return client.status();
+  const std::filesystem::path folder = options.folder;
+  std::error_code error;
+  if (!std::filesystem::create_directory(folder, error)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot make the folder ", options.folder, ": ",
+        error ? error.message() : "there is something of that name"));
+  }
+  v1::ExportModelRequest request;
+  *request.mutable_model() = *std::move(model);
+  std::ofstream file;
+  int64_t bytes = 0;
+  absl::Status status = (*client)->ExportModel(
+      request,
+      [&](const v1::ModelFileChunk& chunk) {
+        if (!chunk.file().empty()) {
+          file.close();
+          // Whatever the server says, it stays in the folder.
+          file.open(folder / std::filesystem::path(chunk.file()).filename(),
+                    std::ios::binary);
+        }
+        bytes += static_cast<int64_t>(chunk.data().size());
+        file << chunk.data();
+        file.flush();
+        return file ? absl::OkStatus()
+                    : absl::DataLossError(
+                          absl::StrCat("cannot write into ", options.folder));
+      },
+      context.call_options());
+  if (!status.ok()) {
+    std::filesystem::remove_all(folder, error);
+    return status;
+  }
+  if (context.json) {
+    PrintJson(Json{{"folder", options.folder}, {"bytes", bytes}});
+  } else {
+    std::cout << options.model << " is in " << options.folder << ", "
+              << FormatCount(bytes, "byte") << "\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Import(const ModelsOptions& options, Context& context) {
+  const absl::StatusOr<v1::ModelVersion> model = ParseVersion(options.model);
+  if (!model.ok()) return model.status();
+  // MANIFEST first; the server knows which files belong to a version.
+  std::vector<std::string> files = {"MANIFEST", "model.pb"};
+  std::vector<int64_t> sizes;
+  const std::filesystem::path folder = options.folder;
+  for (const std::string& file : files) {
+    std::error_code error;
+    sizes.push_back(
+        static_cast<int64_t>(std::filesystem::file_size(folder / file, error)));
+    if (error) {
+      return absl::NotFoundError(absl::StrCat(
+          "cannot read ", (folder / file).string(), ": ", error.message()));
+    }
+  }
+  const absl::StatusOr<Client*> client = context.Connect();
+  if (!client.ok()) return client.status();
+  constexpr std::size_t kChunkBytes = 1 << 20;
+  std::size_t index = 0;
+  std::ifstream file;
+  int64_t left = 0;
+  return Print((*client)->ImportModel(
+                   *model,
+                   [&](v1::ModelFileChunk& chunk) -> absl::StatusOr<bool> {
+                     if (left == 0) {
+                       if (index == files.size()) return false;
+                       file.close();
+                       file.open(folder / files[index], std::ios::binary);
+                       chunk.set_file(files[index]);
+                       chunk.set_file_size(sizes[index]);
+                       left = sizes[index++];
+                     }
+                     chunk.mutable_data()->resize(
+                         std::min<std::size_t>(kChunkBytes, left));
+                     file.read(
+                         chunk.mutable_data()->data(),
+                         static_cast<std::streamsize>(chunk.data().size()));
+                     if (!file) {
+                       return absl::DataLossError(
+                           absl::StrCat("cannot read ", files[index - 1]));
+                     }
+                     left -= static_cast<int64_t>(chunk.data().size());
+                     return true;
+                   },
+                   context.call_options()),
+               context.json);
+}
+
 ManPage ModelsPage() {
   return {
       .summary = "list models and decide which of them answer",
@@ -302,6 +402,26 @@ void AddModelsCommand(CLI::App& app, Context& context) {
        .description = "Without a version, removes the whole model.",
        .examples = {"poe models delete fashion:1"}},
       DeleteModel);
+  add("export", kModelHelp,
+      {.summary = "copy a version out of the server",
+       .synopsis = {"MODEL FOLDER [OPTION]..."},
+       .description = "Makes the folder and writes the files of the version "
+                      "into it, with their digests, as another server's "
+                      "poe models import takes them.",
+       .examples = {"poe models export fashion@stable fashion-stable"}},
+      Export)
+      ->add_option("FOLDER", options->folder, "Must not be there yet.")
+      ->required();
+  add("import", kVersionHelp,
+      {.summary = "copy a version into the server",
+       .synopsis = {"NAME[:VERSION] FOLDER [OPTION]..."},
+       .description = "The server checks the digests and lets the version "
+                      "answer. Without a version it is the next; one that "
+                      "there is already is never replaced.",
+       .examples = {"poe models import fashion fashion-stable"}},
+      Import)
+      ->add_option("FOLDER", options->folder, "As poe models export made it.")
+      ->required();
   CLI::App* label =
       add("label", kVersionHelp,
           {.summary = "point a label at a version",

@@ -1,0 +1,63 @@
+#include "server/services/import_reactor.h"
+
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "server/errors.h"
+
+namespace poe::server {
+
+ImportReactor::ImportReactor(RequestScope scope, ModelRepository& repository,
+                             Executor& executor, v1::ModelInfo& response)
+    : scope_(std::move(scope)),
+      repository_(repository),
+      executor_(executor),
+      response_(response) {
+  StartRead(&request_);
+}
+
+void ImportReactor::OnReadDone(bool ok) {
+  if (ok) {
+    if (absl::Status s = Take(); !s.ok()) return End(s);
+    return StartRead(&request_);
+  }
+  if (absl::Status s = scope_.Check(); !s.ok()) return End(s);
+  const absl::Status submitted =
+      executor_.Submit({[this] { return scope_.Check(); },
+                        [this](absl::Status status) {
+                          if (status.ok())
+                            status =
+                                CatchExceptions([this] { return Store(); });
+                          End(status);
+                        }});
+  if (!submitted.ok()) End(submitted);
+}
+
+absl::Status ImportReactor::Take() {
+  if (incoming_ == nullptr) {
+    model_ = request_.model();
+    scope_.SetModel(model_.name(), model_.version());
+    auto incoming = repository_.BeginImport(model_);
+    if (!incoming.ok()) return incoming.status();
+    incoming_ = *std::move(incoming);
+  } else if (request_.has_model()) {
+    return FieldError("model", "UNEXPECTED_FIELD",
+                      "is given again; the first message names the model");
+  }
+  if (!request_.has_chunk()) return absl::OkStatus();
+  return incoming_->Append(request_.chunk());
+}
+
+absl::Status ImportReactor::Store() {
+  if (incoming_ == nullptr) {
+    return FieldError("model", "MISSING_FIELD",
+                      "is missing; the first message names the model");
+  }
+  absl::StatusOr<v1::ModelInfo> info =
+      repository_.FinishImport(model_, *incoming_);
+  if (!info.ok()) return info.status();
+  response_ = *std::move(info);
+  return absl::OkStatus();
+}
+
+}  // namespace poe::server
