@@ -32,6 +32,22 @@
 
 ABSL_FLAG(std::string, repository, "",
           "Folder that holds the models. Made if absent. Required.");
+ABSL_FLAG(std::string, version_policy,
+          poe::server::ServerOptions().version_policy,
+          "Which stored versions of each model answer: latest:N, all, or "
+          "specific:V,V,... and for models of their own NAME=POLICY, parted by "
+          "semicolons. Versions that a label names answer too, and those "
+          "loaded by LoadModel.");
+ABSL_FLAG(int, keep_versions, poe::server::ServerOptions().keep_versions,
+          "Versions of a model that stay stored when a new one is; the oldest "
+          "go, but none that answers or has a label. 0: all stay.");
+ABSL_FLAG(double, poll_seconds,
+          absl::ToDoubleSeconds(poe::server::ServerOptions().poll_interval),
+          "How often the folder is looked at for versions that came or went. "
+          "0: never.");
+ABSL_FLAG(bool, read_only, poe::server::ServerOptions().read_only,
+          "Never write into the folder, which may then be shared with other "
+          "servers: no training, no deleting, no labels.");
 ABSL_FLAG(std::string, listen, poe::server::ServerOptions().listen,
           "Address to answer on, as HOST:PORT. 0.0.0.0 or [::] as HOST answers "
           "on all addresses; 0 as PORT takes a free port.");
@@ -176,6 +192,9 @@ int main(int argc, char** argv) {
                              ": must be debug, info, warning, error or off"),
                 kUsageError);
   }
+  if (!(absl::GetFlag(FLAGS_poll_seconds) >= 0)) {
+    return Fail("--poll_seconds must not be negative", kUsageError);
+  }
   if (!(absl::GetFlag(FLAGS_drain_seconds) >= 0)) {
     return Fail("--drain_seconds must not be negative", kUsageError);
   }
@@ -187,6 +206,10 @@ int main(int argc, char** argv) {
   if (!CatchSignals()) return Fail("cannot make a pipe", EXIT_FAILURE);
   poe::server::ServerOptions options;
   options.repository = absl::GetFlag(FLAGS_repository);
+  options.version_policy = absl::GetFlag(FLAGS_version_policy);
+  options.keep_versions = absl::GetFlag(FLAGS_keep_versions);
+  options.poll_interval = absl::Seconds(absl::GetFlag(FLAGS_poll_seconds));
+  options.read_only = absl::GetFlag(FLAGS_read_only);
   options.listen = absl::GetFlag(FLAGS_listen);
   options.threads = absl::GetFlag(FLAGS_threads);
   options.training_threads = absl::GetFlag(FLAGS_training_threads);

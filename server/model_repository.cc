@@ -9,6 +9,7 @@
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/timestamp.h"
+#include "server/warm_up.h"
 #include "spdlog/spdlog.h"
 
 namespace poe::server {
@@ -30,19 +31,12 @@ std::string ListKeys(const Map& map) {
   return keys.empty() ? "none" : absl::StrJoin(keys, ", ");
 }
 
-void SetState(v1::VersionInfo::State state, absl::string_view reason,
-              v1::VersionInfo& info) {
-  info.set_state(state);
-  info.set_reason(std::string(reason));
-}
-
 void SetStored(const VersionStore::Summary& summary, v1::VersionInfo& info) {
   info.set_bytes(summary.bytes);
   *info.mutable_created() = ToTimestamp(summary.created);
 }
 
 void SetLoaded(const Model& model, v1::VersionInfo& info) {
-  SetState(v1::VersionInfo::STATE_AVAILABLE, "", info);
   *info.mutable_data_spec() = EncodeDataSpec(model.data_spec);
   info.clear_class_names();
   for (const ClassModel& c : model.classes) info.add_class_names(c.name);
@@ -88,23 +82,33 @@ absl::Status NoLabel(absl::string_view name, absl::string_view label,
 
 }  // namespace
 
-ModelRepository::ModelRepository(VersionStore store)
-    : store_(std::move(store)) {}
+void ModelRepository::SetState(v1::VersionInfo::State state,
+                               absl::string_view reason,
+                               v1::VersionInfo& info) {
+  info.set_state(state);
+  info.set_reason(std::string(reason));
+}
+
+ModelRepository::ModelRepository(VersionStore store, RepositoryOptions options)
+    : store_(std::move(store)), options_(std::move(options)) {}
 
 absl::StatusOr<std::unique_ptr<ModelRepository>> ModelRepository::Open(
-    const std::string& folder) {
-  absl::StatusOr<VersionStore> store = VersionStore::Open(folder);
+    const std::string& folder, RepositoryOptions options) {
+  absl::StatusOr<VersionStore> store = options.read_only
+                                           ? VersionStore::OpenReadOnly(folder)
+                                           : VersionStore::Open(folder);
   if (!store.ok()) return store.status();
   std::unique_ptr<ModelRepository> repository(
-      new ModelRepository(*std::move(store)));
-  absl::StatusOr<std::vector<std::string>> names =
-      repository->store_.ListModels();
-  if (!names.ok()) return names.status();
-  for (const std::string& name : *names) repository->LoadStored(name);
+      new ModelRepository(*std::move(store), std::move(options)));
+  if (auto names = repository->store_.ListModels(); !names.ok()) {
+    return names.status();
+  }
+  repository->Refresh();
   return repository;
 }
 
-ModelRepository::Entry ModelRepository::Scan(const std::string& name) const {
+ModelRepository::Entry ModelRepository::Scan(const std::string& name,
+                                             const Labels& before) const {
   Entry entry;
   const absl::StatusOr<std::vector<std::int64_t>> numbers =
       store_.ListVersions(name);
@@ -126,13 +130,19 @@ ModelRepository::Entry ModelRepository::Scan(const std::string& name) const {
     entry.versions.emplace(number, std::move(version));
   }
   absl::StatusOr<Labels> labels = store_.ReadLabels(name);
-  if (labels.ok()) {
-    entry.labels = *std::move(labels);
-  } else {
+  if (!labels.ok() && before.empty()) {
     spdlog::error("model {} has lost its labels: {}", name,
                   labels.status().ToString());
   }
+  entry.labels = labels.ok() ? *std::move(labels) : before;
   return entry;
+}
+
+absl::Status ModelRepository::CheckWritable() const {
+  if (!options_.read_only) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "REPOSITORY_READ_ONLY",
+               "this server only reads its model repository; ask the one that "
+               "writes it");
 }
 
 absl::Status ModelRepository::LoadFromDisk(const std::string& name,
@@ -145,8 +155,11 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
     if (!stored.ok()) return stored.status();
     absl::StatusOr<Model> model = DecodeModel(*stored);
     if (!model.ok()) return model.status();
+    if (absl::Status warm = WarmUp(*model); !warm.ok()) return warm;
+    const bool pinned = version.pinned;
     version = Loaded(number, *summary,
                      std::make_shared<const Model>(*std::move(model)));
+    version.pinned = pinned;
     return absl::OkStatus();
   };
   const absl::Status status = load();
@@ -167,22 +180,6 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
                             " cannot be loaded: ", status.message()));
 }
 
-void ModelRepository::LoadStored(const std::string& name) {
-  Entry entry = Scan(name);
-  if (entry.versions.empty()) return;
-  for (auto& [number, version] : entry.versions) {
-    if (LoadFromDisk(name, version).ok()) break;
-  }
-  for (const auto& [label, number] : entry.labels) {
-    const auto found = entry.versions.find(number);
-    if (found != entry.versions.end() && found->second.model == nullptr) {
-      LoadFromDisk(name, found->second).IgnoreError();
-    }
-  }
-  absl::MutexLock lock(&mutex_);
-  models_.emplace(name, std::move(entry));
-}
-
 ModelRepository::Version ModelRepository::Loaded(
     std::int64_t number, const VersionStore::Summary& summary,
     std::shared_ptr<const Model> model) {
@@ -190,6 +187,7 @@ ModelRepository::Version ModelRepository::Loaded(
   version.info.set_version(number);
   SetStored(summary, version.info);
   SetLoaded(*model, version.info);
+  SetState(v1::VersionInfo::STATE_AVAILABLE, "", version.info);
   version.model = std::move(model);
   return version;
 }

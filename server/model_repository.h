@@ -20,6 +20,7 @@
 #include "poe/v1/model.pb.h"
 #include "poe/v1/registry.pb.h"
 #include "poe/v1/scoring.pb.h"
+#include "server/version_policy.h"
 #include "server/version_store.h"
 
 namespace poe::server {
@@ -32,17 +33,27 @@ struct ServedModel {
   std::shared_ptr<const Model> model;
 };
 
+struct RepositoryOptions {
+  VersionPolicies policies;
+  // Versions of a model that stay stored when a new one is: the oldest go, but
+  // none that is loaded or labelled. 0: all stay.
+  int keep_versions = 0;
+  // Nothing is ever written or locked, so that several servers can read one
+  // folder. What would change something stored is FailedPrecondition.
+  bool read_only = false;
+};
+
 // Thread-safe. Calls that read or write files wait for each other; Find, Get,
 // List and Resolve touch memory only and never wait for them.
 class ModelRepository {
  public:
   // Makes the folder if it is absent (its parent must be there), removes what a
-  // crash left, and loads of every model the newest version that can be loaded
-  // and those that labels point at. A version that cannot be loaded is FAILED
-  // and harms nothing. PermissionDenied or FailedPrecondition for a folder that
+  // crash left, and loads of every model the versions that its policy says and
+  // those that labels point at. A version that cannot be loaded is FAILED and
+  // harms nothing. PermissionDenied or FailedPrecondition for a folder that
   // cannot be written or that another server has open.
   static absl::StatusOr<std::unique_ptr<ModelRepository>> Open(
-      const std::string& folder);
+      const std::string& folder, RepositoryOptions options = {});
 
   ModelRepository(const ModelRepository&) = delete;
   ModelRepository& operator=(const ModelRepository&) = delete;
@@ -73,10 +84,16 @@ class ModelRepository {
                                  std::int64_t version) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Looks what has changed on the disk since: versions that came are loaded if
+  // the policy says so, and only then are those unloaded that it no longer
+  // wants; versions that are gone, or whose labels are, follow. A version that
+  // failed is tried again once its files have changed.
+  void Refresh() ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
+
   // Stores `model` as the next version and lets `decoded`, which must be what
-  // DecodeModel makes of it, answer from then on. Returns the version. Versions
-  // loaded before stay loaded. On an error (ResourceExhausted: disk full)
-  // nothing has changed.
+  // DecodeModel makes of it, answer from then on, as far as the policy says so.
+  // Returns the version. On an error (ResourceExhausted: disk full) nothing has
+  // changed.
   absl::StatusOr<std::int64_t> Publish(absl::string_view name,
                                        const v1::Model& model,
                                        std::shared_ptr<const Model> decoded)
@@ -93,22 +110,24 @@ class ModelRepository {
   absl::StatusOr<std::unique_ptr<IncomingVersion>> BeginImport(
       const v1::ModelVersion& model) const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Stores what has come in as this version (0: the next) and lets it answer.
-  // AlreadyExists for a version that is stored; DataLoss if the files do not
-  // fit their MANIFEST; InvalidArgument or FailedPrecondition if this server
-  // cannot load the model. On an error nothing has changed.
+  // Stores what has come in as this version (0: the next) and lets it answer,
+  // as far as the policy says so. AlreadyExists for a version that is stored;
+  // DataLoss if the files do not fit their MANIFEST; InvalidArgument or
+  // FailedPrecondition if this server cannot load the model. On an error
+  // nothing has changed.
   absl::StatusOr<v1::ModelInfo> FinishImport(const v1::ModelVersion& model,
                                              IncomingVersion& incoming)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
-  // Makes a stored version answer; version 0 is the newest. Also finds versions
-  // that were put into the folder by hand. DataLoss if it is damaged.
+  // Makes a stored version answer, whatever the policy says, until it is
+  // unloaded; version 0 is the newest. Also finds versions that were put into
+  // the folder by hand. DataLoss if it is damaged.
   absl::StatusOr<v1::ModelInfo> Load(absl::string_view name,
                                      std::int64_t version)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
   // Stops it from answering until it is loaded again or the server starts
-  // anew; version 0 is all.
+  // anew; version 0 is all. What the policy has in its place is loaded first.
   absl::StatusOr<v1::ModelInfo> Unload(absl::string_view name,
                                        std::int64_t version)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
@@ -118,7 +137,9 @@ class ModelRepository {
   absl::Status Delete(absl::string_view name, std::int64_t version)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
-  // Points a label (1 to 64 of [a-z0-9_-]) at a loaded version, durably.
+  // Points a label (1 to 64 of [a-z0-9_-]) at a version, durably; it is loaded
+  // for that, and answers as long as a label names it. FailedPrecondition if it
+  // cannot be loaded or has been unloaded by hand.
   absl::StatusOr<v1::ModelInfo> SetLabel(absl::string_view name,
                                          absl::string_view label,
                                          std::int64_t version)
@@ -127,6 +148,9 @@ class ModelRepository {
                                            absl::string_view label)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
+  // FailedPrecondition in a repository that is only read.
+  absl::Status CheckWritable() const;
+  bool read_only() const { return options_.read_only; }
   // The folder all this lies in.
   const std::string& folder() const { return store_.folder(); }
 
@@ -134,6 +158,8 @@ class ModelRepository {
   struct Version {
     v1::VersionInfo info;
     std::shared_ptr<const Model> model;  // null unless loaded
+    // By Load and Unload, against the policy.
+    bool pinned = false, held_back = false;
   };
   struct Entry {
     std::map<std::int64_t, Version, std::greater<>> versions;  // newest first
@@ -141,14 +167,28 @@ class ModelRepository {
   };
   using Models = std::map<std::string, Entry, std::less<>>;
 
-  explicit ModelRepository(VersionStore store);
+  ModelRepository(VersionStore store, RepositoryOptions options);
 
-  // What is on the disk of one model, nothing loaded.
-  Entry Scan(const std::string& name) const;
+  // What is on the disk of one model, nothing loaded. Labels that cannot be
+  // read are those of `before`.
+  Entry Scan(const std::string& name, const Labels& before) const;
+  // Takes over what Scan has found, and keeps what is loaded.
+  void Merge(const std::string& name, Entry on_disk)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Loads what is to answer, then unloads what is not.
+  void Apply(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Removes the oldest versions that RepositoryOptions::keep_versions has no
+  // room for.
+  void RemoveOld(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Loads a version unless it is loaded; whether it is to answer and can.
+  bool EnsureLoaded(const std::string& name, std::int64_t number)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // Reads and decodes a version; sets its info and model, or its failure.
   absl::Status LoadFromDisk(const std::string& name, Version& version) const;
-  // Scans one model and loads what is to serve from the start.
-  void LoadStored(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
+  static void SetState(v1::VersionInfo::State state, absl::string_view reason,
+                       v1::VersionInfo& info);
   static Version Loaded(std::int64_t number,
                         const VersionStore::Summary& summary,
                         std::shared_ptr<const Model> model);
@@ -184,6 +224,7 @@ class ModelRepository {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const VersionStore store_;
+  const RepositoryOptions options_;
   // Held while something changes, files included; taken before mutex_.
   absl::Mutex change_mutex_;
   mutable absl::Mutex mutex_;

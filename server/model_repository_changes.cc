@@ -15,6 +15,7 @@ absl::StatusOr<std::int64_t> ModelRepository::Publish(
     absl::string_view name, const v1::Model& model,
     std::shared_ptr<const Model> decoded) {
   if (absl::Status s = ValidateModelName(name, "model_name"); !s.ok()) return s;
+  if (absl::Status s = CheckWritable(); !s.ok()) return s;
   const std::string key(name);
   absl::MutexLock change(&change_mutex_);
   const auto number = Add(
@@ -43,9 +44,171 @@ absl::StatusOr<std::int64_t> ModelRepository::Add(
   }
   last = std::max(last, number);
   Version version = Loaded(number, *summary, std::move(decoded));
+  {
+    absl::MutexLock lock(&mutex_);
+    models_[name].versions.insert_or_assign(number, std::move(version));
+  }
+  Apply(name);
+  RemoveOld(name);
+  return number;
+}
+
+void ModelRepository::Refresh() {
+  const absl::StatusOr<std::vector<std::string>> on_disk = store_.ListModels();
+  if (!on_disk.ok()) {
+    spdlog::warn("the model repository cannot be read: {}",
+                 on_disk.status().ToString());
+    return;
+  }
+  absl::MutexLock change(&change_mutex_);
+  std::map<std::string, Labels> names;
+  for (const std::string& name : *on_disk) names.try_emplace(name);
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    for (const auto& [name, entry] : models_) names[name] = entry.labels;
+  }
+  for (const auto& [name, labels] : names) {
+    Merge(name, Scan(name, labels));
+    Apply(name);
+  }
+}
+
+void ModelRepository::Merge(const std::string& name, Entry on_disk) {
+  // Models are freed after the lock is.
+  std::vector<Version> gone;
+  absl::MutexLock lock(&mutex_);
+  if (on_disk.versions.empty()) {
+    const auto entry = models_.find(name);
+    if (entry == models_.end()) return;
+    for (auto& [number, version] : entry->second.versions) {
+      gone.push_back(std::move(version));
+    }
+    models_.erase(entry);
+    return;
+  }
+  Entry& entry = models_[name];
+  for (auto& [number, version] : on_disk.versions) {
+    const auto known = entry.versions.find(number);
+    if (known == entry.versions.end()) continue;
+    const v1::VersionInfo& info = known->second.info;
+    const bool mended =
+        info.state() == v1::VersionInfo::STATE_FAILED &&
+        (info.bytes() != version.info.bytes() ||
+         info.created().seconds() != version.info.created().seconds() ||
+         info.created().nanos() != version.info.created().nanos());
+    if (mended) {
+      version.pinned = known->second.pinned;
+      version.held_back = known->second.held_back;
+    } else {
+      version = std::move(known->second);
+    }
+    entry.versions.erase(known);
+  }
+  for (auto& [number, version] : entry.versions) {
+    gone.push_back(std::move(version));
+  }
+  entry = std::move(on_disk);
+}
+
+bool ModelRepository::EnsureLoaded(const std::string& name,
+                                   std::int64_t number) {
+  Version version;
+  {
+    absl::MutexLock lock(&mutex_);
+    Version& known = models_[name].versions[number];
+    if (known.held_back) return false;
+    if (known.model != nullptr) return true;
+    if (known.info.state() != v1::VersionInfo::STATE_UNLOADED) return false;
+    SetState(v1::VersionInfo::STATE_LOADING, "", known.info);
+    version = known;
+  }
+  const bool loaded = LoadFromDisk(name, version).ok();
   absl::MutexLock lock(&mutex_);
   models_[name].versions.insert_or_assign(number, std::move(version));
-  return number;
+  return loaded;
+}
+
+void ModelRepository::Apply(const std::string& name) {
+  std::vector<std::int64_t> numbers;  // newest first
+  std::vector<std::int64_t> named, wanted;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    const auto entry = models_.find(name);
+    if (entry == models_.end()) return;
+    for (const auto& [number, version] : entry->second.versions) {
+      numbers.push_back(number);
+      if (version.pinned) named.push_back(number);
+    }
+    for (const auto& [label, number] : entry->second.labels) {
+      if (entry->second.versions.count(number) > 0) named.push_back(number);
+    }
+  }
+  for (const std::int64_t number : named) {
+    if (EnsureLoaded(name, number)) wanted.push_back(number);
+  }
+  const VersionPolicy& policy = options_.policies.Of(name);
+  int latest = 0;
+  for (const std::int64_t number : numbers) {
+    if (policy.kind == VersionPolicy::Kind::kLatest &&
+        latest == policy.latest) {
+      break;
+    }
+    if (policy.kind == VersionPolicy::Kind::kSpecific &&
+        !std::binary_search(policy.versions.begin(), policy.versions.end(),
+                            number)) {
+      continue;
+    }
+    if (!EnsureLoaded(name, number)) continue;
+    wanted.push_back(number);
+    ++latest;
+  }
+  // Calls that use a model keep it until they have ended; models are freed
+  // after the lock is.
+  std::vector<std::shared_ptr<const Model>> unloaded;
+  absl::MutexLock lock(&mutex_);
+  for (auto& [number, version] : models_[name].versions) {
+    if (version.model == nullptr ||
+        std::find(wanted.begin(), wanted.end(), number) != wanted.end()) {
+      continue;
+    }
+    unloaded.push_back(std::move(version.model));
+    version.model = nullptr;
+    SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
+    spdlog::info("model {} version {} is unloaded", name, number);
+  }
+}
+
+void ModelRepository::RemoveOld(const std::string& name) {
+  if (options_.keep_versions == 0) return;
+  std::vector<std::int64_t> old;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    const Entry& entry = models_.find(name)->second;
+    int kept = 0;
+    for (const auto& [number, version] : entry.versions) {
+      const bool labelled =
+          std::any_of(entry.labels.begin(), entry.labels.end(),
+                      [number = number](const auto& label) {
+                        return label.second == number;
+                      });
+      if (++kept <= options_.keep_versions || version.model != nullptr ||
+          labelled) {
+        continue;
+      }
+      old.push_back(number);
+    }
+  }
+  for (const std::int64_t number : old) {
+    if (absl::Status s = store_.RemoveVersion(name, number); !s.ok()) {
+      spdlog::warn("model {} version {} was to be removed: {}", name, number,
+                   s.ToString());
+      continue;
+    }
+    spdlog::info("model {} version {} is removed, as one of the oldest", name,
+                 number);
+    absl::MutexLock lock(&mutex_);
+    models_.find(name)->second.versions.erase(number);
+  }
 }
 
 absl::StatusOr<OutgoingVersion> ModelRepository::Export(
@@ -77,7 +240,8 @@ absl::Status ModelRepository::CheckFree(const v1::ModelVersion& model) const {
 
 absl::StatusOr<std::unique_ptr<IncomingVersion>> ModelRepository::BeginImport(
     const v1::ModelVersion& model) const {
-  absl::Status status = ValidateModelName(model.name(), "model.name");
+  absl::Status status = CheckWritable();
+  if (status.ok()) status = ValidateModelName(model.name(), "model.name");
   if (status.ok()) status = CheckFree(model);
   if (!status.ok()) return status;
   absl::StatusOr<std::string> folder = store_.MakeTemporary();
@@ -117,20 +281,22 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
   if (absl::Status s = ValidateModelName(name, "name"); !s.ok()) return s;
   const std::string key(name);
   absl::MutexLock change(&change_mutex_);
-  Entry on_disk = Scan(key);
+  Labels labels;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    const auto entry = models_.find(name);
+    if (entry != models_.end()) labels = entry->second.labels;
+  }
+  Merge(key, Scan(key, labels));
   Version target;
   {
     absl::MutexLock lock(&mutex_);
-    if (!on_disk.versions.empty()) {
-      Entry& entry = models_.try_emplace(key, Entry()).first->second;
-      if (entry.versions.empty()) entry.labels = std::move(on_disk.labels);
-      entry.versions.merge(on_disk.versions);
-    }
     absl::StatusOr<Version*> found = FindForChange(name, version);
     if (!found.ok()) return found.status();
+    (*found)->pinned = true;
+    (*found)->held_back = false;
     if ((*found)->model != nullptr) return InfoOfModel(key);
-    (*found)->info.set_state(v1::VersionInfo::STATE_LOADING);
-    (*found)->info.clear_reason();
+    SetState(v1::VersionInfo::STATE_LOADING, "", (*found)->info);
     target = **found;
   }
   absl::Status status = LoadFromDisk(key, target);
@@ -144,22 +310,24 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
 absl::StatusOr<v1::ModelInfo> ModelRepository::Unload(absl::string_view name,
                                                       std::int64_t version) {
   absl::MutexLock change(&change_mutex_);
-  // Models are freed after the lock is.
-  std::vector<std::shared_ptr<const Model>> unloaded;
-  absl::MutexLock lock(&mutex_);
-  absl::StatusOr<Version*> found = FindForChange(name, version);
-  if (!found.ok()) return found.status();
-  for (auto& [number, other] : models_.find(name)->second.versions) {
-    if ((version != 0 && number != version) || other.model == nullptr) continue;
-    unloaded.push_back(std::move(other.model));
-    other.model = nullptr;
-    other.info.set_state(v1::VersionInfo::STATE_UNLOADED);
+  {
+    absl::MutexLock lock(&mutex_);
+    absl::StatusOr<Version*> found = FindForChange(name, version);
+    if (!found.ok()) return found.status();
+    for (auto& [number, other] : models_.find(name)->second.versions) {
+      if (version != 0 && number != version) continue;
+      other.pinned = false;
+      other.held_back = true;
+    }
   }
+  Apply(std::string(name));
+  absl::ReaderMutexLock lock(&mutex_);
   return InfoOfModel(name);
 }
 
 absl::Status ModelRepository::Delete(absl::string_view name,
                                      std::int64_t version) {
+  if (absl::Status s = CheckWritable(); !s.ok()) return s;
   const std::string key(name);
   absl::MutexLock change(&change_mutex_);
   bool whole_model = version == 0;
@@ -196,17 +364,20 @@ absl::Status ModelRepository::Delete(absl::string_view name,
   }
   spdlog::info("model {} {} is deleted", key,
                whole_model ? "" : absl::StrCat("version ", version));
+  Apply(key);
   return absl::OkStatus();
 }
 
 absl::StatusOr<v1::ModelInfo> ModelRepository::SetLabel(absl::string_view name,
                                                         absl::string_view label,
                                                         std::int64_t version) {
+  if (absl::Status s = CheckWritable(); !s.ok()) return s;
   if (absl::Status s = ValidateLabel(label); !s.ok()) return s;
   v1::ModelSelector selector;
   selector.set_name(std::string(name));
   selector.set_version(version);
   absl::MutexLock change(&change_mutex_);
+  if (Resolve(selector).ok()) EnsureLoaded(std::string(name), version);
   if (auto served = Find(selector); !served.ok()) return served.status();
   return ChangeLabels(name, [&](Labels& labels) {
     labels.insert_or_assign(std::string(label), version);
@@ -215,6 +386,7 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::SetLabel(absl::string_view name,
 
 absl::StatusOr<v1::ModelInfo> ModelRepository::ClearLabel(
     absl::string_view name, absl::string_view label) {
+  if (absl::Status s = CheckWritable(); !s.ok()) return s;
   if (absl::Status s = ValidateLabel(label); !s.ok()) return s;
   v1::ModelSelector selector;
   selector.set_name(std::string(name));
@@ -237,8 +409,12 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::ChangeLabels(
   change(labels);
   absl::Status written = store_.WriteLabels(std::string(name), labels);
   if (!written.ok()) return written;
-  absl::MutexLock lock(&mutex_);
-  models_.find(name)->second.labels = std::move(labels);
+  {
+    absl::MutexLock lock(&mutex_);
+    models_.find(name)->second.labels = std::move(labels);
+  }
+  Apply(std::string(name));
+  absl::ReaderMutexLock lock(&mutex_);
   return InfoOfModel(name);
 }
 

@@ -14,9 +14,11 @@
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "poe/numerics/workers.h"
+#include "server/errors.h"
 #include "server/executor.h"
 #include "server/listen_address.h"
 #include "server/model_repository.h"
+#include "server/repository_poller.h"
 #include "server/services/model_registry_service.h"
 #include "server/services/product_of_experts_service.h"
 #include "server/services/training_jobs_service.h"
@@ -46,6 +48,7 @@ absl::Status CheckOptions(const ServerOptions& options) {
   absl::Status status;
   status.Update(CheckOption("threads", options.threads, 0));
   status.Update(CheckOption("training_threads", options.training_threads, 0));
+  status.Update(CheckOption("keep_versions", options.keep_versions, 0));
   status.Update(CheckOption("max_rows", options.limits.rows, 1));
   status.Update(CheckOption("max_steps", options.limits.steps, 1));
   status.Update(CheckOption("max_message_bytes", options.max_message_bytes,
@@ -71,6 +74,7 @@ class Server::Parts {
         std::unique_ptr<ModelRepository> repository,
         std::unique_ptr<TrainingJobs> jobs)
       : repository_(std::move(repository)),
+        poller_(*repository_, options.poll_interval),
         jobs_(std::move(jobs)),
         workers_(ThreadsOrAll(options.threads)),
         file_executor_(kFileThreads, kQueueCapacity),
@@ -89,6 +93,7 @@ class Server::Parts {
                       std::int64_t max_message_bytes);
 
   std::unique_ptr<ModelRepository> repository_;
+  RepositoryPoller poller_;
   std::unique_ptr<TrainingJobs> jobs_;
   Workers workers_;
   Executor file_executor_;
@@ -146,8 +151,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   if (absl::Status status = CheckAvailable(*address); !status.ok()) {
     return status;
   }
+  absl::StatusOr<VersionPolicies> policies =
+      ParseVersionPolicies(options.version_policy);
+  if (!policies.ok()) {
+    return WithPrefix("version_policy", policies.status());
+  }
   absl::StatusOr<std::unique_ptr<ModelRepository>> repository =
-      ModelRepository::Open(options.repository);
+      ModelRepository::Open(options.repository,
+                            {.policies = *std::move(policies),
+                             .keep_versions = options.keep_versions,
+                             .read_only = options.read_only});
   if (!repository.ok()) return repository.status();
   TrainingJobsOptions jobs_options;
   jobs_options.threads = ThreadsOrAll(options.training_threads);

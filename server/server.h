@@ -15,6 +15,14 @@ namespace poe::server {
 struct ServerOptions {
   // Folder of the models; made if absent.
   std::string repository;
+  // Which versions of the models answer: see ParseVersionPolicies.
+  std::string version_policy = "latest:1";
+  // Versions of a model that stay stored when a new one is; 0: all.
+  int keep_versions = 0;
+  // Between looks at what has changed in the folder. Zero: none.
+  absl::Duration poll_interval = absl::Seconds(5);
+  // The folder is only read, and may be shared with other servers.
+  bool read_only = false;
   // HOST:PORT; port 0 takes a free one.
   std::string listen = "localhost:8500";
   // Threads that answer and threads that train. 0: as many as the processor

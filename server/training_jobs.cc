@@ -60,8 +60,10 @@ absl::StatusOr<std::unique_ptr<TrainingJobs>> TrainingJobs::Open(
     ModelRepository* repository, TrainingJobsOptions options) {
   std::unique_ptr<TrainingJobs> jobs(
       new TrainingJobs(repository, std::move(options)));
-  RemoveTree(jobs->folder_);
-  if (absl::Status s = MakeFolder(jobs->folder_); !s.ok()) return s;
+  if (!repository->read_only()) {
+    RemoveTree(jobs->folder_);
+    if (absl::Status s = MakeFolder(jobs->folder_); !s.ok()) return s;
+  }
   jobs->runner_ = std::thread([jobs = jobs.get()] { jobs->RunJobs(); });
   return jobs;
 }
@@ -87,6 +89,7 @@ void TrainingJobs::Shutdown() {
 
 absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
     const v1::TrainStart& start) {
+  if (absl::Status s = repository_->CheckWritable(); !s.ok()) return s;
   if (absl::Status s = ValidateStart(start); !s.ok()) return s;
   absl::StatusOr<TrainingSettings> settings =
       DecodeTrainStart(start, SeedOf(start), options_.training);

@@ -133,6 +133,20 @@ absl::StatusOr<VersionStore> VersionStore::Open(const std::string& folder) {
   return VersionStore(folder, *std::move(lock));
 }
 
+absl::StatusOr<VersionStore> VersionStore::OpenReadOnly(
+    const std::string& folder) {
+  if (folder.empty()) {
+    return absl::InvalidArgumentError("the model repository has no name");
+  }
+  if (auto names = ListFolder(folder); !names.ok()) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "REPOSITORY_NOT_READABLE",
+        absl::StrCat("cannot read ", folder,
+                     " as model repository: ", names.status().message()));
+  }
+  return VersionStore(folder, FileDescriptor());
+}
+
 absl::StatusOr<std::vector<std::string>> VersionStore::ListModels() const {
   absl::StatusOr<std::vector<std::string>> names = ListFolder(folder_);
   if (!names.ok()) return names.status();

@@ -54,6 +54,10 @@ class VersionStore {
   // .tmp. Errors as ModelRepository::Open.
   static absl::StatusOr<VersionStore> Open(const std::string& folder);
 
+  // Of a folder that is there, which nothing is written into. Whatever changes
+  // something must not be called.
+  static absl::StatusOr<VersionStore> OpenReadOnly(const std::string& folder);
+
   const std::string& folder() const { return folder_; }
 
   // Names of folders that may hold versions, sorted.

@@ -23,14 +23,20 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+RepositoryOptions WithPolicy(absl::string_view policies) {
+  RepositoryOptions options;
+  options.policies = *ParseVersionPolicies(policies);
+  return options;
+}
+
 class ModelRepositoryTest : public ::testing::Test {
  protected:
   ModelRepositoryTest() { Reopen(); }
 
   // As after a restart of the server.
-  void Reopen() {
+  void Reopen(RepositoryOptions options = {}) {
     repository_.reset();
-    auto opened = ModelRepository::Open(folder());
+    auto opened = ModelRepository::Open(folder(), std::move(options));
     ASSERT_TRUE(opened.ok()) << opened.status();
     repository_ = *std::move(opened);
   }
@@ -76,7 +82,7 @@ TEST_F(ModelRepositoryTest, WhatIsPublishedAnswersAtOnceAndAfterARestart) {
   EXPECT_EQ(PublishTwoBits(*repository_, "digits", 0.5), 1);
   EXPECT_EQ(PublishTwoBits(*repository_, "digits", 1.5), 2);
   EXPECT_EQ(Answer(Select("digits")), "version 2 bias 1.5");
-  EXPECT_EQ(Answer(Select("digits", 1)), "version 1 bias 0.5");
+  EXPECT_EQ(Answer(Select("digits", 1)), "VERSION_NOT_LOADED");
   Reopen();
   EXPECT_EQ(Answer(Select("digits")), "version 2 bias 1.5");
   EXPECT_EQ(PublishTwoBits(*repository_, "digits", 2.5), 3);
@@ -440,6 +446,126 @@ TEST_F(ModelRepositoryTest, AVersionIsNeverOverwritten) {
   std::filesystem::create_directory(VersionFolder("digits", 2));
   EXPECT_EQ(PublishTwoBits(*repository_, "digits", 1.5), 3);
   EXPECT_TRUE(std::filesystem::is_empty(VersionFolder("digits", 2)));
+}
+
+TEST_F(ModelRepositoryTest, ThePolicySaysWhichVersionsAnswer) {
+  // The versions of "digits" that answer.
+  const auto answering = [this] {
+    std::vector<std::int64_t> versions;
+    const auto model = repository_->Get("digits");
+    for (const v1::VersionInfo& info : model->versions()) {
+      if (info.state() == v1::VersionInfo::STATE_AVAILABLE) {
+        versions.push_back(info.version());
+      }
+    }
+    return versions;
+  };
+  Reopen(WithPolicy("latest:2"));
+  for (int i = 1; i <= 4; ++i) PublishTwoBits(*repository_, "digits", i);
+  EXPECT_THAT(answering(), ElementsAre(4, 3));
+  Reopen(WithPolicy("latest:2"));
+  EXPECT_THAT(answering(), ElementsAre(4, 3));
+  Reopen(WithPolicy("all"));
+  EXPECT_THAT(answering(), ElementsAre(4, 3, 2, 1));
+  Reopen(WithPolicy("latest:1;digits=specific:1,3,9"));
+  EXPECT_THAT(answering(), ElementsAre(3, 1));
+  PublishTwoBits(*repository_, "digits", 5);
+  EXPECT_THAT(answering(), ElementsAre(3, 1));
+  // Labels and LoadModel add to it.
+  ASSERT_TRUE(repository_->SetLabel("digits", "canary", 5).ok());
+  ASSERT_TRUE(repository_->Load("digits", 2).ok());
+  EXPECT_THAT(answering(), ElementsAre(5, 3, 2, 1));
+  ASSERT_TRUE(repository_->ClearLabel("digits", "canary").ok());
+  ASSERT_TRUE(repository_->Unload("digits", 2).ok());
+  EXPECT_THAT(answering(), ElementsAre(3, 1));
+}
+
+TEST_F(ModelRepositoryTest, UnloadingTheNewestBringsTheOneBefore) {
+  PublishTwoBits(*repository_, "digits", 0.5);
+  PublishTwoBits(*repository_, "digits", 1.5);
+  ASSERT_TRUE(repository_->Unload("digits", 2).ok());
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 0.5");
+  // Until there is a newer one.
+  PublishTwoBits(*repository_, "digits", 2.5);
+  EXPECT_EQ(Answer(Select("digits")), "version 3 bias 2.5");
+  EXPECT_EQ(Info("digits", 1).state(), v1::VersionInfo::STATE_UNLOADED);
+  ASSERT_TRUE(repository_->Delete("digits", 3).ok());
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 0.5");
+}
+
+TEST_F(ModelRepositoryTest, RefreshFollowsTheDisk) {
+  PublishTwoBits(*repository_, "digits", 0.5);
+  // Half copied at first.
+  std::filesystem::create_directory(VersionFolder("digits", 2));
+  std::filesystem::copy(VersionFolder("digits", 1) / "model.pb",
+                        VersionFolder("digits", 2));
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 0.5");
+  EXPECT_EQ(Info("digits", 2).state(), v1::VersionInfo::STATE_FAILED);
+  std::filesystem::copy(VersionFolder("digits", 1) / "MANIFEST",
+                        VersionFolder("digits", 2));
+  std::filesystem::copy(folder() + "/digits", folder() + "/copy",
+                        std::filesystem::copy_options::recursive);
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 2 bias 0.5");
+  EXPECT_EQ(Info("digits", 1).state(), v1::VersionInfo::STATE_UNLOADED);
+  EXPECT_EQ(Answer(Select("copy")), "version 2 bias 0.5");
+  std::filesystem::remove_all(VersionFolder("digits", 2));
+  std::filesystem::remove_all(folder() + "/copy");
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 0.5");
+  EXPECT_EQ(Answer(Select("copy")), "MODEL_NOT_FOUND");
+}
+
+TEST_F(ModelRepositoryTest, OldVersionsAreRemovedButNoneThatIsInUse) {
+  RepositoryOptions options = WithPolicy("latest:1");
+  options.keep_versions = 2;
+  Reopen(options);
+  PublishTwoBits(*repository_, "digits", 1);
+  ASSERT_TRUE(repository_->SetLabel("digits", "stable", 1).ok());
+  PublishTwoBits(*repository_, "digits", 2);
+  ASSERT_TRUE(repository_->Load("digits", 2).ok());
+  for (int i = 3; i <= 5; ++i) PublishTwoBits(*repository_, "digits", i);
+  std::vector<std::int64_t> stored;
+  const auto model = repository_->Get("digits");
+  for (const v1::VersionInfo& info : model->versions()) {
+    stored.push_back(info.version());
+    EXPECT_TRUE(std::filesystem::exists(
+        VersionFolder("digits", static_cast<int>(info.version()))));
+  }
+  EXPECT_THAT(stored, ElementsAre(5, 4, 2, 1));
+  EXPECT_FALSE(std::filesystem::exists(VersionFolder("digits", 3)));
+}
+
+TEST_F(ModelRepositoryTest, SeveralReadOneFolderThatNoneOfThemWrites) {
+  PublishTwoBits(*repository_, "digits", 0.5);
+  RepositoryOptions options;
+  options.read_only = true;
+  const auto first = ModelRepository::Open(folder(), options);
+  const auto second = ModelRepository::Open(folder(), options);
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_TRUE(second.ok()) << second.status();
+  ModelRepository& reader = **second;
+  EXPECT_EQ(reader.Find(Select("digits"))->version, 1);
+  // The one that may write goes on, labels included.
+  PublishTwoBits(*repository_, "digits", 1.5);
+  ASSERT_TRUE(repository_->SetLabel("digits", "stable", 1).ok());
+  reader.Refresh();
+  EXPECT_EQ(reader.Find(Select("digits"))->version, 2);
+  EXPECT_EQ(reader.Find(SelectLabel("digits", "stable"))->version, 1);
+  const v1::Model model = TwoBits(2);
+  for (const absl::Status& refused :
+       {reader.Delete("digits", 1), reader.SetLabel("digits", "x", 2).status(),
+        reader.ClearLabel("digits", "stable").status(),
+        reader.BeginImport({}).status(),
+        reader.Publish("digits", model, nullptr).status()}) {
+    EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(ReasonOf(refused), "REPOSITORY_READ_ONLY");
+  }
+  options.read_only = true;
+  EXPECT_EQ(
+      ModelRepository::Open(temporary_ / "nothing", options).status().code(),
+      absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(ModelRepositoryTest, LookUpsGoOnWhileVersionsChange) {
