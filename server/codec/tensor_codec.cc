@@ -41,26 +41,6 @@ std::string TypeText(v1::ElementType type) {
                                        : absl::StrCat(static_cast<int>(type));
 }
 
-absl::StatusOr<std::int64_t> ElementsOfShape(const v1::Tensor& tensor,
-                                             absl::string_view field) {
-  std::int64_t elements = 1;
-  bool empty = false, overflow = false;
-  for (std::int64_t length : tensor.shape()) {
-    if (length < 0)
-      return FieldError(absl::StrCat(field, ".shape"), "INVALID_SHAPE",
-                        absl::StrCat("is ", ShapeText(ShapeOf(tensor)),
-                                     "; no dimension may be negative"));
-    empty = empty || length == 0;
-    overflow = __builtin_mul_overflow(elements, length, &elements) || overflow;
-  }
-  if (empty) return 0;
-  if (overflow)
-    return FieldError(absl::StrCat(field, ".shape"), "INVALID_SHAPE",
-                      absl::StrCat("is ", ShapeText(ShapeOf(tensor)),
-                                   "; that many elements cannot be"));
-  return elements;
-}
-
 absl::Status CheckValues(const v1::Tensor& tensor, absl::string_view field,
                          std::int64_t elements) {
   if (!tensor.data().empty())
@@ -165,9 +145,30 @@ std::string PlaceText(absl::Span<const std::int64_t> shape, std::int64_t flat) {
   return text;
 }
 
+absl::StatusOr<std::int64_t> CountElements(absl::Span<const std::int64_t> shape,
+                                           absl::string_view field) {
+  std::int64_t elements = 1;
+  bool empty = false, overflow = false;
+  for (std::int64_t length : shape) {
+    if (length < 0)
+      return FieldError(absl::StrCat(field, ".shape"), "INVALID_SHAPE",
+                        absl::StrCat("is ", ShapeText(shape),
+                                     "; no dimension may be negative"));
+    empty = empty || length == 0;
+    overflow = __builtin_mul_overflow(elements, length, &elements) || overflow;
+  }
+  if (empty) return 0;
+  if (overflow)
+    return FieldError(absl::StrCat(field, ".shape"), "INVALID_SHAPE",
+                      absl::StrCat("is ", ShapeText(shape),
+                                   "; that many elements cannot be"));
+  return elements;
+}
+
 absl::StatusOr<std::int64_t> CheckTensor(const v1::Tensor& tensor,
                                          absl::string_view field) {
-  const absl::StatusOr<std::int64_t> elements = ElementsOfShape(tensor, field);
+  const absl::StatusOr<std::int64_t> elements =
+      CountElements(ShapeOf(tensor), field);
   if (!elements.ok()) return elements;
   if (tensor.values().empty() && tensor.data().empty()) {
     if (*elements > 0)

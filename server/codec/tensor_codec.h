@@ -21,6 +21,11 @@ std::string ShapeText(absl::Span<const std::int64_t> shape);
 // "[3][17]", the place of element `flat` of a row-major array.
 std::string PlaceText(absl::Span<const std::int64_t> shape, std::int64_t flat);
 
+// The product of the dimensions. A FieldError for a negative one, and for more
+// elements than can be; `field` is the tensor's path in the request.
+absl::StatusOr<std::int64_t> CountElements(absl::Span<const std::int64_t> shape,
+                                           absl::string_view field);
+
 // The number of elements, if shape, element type and the elements given agree.
 // Otherwise a FieldError; `field` is the tensor's path in the request.
 absl::StatusOr<std::int64_t> CheckTensor(const v1::Tensor& tensor,
