@@ -20,6 +20,7 @@
 #include "server/model_repository.h"
 #include "server/repository_poller.h"
 #include "server/services/model_registry_service.h"
+#include "server/services/open_inference_service.h"
 #include "server/services/product_of_experts_service.h"
 #include "server/services/training_jobs_service.h"
 #include "server/training_jobs.h"
@@ -87,6 +88,12 @@ class Server::Parts {
                              .sampling = sampling_,
                              .limits = options.limits}),
         registry_(*repository_, file_executor_),
+        open_inference_({.repository = *repository_,
+                         .workers = workers_,
+                         .compute = compute_,
+                         .sampling = sampling_,
+                         .files = file_executor_,
+                         .limits = options.limits}),
         training_jobs_(jobs_.get(), &file_executor_) {}
 
   absl::Status Listen(const ListenAddress& address,
@@ -101,6 +108,7 @@ class Server::Parts {
   Executor sampling_;
   ProductOfExpertsService product_of_experts_;
   ModelRegistryService registry_;
+  OpenInferenceService open_inference_;
   TrainingJobsService training_jobs_;
   std::unique_ptr<grpc::Server> grpc_;
   int port_ = 0;
@@ -125,6 +133,7 @@ absl::Status Server::Parts::Listen(const ListenAddress& address,
   for (grpc::Service* service :
        {static_cast<grpc::Service*>(&product_of_experts_),
         static_cast<grpc::Service*>(&registry_),
+        static_cast<grpc::Service*>(&open_inference_),
         static_cast<grpc::Service*>(&training_jobs_)}) {
     builder.RegisterService(service);
   }
@@ -134,9 +143,11 @@ absl::Status Server::Parts::Listen(const ListenAddress& address,
         absl::StrCat("cannot listen on ", ToString(address)));
   }
   grpc::HealthCheckServiceInterface* health = grpc_->GetHealthCheckService();
-  for (const char* service : {v1::ProductOfExperts::service_full_name(),
-                              v1::ModelRegistry::service_full_name(),
-                              v1::TrainingJobs::service_full_name()}) {
+  for (const char* service :
+       {v1::ProductOfExperts::service_full_name(),
+        v1::ModelRegistry::service_full_name(),
+        v1::TrainingJobs::service_full_name(),
+        inference::GRPCInferenceService::service_full_name()}) {
     health->SetServingStatus(service, true);
   }
   return absl::OkStatus();

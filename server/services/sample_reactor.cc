@@ -4,9 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "poe/sampling.h"
-#include "server/codec/response_codec.h"
 #include "server/errors.h"
+#include "server/services/sample_handler.h"
 
 namespace poe::server {
 
@@ -43,24 +42,8 @@ absl::Status SampleReactor::Run() {
   const absl::StatusOr<ServedModel> served = repository_.Find(request_.model());
   if (!served.ok()) return served.status();
   scope_.SetModel(served->name, served->version);
-  const absl::StatusOr<DecodedSample> sample =
-      DecodeSample(request_, *served->model, limits_, FreshSeed());
-  if (!sample.ok()) return sample.status();
-  scope_.AddRows(sample->options.chains);
-  const RawRows start =
-      sample->start.has_value() ? sample->start->View() : RawRows();
-  return Sample(
-      *served->model, sample->options,
-      sample->start.has_value() ? &start : nullptr, sample->clamp, workers_,
-      [&](const SampledChains& chains) {
-        response_.Clear();
-        EncodeSampledChains(*served->model, chains, sample->options.seed,
-                            &response_);
-        response_.mutable_model()->set_name(served->name);
-        response_.mutable_model()->set_version(served->version);
-        return Send();
-      },
-      [this] { return scope_.Check(); });
+  return AnswerSample(request_, *served, limits_, workers_, scope_, response_,
+                      [this] { return Send(); });
 }
 
 absl::Status SampleReactor::Send() {

@@ -1,0 +1,50 @@
+// How often and how fast versions of models have answered ModelInfer.
+#ifndef POE_SERVER_INFERENCE_STATISTICS_H_
+#define POE_SERVER_INFERENCE_STATISTICS_H_
+
+#include <map>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "inference/open_inference.pb.h"
+#include "server/model_repository.h"
+
+namespace poe::server {
+
+// What the parts of one call took.
+struct InferenceTimes {
+  absl::Duration queue;   // until a thread took it
+  absl::Duration input;   // reading tensors
+  absl::Duration infer;   // answering
+  absl::Duration output;  // writing tensors
+};
+
+// Counts from the time a version is loaded; what is unloaded is forgotten, so
+// that there are never more counts than models in memory. Thread-safe.
+class InferenceStatistics {
+ public:
+  void AddSuccess(const ServedModel& served, const InferenceTimes& times)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void AddFailure(const ServedModel& served, const InferenceTimes& times)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // All 0 for a version that has not been asked yet.
+  inference::ModelStatistics Get(const ServedModel& served) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  inference::ModelStatistics& Find(const ServedModel& served)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable absl::Mutex mutex_;
+  // By identity: a version that is loaded again is another model.
+  std::map<std::weak_ptr<const Model>, inference::ModelStatistics,
+           std::owner_less<>>
+      counts_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_INFERENCE_STATISTICS_H_
