@@ -67,8 +67,9 @@ grpc::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel,
 }
 
 TEST_F(ServerTest, HealthIsServingForTheServerAndEachService) {
-  for (const char* service : {"", "poe.v1.ProductOfExperts",
-                              "poe.v1.ModelRegistry", "poe.v1.TrainingJobs"}) {
+  for (const char* service :
+       {"", "poe.v1.ProductOfExperts", "poe.v1.ModelRegistry",
+        "poe.v1.TrainingJobs", "inference.GRPCInferenceService"}) {
     int health = 0;
     EXPECT_TRUE(CheckHealth(NewChannel(), service, health).ok()) << service;
     EXPECT_EQ(health, kServing) << service;
@@ -102,8 +103,10 @@ TEST_F(ServerTest, ReflectionListsTheServices) {
   stream->Read(&response, nullptr);
   ASSERT_TRUE(wait());
   const std::string names = response.SerializeAsString();
-  for (const char* service : {"poe.v1.ProductOfExperts", "poe.v1.ModelRegistry",
-                              "poe.v1.TrainingJobs", "grpc.health.v1.Health"}) {
+  for (const char* service :
+       {"poe.v1.ProductOfExperts", "poe.v1.ModelRegistry",
+        "poe.v1.TrainingJobs", "inference.GRPCInferenceService",
+        "grpc.health.v1.Health"}) {
     EXPECT_THAT(names, HasSubstr(service));
   }
   context.TryCancel();

@@ -1,0 +1,72 @@
+#include "server/inference_statistics.h"
+
+#include <memory>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+
+namespace poe::server {
+namespace {
+
+ServedModel Serve(std::int64_t version) {
+  return {.name = "digits",
+          .version = version,
+          .model = std::make_shared<const Model>()};
+}
+
+TEST(InferenceStatisticsTest, CallsAddUp) {
+  InferenceStatistics statistics;
+  const ServedModel served = Serve(2);
+  const auto before =
+      static_cast<std::uint64_t>(absl::ToUnixMillis(absl::Now()));
+  const InferenceTimes times = {
+      .queue = absl::Nanoseconds(1),
+      .input = absl::Nanoseconds(20),
+      .infer = absl::Nanoseconds(300),
+      .output = absl::Nanoseconds(4000),
+  };
+  statistics.AddSuccess(served, times);
+  statistics.AddSuccess(served, times);
+  statistics.AddFailure(served, {.queue = absl::Nanoseconds(5)});
+  const inference::ModelStatistics counts = statistics.Get(served);
+  EXPECT_EQ(counts.name(), "digits");
+  EXPECT_EQ(counts.version(), "2");
+  EXPECT_EQ(counts.inference_count(), 2);
+  EXPECT_EQ(counts.execution_count(), 2);
+  EXPECT_GE(counts.last_inference(), before);
+  const inference::InferStatistics& sums = counts.inference_stats();
+  EXPECT_EQ(sums.success().count(), 2);
+  EXPECT_EQ(sums.success().ns(), 8642);
+  EXPECT_EQ(sums.fail().count(), 1);
+  EXPECT_EQ(sums.fail().ns(), 5);
+  EXPECT_EQ(sums.queue().ns(), 2);
+  EXPECT_EQ(sums.compute_input().ns(), 40);
+  EXPECT_EQ(sums.compute_infer().ns(), 600);
+  EXPECT_EQ(sums.compute_output().ns(), 8000);
+  EXPECT_EQ(sums.compute_output().count(), 2);
+}
+
+TEST(InferenceStatisticsTest, EachModelHasItsOwn) {
+  InferenceStatistics statistics;
+  const ServedModel first = Serve(1), second = Serve(2),
+                    loaded_again = Serve(1);
+  statistics.AddSuccess(first, {});
+  statistics.AddSuccess(second, {});
+  statistics.AddSuccess(second, {});
+  EXPECT_EQ(statistics.Get(first).inference_count(), 1);
+  EXPECT_EQ(statistics.Get(second).inference_count(), 2);
+  EXPECT_EQ(statistics.Get(loaded_again).inference_count(), 0);
+}
+
+TEST(InferenceStatisticsTest, OneModelStaysWhenOthersGo) {
+  InferenceStatistics statistics;
+  const ServedModel kept = Serve(1);
+  statistics.AddSuccess(kept, {});
+  for (std::int64_t version = 2; version < 100; ++version)
+    statistics.AddSuccess(Serve(version), {});
+  EXPECT_EQ(statistics.Get(kept).inference_count(), 1);
+}
+
+}  // namespace
+}  // namespace poe::server
