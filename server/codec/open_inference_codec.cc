@@ -295,8 +295,8 @@ absl::Status ReadParameter(const std::string& name,
     return seed.status();
   }
   if (has_class && name == "class") {
-    absl::StatusOr<std::string> class_name = ReadText(parameter, path);
-    if (class_name.ok()) parameters.class_name = *std::move(class_name);
+    const absl::StatusOr<std::string> class_name = ReadText(parameter, path);
+    if (class_name.ok()) parameters.class_name = *class_name;
     return class_name.status();
   }
   return FieldError(

@@ -47,7 +47,7 @@ absl::Status Infer(const inference::ModelInferRequest& request, InferTask task,
   }();
   if (!asked.ok()) return asked.status();
   Answer answer;
-  const absl::Status status = [&] {
+  absl::Status status = [&] {
     const AddTime time(times.infer);
     return respond(*asked, answer);
   }();

@@ -36,7 +36,7 @@ absl::StatusOr<ServedModel> FindServed(const ModelRepository& repository,
 absl::Status AnswerReady(const inference::ModelReadyRequest& request,
                          const ModelRepository& repository, RequestScope& scope,
                          inference::ModelReadyResponse& response) {
-  const absl::Status status =
+  absl::Status status =
       FindServed(repository, request.name(), request.version(), scope).status();
   response.set_ready(status.ok());
   if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status)) {
@@ -234,7 +234,7 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
                     InferenceTimes times;
                     times.queue = absl::FromChrono(
                         std::chrono::steady_clock::now() - arrival);
-                    const absl::Status status = AnswerInfer(
+                    absl::Status status = AnswerInfer(
                         *request, task, served, resources_.limits,
                         resources_.workers, scope, times, *response);
                     if (status.ok()) {
