@@ -1,5 +1,6 @@
 #include "server/inference_statistics.h"
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/time/clock.h"

@@ -219,8 +219,9 @@ TEST_F(OpenInferenceServiceTest, SamplesAreThoseOfSample) {
   asked.set_seed(~0ULL);
   grpc::ClientContext context;
   auto reader = stub().Sample(&context, asked);
-  v1::SampleResponse sample;
+  v1::SampleResponse sample, none;
   ASSERT_TRUE(reader->Read(&sample));
+  ASSERT_FALSE(reader->Read(&none));
   ASSERT_TRUE(reader->Finish().ok());
 
   ModelInferRequest request;
