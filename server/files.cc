@@ -47,6 +47,51 @@ absl::StatusCode CodeOf(int error_number) {
   }
 }
 
+// What OpenFile says, with `flags` of open besides.
+absl::StatusOr<RegularFile> OpenRegularFile(const std::string& path,
+                                            int flags) {
+  // O_NONBLOCK: opening a pipe must not wait for its other end.
+  RegularFile file;
+  file.descriptor = FileDescriptor(
+      open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | flags));
+  if (!file.descriptor.is_open()) return FileError("read", path, errno);
+  struct stat found;
+  if (fstat(file.descriptor.get(), &found) != 0) {
+    return FileError("read", path, errno);
+  }
+  if (!S_ISREG(found.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is not a regular file"));
+  }
+  file.size = found.st_size;
+  return file;
+}
+
+absl::StatusOr<std::string> ReadAll(const std::string& path,
+                                    const absl::StatusOr<RegularFile>& file,
+                                    std::int64_t most_bytes) {
+  if (!file.ok()) return file.status();
+  if (file->size > most_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " has ", file->size,
+                                                   " bytes; at most ",
+                                                   most_bytes, " are allowed"));
+  }
+  std::string contents(static_cast<std::size_t>(file->size), '\0');
+  std::size_t done = 0;
+  while (done < contents.size()) {
+    const ssize_t count = read(file->descriptor.get(), contents.data() + done,
+                               contents.size() - done);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return FileError("read", path, errno);
+    }
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  contents.resize(done);
+  return contents;
+}
+
 }  // namespace
 
 FileDescriptor::~FileDescriptor() {
@@ -164,46 +209,17 @@ absl::Status RenameToNew(const std::string& from, const std::string& to) {
 }
 
 absl::StatusOr<RegularFile> OpenFile(const std::string& path) {
-  // O_NONBLOCK: opening a pipe must not wait for its other end.
-  RegularFile file;
-  file.descriptor = FileDescriptor(
-      open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file.descriptor.is_open()) return FileError("read", path, errno);
-  struct stat found;
-  if (fstat(file.descriptor.get(), &found) != 0) {
-    return FileError("read", path, errno);
-  }
-  if (!S_ISREG(found.st_mode)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " is not a regular file"));
-  }
-  file.size = found.st_size;
-  return file;
+  return OpenRegularFile(path, O_NOFOLLOW);
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::int64_t most_bytes) {
-  const absl::StatusOr<RegularFile> file = OpenFile(path);
-  if (!file.ok()) return file.status();
-  if (file->size > most_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " has ", file->size,
-                                                   " bytes; at most ",
-                                                   most_bytes, " are allowed"));
-  }
-  std::string contents(static_cast<std::size_t>(file->size), '\0');
-  std::size_t done = 0;
-  while (done < contents.size()) {
-    const ssize_t count = read(file->descriptor.get(), contents.data() + done,
-                               contents.size() - done);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return FileError("read", path, errno);
-    }
-    if (count == 0) break;
-    done += static_cast<std::size_t>(count);
-  }
-  contents.resize(done);
-  return contents;
+  return ReadAll(path, OpenFile(path), most_bytes);
+}
+
+absl::StatusOr<std::string> ReadNamedFile(const std::string& path,
+                                          std::int64_t most_bytes) {
+  return ReadAll(path, OpenRegularFile(path, 0), most_bytes);
 }
 
 }  // namespace poe::server

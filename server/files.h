@@ -83,6 +83,11 @@ absl::StatusOr<RegularFile> OpenFile(const std::string& path);
 absl::StatusOr<std::string> ReadFile(const std::string& path,
                                      std::int64_t most_bytes);
 
+// The same with links followed: for files that whoever runs the server names,
+// which often are links.
+absl::StatusOr<std::string> ReadNamedFile(const std::string& path,
+                                          std::int64_t most_bytes);
+
 }  // namespace poe::server
 
 #endif  // POE_SERVER_FILES_H_

@@ -1,6 +1,8 @@
 #include "server/listen_address.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,6 +23,34 @@ absl::Status Malformed(absl::string_view text) {
       absl::StrCat("cannot listen on \"", text,
                    "\": must be HOST:PORT with a port from 0 to 65535, as in "
                    "localhost:8500, 0.0.0.0:8500 or [::1]:8500"));
+}
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+absl::StatusOr<Addresses> Resolve(const ListenAddress& address) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(
+      address.host.c_str(), absl::StrCat(address.port).c_str(), &hints, &found);
+  if (error != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cannot listen on ", ToString(address), ": ", gai_strerror(error)));
+  }
+  return Addresses(found, freeaddrinfo);
+}
+
+bool IsLoopbackAddress(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(address);
+    return ntohl(ipv4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  }
+  if (address.sa_family == AF_INET6) {
+    const auto& ipv6 = reinterpret_cast<const sockaddr_in6&>(address);
+    return IN6_IS_ADDR_LOOPBACK(&ipv6.sin6_addr);
+  }
+  return false;
 }
 
 // 0, or the errno of the first call that failed.
@@ -61,22 +91,23 @@ std::string ToString(const ListenAddress& address) {
                       ":", address.port);
 }
 
-absl::Status CheckAvailable(const ListenAddress& address) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(
-      address.host.c_str(), absl::StrCat(address.port).c_str(), &hints, &found);
-  if (error != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "cannot listen on ", ToString(address), ": ", gai_strerror(error)));
+absl::StatusOr<bool> IsLoopback(const ListenAddress& address) {
+  const absl::StatusOr<Addresses> found = Resolve(address);
+  if (!found.ok()) return found.status();
+  for (const addrinfo* next = found->get(); next != nullptr;
+       next = next->ai_next) {
+    if (!IsLoopbackAddress(*next->ai_addr)) return false;
   }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found,
-                                                                 freeaddrinfo);
+  return true;
+}
+
+absl::Status CheckAvailable(const ListenAddress& address) {
+  const absl::StatusOr<Addresses> found = Resolve(address);
+  if (!found.ok()) return found.status();
   int missing_family = 0;
   bool available = false;
-  for (const addrinfo* next = found; next != nullptr; next = next->ai_next) {
+  for (const addrinfo* next = found->get(); next != nullptr;
+       next = next->ai_next) {
     const int failure = TryToBind(*next);
     if (failure == 0) {
       available = true;

@@ -22,6 +22,10 @@ absl::StatusOr<ListenAddress> ParseListenAddress(absl::string_view text);
 // HOST:PORT again.
 std::string ToString(const ListenAddress& address);
 
+// Whether only this machine reaches the address: all addresses of the host are
+// in 127.0.0.0/8 or ::1. InvalidArgument if the host has no address.
+absl::StatusOr<bool> IsLoopback(const ListenAddress& address);
+
 // InvalidArgument if the host has no address, Unavailable with the system's
 // reason if any of its addresses cannot be listened on. An address of a family
 // that this machine does not have is passed over if the host has another.

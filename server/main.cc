@@ -50,7 +50,29 @@ ABSL_FLAG(bool, read_only, poe::server::ServerOptions().read_only,
           "servers: no training, no deleting, no labels.");
 ABSL_FLAG(std::string, listen, poe::server::ServerOptions().listen,
           "Address to answer on, as HOST:PORT. 0.0.0.0 or [::] as HOST answers "
-          "on all addresses; 0 as PORT takes a free port.");
+          "on all addresses; 0 as PORT takes a free port. Without TLS, HOST "
+          "must be this machine alone.");
+ABSL_FLAG(std::string, tls_certificate, "",
+          "PEM file of the certificate to show, those between it and the root "
+          "after it: answers by TLS. Looked at again when it changes.");
+ABSL_FLAG(std::string, tls_key, "",
+          "PEM file of the certificate's key, without a password.");
+ABSL_FLAG(std::string, tls_client_ca, "",
+          "PEM file of certificates that sign those of clients: clients must "
+          "show one.");
+ABSL_FLAG(std::string, tokens, "",
+          "File of tokens and their roles: calls but health need one. Looked "
+          "at again when it changes. See docs/security.md.");
+ABSL_FLAG(bool, allow_insecure_listen,
+          poe::server::ServerOptions().allow_insecure_listen,
+          "Answer in plain text on addresses that other machines reach.");
+ABSL_FLAG(int, max_concurrent_streams,
+          poe::server::ServerOptions().max_concurrent_streams,
+          "Most calls at a time on one connection.");
+ABSL_FLAG(int, max_connection_age_seconds,
+          poe::server::ServerOptions().max_connection_age_seconds,
+          "Close connections after so long, when the calls on them are "
+          "finished. 0: never.");
 ABSL_FLAG(int, threads, poe::server::ServerOptions().threads,
           "Threads that answer requests. 0: one for each processor.");
 ABSL_FLAG(int, training_threads, poe::server::ServerOptions().training_threads,
@@ -216,8 +238,20 @@ int main(int argc, char** argv) {
   options.limits.rows = absl::GetFlag(FLAGS_max_rows);
   options.limits.steps = absl::GetFlag(FLAGS_max_steps);
   options.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
+  options.tls = {.certificate = absl::GetFlag(FLAGS_tls_certificate),
+                 .key = absl::GetFlag(FLAGS_tls_key),
+                 .client_ca = absl::GetFlag(FLAGS_tls_client_ca)};
+  options.tokens = absl::GetFlag(FLAGS_tokens);
+  options.allow_insecure_listen = absl::GetFlag(FLAGS_allow_insecure_listen);
+  options.max_concurrent_streams = absl::GetFlag(FLAGS_max_concurrent_streams);
+  options.max_connection_age_seconds =
+      absl::GetFlag(FLAGS_max_connection_age_seconds);
   auto server = poe::server::Server::Start(options);
-  if (!server.ok()) return Fail(server.status().message(), EXIT_FAILURE);
+  if (!server.ok()) {
+    return Fail(
+        server.status().message(),
+        absl::IsInvalidArgument(server.status()) ? kUsageError : EXIT_FAILURE);
+  }
 
   const std::string host = options.listen.substr(0, options.listen.rfind(':'));
   std::cout << "listening on " << host << ":" << (*server)->port() << std::endl;

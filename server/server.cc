@@ -14,6 +14,8 @@
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "poe/numerics/workers.h"
+#include "server/access.h"
+#include "server/credentials.h"
 #include "server/errors.h"
 #include "server/executor.h"
 #include "server/listen_address.h"
@@ -33,6 +35,9 @@ namespace {
 constexpr std::size_t kQueueCapacity = 256;
 constexpr int kFileThreads = 1;
 constexpr std::int64_t kLeastMessageBytes = 64 << 10;
+// Of the headers of one call.
+constexpr int kMostHeaderBytes = 16 << 10;
+constexpr int kMillisecondsPerSecond = 1000;
 // Clients may ping as often as this, to keep connections open through proxies.
 constexpr absl::Duration kLeastPingInterval = absl::Seconds(10);
 // How often the server asks whether a silent client is still there.
@@ -58,12 +63,67 @@ absl::Status CheckOptions(const ServerOptions& options) {
       options.max_message_bytes > std::numeric_limits<int>::max()) {
     status = absl::InvalidArgumentError("max_message_bytes must be below 2^31");
   }
+  status.Update(
+      CheckOption("max_concurrent_streams", options.max_concurrent_streams, 1));
+  status.Update(CheckOption("max_connection_age_seconds",
+                            options.max_connection_age_seconds, 0));
+  constexpr int kMostSeconds =
+      std::numeric_limits<int>::max() / kMillisecondsPerSecond;
+  if (status.ok() && options.max_connection_age_seconds > kMostSeconds) {
+    status = absl::InvalidArgumentError(absl::StrCat(
+        "max_connection_age_seconds is ", options.max_connection_age_seconds,
+        "; must be at most ", kMostSeconds));
+  }
   return status;
 }
 
 int ThreadsOrAll(int threads) {
   if (threads > 0) return threads;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+bool UsesTls(const TlsFiles& tls) {
+  return !tls.certificate.empty() || !tls.key.empty() || !tls.client_ca.empty();
+}
+
+// Plain text is for this machine, unless somebody has said otherwise.
+absl::Status CheckPlainText(const ListenAddress& address,
+                            const ServerOptions& options) {
+  const absl::StatusOr<bool> loopback = IsLoopback(address);
+  if (!loopback.ok()) return loopback.status();
+  if (*loopback) return absl::OkStatus();
+  if (options.allow_insecure_listen) {
+    spdlog::warn("{}: plain text that other machines reach{}",
+                 ToString(address),
+                 options.tokens.empty() ? ", and calls need no token" : "");
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "refused to listen on ", ToString(address),
+      " in plain text: other machines reach it, and calls, with data and "
+      "tokens, can be read and changed on the way. Use TLS (--tls_certificate "
+      "FILE --tls_key FILE), or listen on this machine alone (--listen "
+      "localhost:",
+      address.port,
+      "), or, if nobody can listen in there, give --allow_insecure_listen"));
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
+    const ListenAddress& address, const ServerOptions& options) {
+  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials;
+  if (UsesTls(options.tls)) {
+    credentials = TlsCredentials(options.tls);
+    if (!credentials.ok()) return credentials.status();
+  } else {
+    absl::Status status = CheckPlainText(address, options);
+    if (!status.ok()) return status;
+    credentials = PlainTextCredentials();
+  }
+  if (options.tokens.empty()) return credentials;
+  absl::StatusOr<std::unique_ptr<Access>> access = Access::Open(options.tokens);
+  if (!access.ok()) return WithPrefix("tokens", access.status());
+  RequireTokens(*std::move(access), **credentials);
+  return credentials;
 }
 
 }  // namespace
@@ -97,7 +157,8 @@ class Server::Parts {
         training_jobs_(jobs_.get(), &file_executor_) {}
 
   absl::Status Listen(const ListenAddress& address,
-                      std::int64_t max_message_bytes);
+                      const ServerOptions& options,
+                      std::shared_ptr<grpc::ServerCredentials> credentials);
 
   std::unique_ptr<ModelRepository> repository_;
   RepositoryPoller poller_;
@@ -114,14 +175,22 @@ class Server::Parts {
   int port_ = 0;
 };
 
-absl::Status Server::Parts::Listen(const ListenAddress& address,
-                                   std::int64_t max_message_bytes) {
+absl::Status Server::Parts::Listen(
+    const ListenAddress& address, const ServerOptions& options,
+    std::shared_ptr<grpc::ServerCredentials> credentials) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(ToString(address), grpc::InsecureServerCredentials(),
-                           &port_);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(max_message_bytes));
+  builder.AddListeningPort(ToString(address), std::move(credentials), &port_);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMostHeaderBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             options.max_concurrent_streams);
+  if (options.max_connection_age_seconds > 0) {
+    builder.AddChannelArgument(
+        GRPC_ARG_MAX_CONNECTION_AGE_MS,
+        options.max_connection_age_seconds * kMillisecondsPerSecond);
+  }
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
@@ -159,6 +228,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   const absl::StatusOr<ListenAddress> address =
       ParseListenAddress(options.listen);
   if (!address.ok()) return address.status();
+  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials =
+      MakeCredentials(*address, options);
+  if (!credentials.ok()) return credentials.status();
   if (absl::Status status = CheckAvailable(*address); !status.ok()) {
     return status;
   }
@@ -180,7 +252,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   if (!jobs.ok()) return jobs.status();
   auto parts = std::make_unique<Parts>(options, *std::move(repository),
                                        *std::move(jobs));
-  if (absl::Status status = parts->Listen(*address, options.max_message_bytes);
+  if (absl::Status status =
+          parts->Listen(*address, options, *std::move(credentials));
       !status.ok()) {
     return status;
   }

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/codec/request_codec.h"
+#include "server/credentials.h"
 
 namespace poe::server {
 
@@ -32,13 +33,26 @@ struct ServerOptions {
   RequestLimits limits;
   // Of one message; at least 64 KiB.
   std::int64_t max_message_bytes = 64 << 20;
+  // Files of TLS; plain text if none is given.
+  TlsFiles tls;
+  // File of tokens, as access.h describes it. Empty: calls need none.
+  std::string tokens;
+  // Plain text on addresses that other machines reach. Without it they are
+  // refused.
+  bool allow_insecure_listen = false;
+  // Calls at a time on one connection, >= 1.
+  int max_concurrent_streams = 1000;
+  // How long clients may keep a connection, give or take a tenth; calls on it
+  // are finished. 0: for ever.
+  int max_connection_age_seconds = 0;
 };
 
 // Thread-safe.
 class Server {
  public:
   // InvalidArgument naming the option at fault; Unavailable if the address
-  // cannot be listened on; what the repository says if it cannot be opened.
+  // cannot be listened on; what is said of a file that cannot be read, and what
+  // the repository says if it cannot be opened.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options);
 
