@@ -1,5 +1,6 @@
 #include "client/cpp/client.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,9 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
 #include "client/cpp/calls.h"
+#include "client/cpp/credentials.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/support/channel_arguments.h"
 
@@ -48,6 +51,23 @@ constexpr char kServiceConfig[] = R"({
 // The largest request that is kept for a repetition.
 constexpr int kRetryBufferBytes = 16 << 20;
 
+absl::Status CheckToken(const std::string& target,
+                        const ClientOptions& options) {
+  if (options.token.empty()) return absl::OkStatus();
+  if (!std::all_of(options.token.begin(), options.token.end(),
+                   absl::ascii_isgraph)) {
+    return absl::InvalidArgumentError(
+        "the token has characters that no header may have; it must be of "
+        "visible ASCII characters alone, without spaces");
+  }
+  if (options.credentials == nullptr && !IsThisMachine(target)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a token does not go to ", target,
+                     " in plain text, where others could read it; use TLS"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
@@ -60,6 +80,9 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
     return absl::InvalidArgumentError(absl::StrCat(
         "max_attempts is ", options.max_attempts, ", expected 1 to 5"));
   }
+  if (absl::Status status = CheckToken(target, options); !status.ok()) {
+    return status;
+  }
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kRetryBufferBytes);
@@ -67,11 +90,22 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
     arguments.SetServiceConfigJSON(
         absl::Substitute(kServiceConfig, options.max_attempts));
   }
-  return std::make_unique<Client>(grpc::CreateCustomChannel(
-      target,
-      options.credentials == nullptr ? grpc::InsecureChannelCredentials()
-                                     : options.credentials,
-      arguments));
+  std::vector<
+      std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>
+      interceptors;
+  if (!options.token.empty()) {
+    interceptors.push_back(SendToken(options.token));
+    // A proxy would be another machine that reads plain text.
+    if (options.credentials == nullptr) {
+      arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    }
+  }
+  return std::make_unique<Client>(
+      grpc::experimental::CreateCustomChannelWithInterceptors(
+          target,
+          options.credentials == nullptr ? grpc::InsecureChannelCredentials()
+                                         : options.credentials,
+          arguments, std::move(interceptors)));
 }
 
 Client::Client(const std::shared_ptr<grpc::Channel>& channel)

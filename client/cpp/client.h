@@ -21,8 +21,11 @@
 namespace poe::client {
 
 struct ClientOptions {
-  // Absent: plain text.
+  // Absent: plain text. TlsCredentials makes them from files.
   std::shared_ptr<grpc::ChannelCredentials> credentials = nullptr;
+  // Sent with every call as a bearer token, if not empty. Without credentials
+  // only to this machine.
+  std::string token = {};
   // Calls that may be repeated without harm are tried up to so many times,
   // 1 to 5, while the server is UNAVAILABLE.
   int max_attempts = 3;
@@ -58,8 +61,9 @@ using TrainSource = absl::FunctionRef<absl::StatusOr<bool>(
 class Client {
  public:
   // `target` is HOST:PORT or any other target of gRPC. Connects at the first
-  // call. INVALID_ARGUMENT if the target is empty or `max_attempts` is out of
-  // range.
+  // call. INVALID_ARGUMENT if the target is empty, `max_attempts` is out of
+  // range, or the token is not of visible ASCII characters or would go to
+  // another machine in plain text.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(
       const std::string& target, const ClientOptions& options = {});
 

@@ -1,5 +1,6 @@
 #include "client/cpp/command/context.h"
 
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,13 +10,16 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/cpp/client.h"
 #include "client/cpp/command/help.h"
+#include "client/cpp/credentials.h"
 
 namespace poe::client {
 namespace {
@@ -31,6 +35,35 @@ CLI::Validator NumberCheck(const std::string& expected, bool (*good)(double)) {
         return absl::StrCat(text, " is not ", expected);
       },
       "");
+}
+
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  const absl::string_view token = absl::StripAsciiWhitespace(line);
+  if (token.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--token-file ", path, " cannot be read, or its first line is empty"));
+  }
+  return std::string(token);
+}
+
+absl::StatusOr<ClientOptions> OptionsOf(const Context& context) {
+  ClientOptions options;
+  const TlsFiles& tls = context.tls;
+  if (!tls.ca.empty() || !tls.certificate.empty() || !tls.key.empty()) {
+    auto credentials = TlsCredentials(tls);
+    if (!credentials.ok()) return credentials.status();
+    options.credentials = *std::move(credentials);
+  }
+  options.token = context.token;
+  if (!context.token_file.empty()) {
+    absl::StatusOr<std::string> token = ReadToken(context.token_file);
+    if (!token.ok()) return token.status();
+    options.token = *std::move(token);
+  }
+  return options;
 }
 
 }  // namespace
@@ -56,8 +89,12 @@ CallOptions Context::call_options() const {
 
 absl::StatusOr<Client*> Context::Connect() {
   if (client_ == nullptr) {
-    absl::StatusOr<std::unique_ptr<Client>> client = Client::Connect(server);
-    if (!client.ok()) return client.status();
+    const absl::StatusOr<ClientOptions> options = OptionsOf(*this);
+    if (!options.ok())
+      return UsageError(std::string(options.status().message()));
+    absl::StatusOr<std::unique_ptr<Client>> client =
+        Client::Connect(server, *options);
+    if (!client.ok()) return UsageError(std::string(client.status().message()));
     client_ = *std::move(client);
   }
   return client_.get();
@@ -69,6 +106,30 @@ void AddCommonOptions(CLI::App& command, Context& context) {
                   "The server; the environment variable POE_SERVER changes "
                   "the default, localhost:8500.")
       ->type_name("HOST:PORT")
+      ->group(kCommonOptions);
+  command
+      .add_option("--tls-ca", context.tls.ca,
+                  "Speak TLS; a certificate in this PEM file must have signed "
+                  "the server's.")
+      ->type_name("FILE")
+      ->group(kCommonOptions);
+  command
+      .add_option("--tls-certificate", context.tls.certificate,
+                  "Speak TLS, and show the certificate in this PEM file to a "
+                  "server that asks for one.")
+      ->type_name("FILE")
+      ->group(kCommonOptions);
+  command
+      .add_option("--tls-key", context.tls.key,
+                  "PEM file of the key of --tls-certificate.")
+      ->type_name("FILE")
+      ->group(kCommonOptions);
+  command
+      .add_option("--token-file", context.token_file,
+                  "Send the token in the first line of this file. Default: "
+                  "that in the environment variable POE_TOKEN, if it is set. "
+                  "Without TLS, a token goes to this machine only.")
+      ->type_name("FILE")
       ->group(kCommonOptions);
   command
       .add_option("--timeout", context.timeout_seconds,

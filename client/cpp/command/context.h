@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "client/cpp/client.h"
 #include "client/cpp/command/help.h"
+#include "client/cpp/credentials.h"
 
 namespace poe::client {
 
@@ -19,6 +20,12 @@ namespace poe::client {
 struct Context {
   // HOST:PORT; POE_SERVER in the environment changes the default.
   std::string server = "localhost:8500";
+  // TLS if any of them is given, else plain text.
+  TlsFiles tls;
+  // The first line of the file if there is one, else what POE_TOKEN in the
+  // environment has set.
+  std::string token_file;
+  std::string token;
   // Standard output is to be one JSON document.
   bool json = false;
   // For each call; 0: none.
@@ -28,14 +35,15 @@ struct Context {
 
   CallOptions call_options() const;
 
-  // The connection to `server`, made at the first call. Owned by the context.
+  // The connection to `server`, made at the first call. Owned by the context. A
+  // usage error if the options for it are wrong.
   absl::StatusOr<Client*> Connect();
 
  private:
   std::unique_ptr<Client> client_;
 };
 
-// Adds --server, --timeout and --json.
+// Adds --server, those for TLS and the token, --timeout and --json.
 void AddCommonOptions(CLI::App& command, Context& context);
 
 // Adds a subcommand `name` below `parent`, with its manual page and the common

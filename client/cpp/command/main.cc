@@ -29,9 +29,11 @@ ManPage Page() {
           "belong to, what should it look like, show me more, learn from "
           "this.\n\n"
           "The server is the one of --server, else of the environment "
-          "variable POE_SERVER, else localhost:8500. Results go to standard "
-          "output, progress and errors to standard error. The exit status is "
-          "0 on success, 1 on failure, 2 if the command was called wrongly.",
+          "variable POE_SERVER, else localhost:8500. To servers that ask for a "
+          "token goes the one of --token-file, else of POE_TOKEN. Results go "
+          "to standard output, progress and errors to standard error. The exit "
+          "status is 0 on success, 1 on failure, 2 if the command was called "
+          "wrongly.",
       .examples = {
           "poe train fashion --data train-images-idx3-ubyte.gz \\",
           "    --labels train-labels-idx1-ubyte.gz",
@@ -69,6 +71,7 @@ std::string CommandName(const CLI::App& app) {
 int Run(int argc, char** argv) {
   Context context;
   if (const char* server = std::getenv("POE_SERVER")) context.server = server;
+  if (const char* token = std::getenv("POE_TOKEN")) context.token = token;
   CLI::App app("", "poe");
   SetManPage(app, Page());
   app.set_version_flag("--version", "poe " POE_VERSION, "Print the version.")
