@@ -15,11 +15,11 @@ namespace poe::server {
 struct TlsFiles {
   // The server's certificate, with those between it and the root after it, and
   // its key, without a password.
-  std::string certificate;
-  std::string key;
+  std::string certificate = {};
+  std::string key = {};
   // Certificates, one of which must have signed a client's. Empty: clients
   // show none.
-  std::string client_ca;
+  std::string client_ca = {};
 };
 
 // Credentials that speak TLS. gRPC looks every second whether the files have

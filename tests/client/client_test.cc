@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "client/cpp/credentials.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/fake_server.h"
@@ -16,8 +17,10 @@
 namespace poe::client {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(ClientTest, RefusesAnEmptyTarget) {
   EXPECT_EQ(Client::Connect("").status().code(),
@@ -34,6 +37,78 @@ TEST(ClientTest, DoesNotWaitForAServerThatIsNotThere) {
   ASSERT_TRUE(client.ok());
   EXPECT_EQ((*client)->Score({}).status().code(),
             absl::StatusCode::kUnavailable);
+}
+
+TEST(ClientTest, ATokenDoesNotLeaveThisMachineInPlainText) {
+  const auto client =
+      Client::Connect("models.example.org:8500", {.token = "secret"});
+  EXPECT_EQ(client.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(client.status().message()),
+              AllOf(HasSubstr("models.example.org:8500"), HasSubstr("TLS"),
+                    Not(HasSubstr("secret"))));
+  EXPECT_TRUE(Client::Connect(
+                  "models.example.org:8500",
+                  {.credentials = grpc::SslCredentials({}), .token = "secret"})
+                  .ok());
+  EXPECT_TRUE(Client::Connect("localhost:1", {.token = "secret"}).ok());
+}
+
+TEST(ClientTest, ATokenThatNoHeaderCanCarryIsRefused) {
+  for (const char* token : {"a b", "a\n", "\xc3\xa4"}) {
+    EXPECT_EQ(Client::Connect("localhost:1", {.token = token}).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+}
+
+TEST(ClientTest, ThisMachineIsKnownByItsNames) {
+  for (const char* target :
+       {"localhost:8500", "localhost", "dns:///localhost:8500",
+        "127.0.0.1:8500", "127.8.9.1:8500", "[::1]:8500", "unix:/run/poe"}) {
+    EXPECT_TRUE(IsThisMachine(target)) << target;
+  }
+  for (const char* target :
+       {"", "example.org:8500", "127.example.org:8500", "128.0.0.1:8500",
+        "localhost.example.org:8500", "[::2]:8500", "0.0.0.0:8500",
+        "ipv4:127.0.0.1:8500,192.0.2.1:8500"}) {
+    EXPECT_FALSE(IsThisMachine(target)) << target;
+  }
+}
+
+TEST(ClientTest, TheTokenGoesWithEveryCall) {
+  FakeServer fake;
+  std::string header;
+  fake.experts.score = [&header](grpc::ServerContext* context,
+                                 const v1::ScoreRequest&, v1::ScoreResponse*) {
+    const auto& metadata = context->client_metadata();
+    const auto found = metadata.find("authorization");
+    header = found == metadata.end()
+                 ? ""
+                 : std::string(found->second.data(), found->second.size());
+    return grpc::Status::OK;
+  };
+  const auto client = Client::Connect(absl::StrCat("localhost:", fake.port),
+                                      {.token = "letmein"});
+  ASSERT_TRUE(client.ok()) << client.status();
+  for (int call = 0; call < 2; ++call) {
+    header.clear();
+    ASSERT_TRUE((*client)->Score({}).ok());
+    EXPECT_EQ(header, "Bearer letmein");
+  }
+  ASSERT_TRUE(fake.client->Score({}).ok());
+  EXPECT_EQ(header, "");
+}
+
+TEST(TlsCredentialsTest, FilesThatCannotBeUsedAreNamed) {
+  const auto missing = TlsCredentials({.ca = "/nowhere/ca.pem"});
+  EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.status().message()),
+              HasSubstr("/nowhere/ca.pem"));
+  const auto not_pem = TlsCredentials({.ca = "/dev/null"});
+  EXPECT_EQ(not_pem.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(not_pem.status().message()), HasSubstr("/dev/null"));
+  EXPECT_EQ(TlsCredentials({.key = "/dev/null"}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(TlsCredentials({}).ok());
 }
 
 TEST(ClientTest, ScoreReturnsTheResponse) {

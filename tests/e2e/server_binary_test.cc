@@ -113,7 +113,9 @@ TEST_F(ServerBinaryTest, HelpListsTheFlags) {
   for (const char* flag :
        {"--repository", "--listen", "--threads", "--training_threads",
         "--max_rows", "--max_steps", "--max_message_bytes", "--drain_seconds",
-        "--log_level"}) {
+        "--log_level", "--tls_certificate", "--tls_key", "--tls_client_ca",
+        "--tokens", "--allow_insecure_listen", "--max_concurrent_streams",
+        "--max_connection_age_seconds"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
   EXPECT_EQ(program.Wait(), 0);
@@ -133,6 +135,8 @@ TEST_F(ServerBinaryTest, MistakesOnTheCommandLineAreNamed) {
       {{RepositoryFlag(), "--listen=8500"}, "must be HOST:PORT"},
       {{RepositoryFlag(), "--listen=localhost:70000"}, "must be HOST:PORT"},
       {{RepositoryFlag(), "--no_such_flag"}, "no_such_flag"},
+      {{RepositoryFlag(), "--tls_key=/nowhere"}, "tls_certificate and tls_key"},
+      {{RepositoryFlag(), "--tokens=/nowhere"}, "tokens: cannot read /nowhere"},
       {{"--repository=/proc/poe"}, "/proc/poe"},
   };
   for (const auto& [arguments, message] : cases) {
@@ -140,6 +144,18 @@ TEST_F(ServerBinaryTest, MistakesOnTheCommandLineAreNamed) {
     EXPECT_THAT(program.ReadAll(), HasSubstr(message));
     EXPECT_GT(program.Wait(), 0) << message;
   }
+}
+
+TEST_F(ServerBinaryTest, PlainTextThatOtherMachinesReachNeedsItsFlag) {
+  Program refused({RepositoryFlag(), "--listen=0.0.0.0:0"});
+  EXPECT_THAT(refused.ReadAll(), HasSubstr("refused to listen on 0.0.0.0:0"));
+  EXPECT_EQ(refused.Wait(), 2);
+
+  Program allowed(
+      {RepositoryFlag(), "--listen=0.0.0.0:0", "--allow_insecure_listen"});
+  EXPECT_THAT(ReadAddress(allowed), StartsWith("0.0.0.0:"));
+  allowed.Signal(SIGTERM);
+  EXPECT_EQ(allowed.Wait(), 0);
 }
 
 TEST_F(ServerBinaryTest, AnAddressInUseIsAnError) {

@@ -24,6 +24,7 @@ namespace {
 using ::google::protobuf::Empty;
 using ::google::protobuf::Int32Value;
 using ::google::protobuf::StringValue;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr int kServing = 1;
@@ -77,6 +78,17 @@ TEST_F(ServerTest, HealthIsServingForTheServerAndEachService) {
   int health = 0;
   EXPECT_EQ(CheckHealth(NewChannel(), "poe.v1.Cats", health).error_code(),
             grpc::NOT_FOUND);
+}
+
+TEST_F(ServerTest, HeadersOfMoreThanSixteenKiBAreRefused) {
+  const auto list_models = [this](std::size_t header_bytes) {
+    grpc::ClientContext context;
+    context.AddMetadata("padding", std::string(header_bytes, 'x'));
+    v1::ListModelsResponse response;
+    return registry().ListModels(&context, {}, &response);
+  };
+  EXPECT_TRUE(list_models(12 << 10).ok());
+  EXPECT_EQ(list_models(20 << 10).error_code(), grpc::RESOURCE_EXHAUSTED);
 }
 
 TEST_F(ServerTest, ReflectionListsTheServices) {
@@ -212,6 +224,41 @@ TEST(ServerStartTest, MalformedAddressesAreRefused) {
         << listen;
     EXPECT_THAT(std::string(server.status().message()), HasSubstr("HOST:PORT"));
   }
+}
+
+TEST(ServerStartTest, PlainTextThatOtherMachinesReachIsRefused) {
+  ServerOptions options;
+  options.repository = ::testing::TempDir() + "/poe_exposed";
+  for (const char* listen : {"0.0.0.0:0", "[::]:0", "192.0.2.1:0"}) {
+    options.listen = listen;
+    const auto server = Server::Start(options);
+    EXPECT_EQ(server.status().code(), absl::StatusCode::kInvalidArgument)
+        << listen;
+    EXPECT_THAT(std::string(server.status().message()),
+                AllOf(HasSubstr(listen), HasSubstr("--tls_certificate"),
+                      HasSubstr("--allow_insecure_listen")));
+  }
+  options.listen = "0.0.0.0:0";
+  options.allow_insecure_listen = true;
+  EXPECT_TRUE(Server::Start(options).ok());
+}
+
+TEST(ServerStartTest, LimitsOfConnectionsAreChecked) {
+  ServerOptions options;
+  options.repository = ::testing::TempDir() + "/poe_limits";
+  options.listen = "localhost:0";
+  options.max_concurrent_streams = 0;
+  EXPECT_THAT(std::string(Server::Start(options).status().message()),
+              HasSubstr("max_concurrent_streams is 0"));
+  options.max_concurrent_streams = 1;
+  for (const int seconds : {-1, 3'000'000}) {
+    options.max_connection_age_seconds = seconds;
+    EXPECT_THAT(
+        std::string(Server::Start(options).status().message()),
+        HasSubstr(absl::StrCat("max_connection_age_seconds is ", seconds)));
+  }
+  options.max_connection_age_seconds = 1;
+  EXPECT_TRUE(Server::Start(options).ok());
 }
 
 TEST(ServerStartTest, AFileInPlaceOfTheRepositoryIsRefused) {
