@@ -76,6 +76,14 @@ class Ascent {
                               workers, product_.mutable_group(i));
   }
 
+  void Save(ArchiveWriter& writer) const {
+    for (const Optimizer<float>& optimizer : optimizers_)
+      optimizer.Save(writer);
+  }
+  void Load(ArchiveReader& reader) {
+    for (Optimizer<float>& optimizer : optimizers_) optimizer.Load(reader);
+  }
+
   void Finish() {
     optimizers_[0].Finish(product_.mutable_base());
     for (std::size_t i = 0; i < product_.num_groups(); ++i)
@@ -127,13 +135,23 @@ class Teacher {
     return divergence_.reconstruction_error();
   }
 
+  // What it remembers from update to update.
+  void Save(ArchiveWriter& writer) const {
+    if (imputation_.has_value()) imputation_->Save(writer);
+    if (unlearning_.has_value()) unlearning_->Save(writer);
+  }
+  void Load(ArchiveReader& reader) {
+    if (imputation_.has_value()) imputation_->Load(reader);
+    if (unlearning_.has_value()) unlearning_->Load(reader);
+  }
+
   // One update; with missing values those of the batch are drawn first.
   absl::Status Compute(absl::Span<const std::uint32_t> positions,
                        int gibbs_steps, std::uint64_t seed, std::int64_t update,
                        const Workers& workers, InterruptCheck check) {
     // The moments of all rows are the same at every update.
     const bool all = static_cast<Index>(positions.size()) == training_.size();
-    if (trees_.has_value() && all && update > 0)
+    if (trees_.has_value() && all && std::exchange(has_moments_, true))
       return trees_->ComputeGradient(workers);
     Observations<float> data = training_.Take(positions, workers);
     if (imputation_.has_value()) {
@@ -169,6 +187,7 @@ class Teacher {
   const ContrastiveDivergenceSettings& settings_;
   const RowSelection& training_;
   const Product<float>& product_;
+  bool has_moments_ = false;  // of all rows, where trees_ is
   std::optional<Imputation> imputation_;
   ContrastiveDivergence<float> divergence_;
   std::optional<ExactGradient<float>> exact_;
@@ -217,7 +236,8 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
                           const RowSelection& held_out, std::uint64_t seed,
                           const Workers& workers, ProgressCallback progress,
                           InterruptCheck check, Product<float>& product,
-                          std::optional<std::int64_t>& kept_update) {
+                          std::optional<std::int64_t>& kept_update,
+                          TrainingSnapshots* snapshots) {
   const Index rows = training.size();
   const Index batch =
       settings.batch_size < 0 ? rows : std::min(rows, settings.batch_size);
@@ -236,8 +256,20 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
   const Clock::time_point start = Clock::now();
   Clock::time_point reported = start;
   std::int64_t update = 0, rows_done = 0;
+  const auto stage = settings.chains.has_value()
+                         ? TrainingSnapshots::Stage::kUnlearning
+                         : TrainingSnapshots::Stage::kTraining;
+  if (snapshots != nullptr &&
+      snapshots->StepOf(stage) == TrainingSnapshots::Step::kResume) {
+    ArchiveReader& memory = snapshots->OpenStage(update);
+    ascent.Load(memory);
+    teacher.Load(memory);
+    if (!memory.at_end() || update < 0 || update > updates)
+      return absl::DataLossError(
+          "the snapshot of the training does not fit its optimizer");
+  }
   Product<float> kept = product;
-  std::int64_t kept_after = 0;
+  std::int64_t kept_after = update;
   auto diverged = [&](const std::string& text) {
     product = std::move(kept);
     kept_update = kept_after;
@@ -267,7 +299,8 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     reported = Clock::now();
   };
 
-  for (int epoch = 0; epoch < epochs; ++epoch) {
+  for (auto epoch = static_cast<int>(update / updates_per_epoch);
+       epoch < epochs; ++epoch) {
     const std::vector<std::uint32_t> order = RandomPermutation(
         {seed, Purpose::kShuffle, 0, static_cast<std::uint32_t>(epoch)},
         static_cast<std::uint32_t>(rows));
@@ -278,7 +311,13 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
                    gibbs_steps + epoch / settings.grow_gibbs_steps_every);
     double error = 0;
     int batches = 0;
-    for (Index begin = 0; begin < rows && update < updates; begin += batch) {
+    for (Index begin = update % updates_per_epoch * batch;
+         begin < rows && update < updates; begin += batch) {
+      if (snapshots != nullptr && snapshots->IsDue() && IsFinite(product))
+        snapshots->Keep(stage, update, product, [&](ArchiveWriter& writer) {
+          ascent.Save(writer);
+          teacher.Save(writer);
+        });
       if (absl::Status status = check(); !status.ok()) return status;
       const auto positions = absl::MakeConstSpan(order).subspan(begin, batch);
       if (absl::Status status = teacher.Compute(positions, gibbs_steps, seed,
@@ -304,7 +343,7 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
       if (Seconds(reported) > kReportEvery)
         report(epoch, error / batches, false);
     }
-    report(epoch, error / batches, true);
+    report(epoch, error / std::max(batches, 1), true);
   }
   ascent.Finish();
   if (!IsFinite(product))

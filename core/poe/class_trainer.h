@@ -11,6 +11,7 @@
 #include "poe/gibbs.h"
 #include "poe/hierarchy.h"
 #include "poe/training.h"
+#include "poe/training_snapshots.h"
 
 namespace poe {
 
@@ -51,13 +52,15 @@ class RowSelection {
 // Internal, naming the update, if a parameter stops being finite: then
 // `product` is what it was after update `kept_update` (0: the start), the last
 // of those at which all parameters and gradients were seen to be finite.
-// Looked at is every epoch's end, and every 50th update.
+// Looked at is every epoch's end, and every 50th update. DataLoss if
+// `snapshots` has the stage and does not fit.
 absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
                           const RowSelection& training,
                           const RowSelection& held_out, std::uint64_t seed,
                           const Workers& workers, ProgressCallback progress,
                           InterruptCheck check, Product<float>& product,
-                          std::optional<std::int64_t>& kept_update);
+                          std::optional<std::int64_t>& kept_update,
+                          TrainingSnapshots* snapshots = nullptr);
 
 }  // namespace poe
 

@@ -61,4 +61,20 @@ void Imputation::Fill(const Product<float>& product,
   }
 }
 
+void Imputation::Save(ArchiveWriter& writer) const {
+  writer.Put<std::uint64_t>(filled_.size());
+  for (const auto& [number, values] : filled_) {
+    writer.Put<std::int64_t>(number);
+    writer.PutMatrix(values);
+  }
+}
+
+void Imputation::Load(ArchiveReader& reader) {
+  const auto count = reader.Get<std::uint64_t>();
+  for (std::uint64_t i = 0; reader.ok() && i < count; ++i) {
+    const auto number = reader.Get<std::int64_t>();
+    reader.GetMatrix(filled_[number]);
+  }
+}
+
 }  // namespace poe

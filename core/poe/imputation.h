@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "poe/archive.h"
 #include "poe/gibbs.h"
 #include "poe/product.h"
 #include "poe/raw_rows.h"
@@ -25,6 +26,10 @@ class Imputation {
   // stays so. `step` names the draws.
   void Fill(const Product<float>& product, absl::Span<const Index> numbers,
             std::uint32_t step, const Workers& workers, Observations<float>& x);
+
+  // What was filled in last.
+  void Save(ArchiveWriter& writer) const;
+  void Load(ArchiveReader& reader);
 
  private:
   const DataSpec& spec_;

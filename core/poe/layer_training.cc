@@ -13,6 +13,9 @@
 namespace poe {
 namespace {
 
+using Stage = TrainingSnapshots::Stage;
+using Step = TrainingSnapshots::Step;
+
 constexpr Index kMostInitialRows = 10000;
 // Names the draws of unlearning among those of a class.
 constexpr std::uint64_t kUnlearning = 1 << 20;
@@ -69,6 +72,7 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
                          const TrainingRows& rows, const Split& split,
                          Index class_index, const Workers& workers,
                          ProgressCallback progress, InterruptCheck check,
+                         TrainingSnapshots& snapshots,
                          std::vector<Product<float>>& layers,
                          std::optional<std::int64_t>& kept_update) {
   const auto number = static_cast<std::uint64_t>(class_index);
@@ -120,7 +124,10 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
         announce(l, now, 0, 1);
       }
     }
-    if (status.ok() && (l > 0 || settings.train_together))
+    if (status.ok())
+      status = snapshots.Enter(class_index, static_cast<Index>(l), layers[l]);
+    if (status.ok() && (l > 0 || settings.train_together) &&
+        snapshots.StepOf(Stage::kTraining) != Step::kSkip)
       status = TrainProduct(
           l == 0 ? settings.contrastive_divergence
                  : settings.next_layers[l - 1].contrastive_divergence,
@@ -128,14 +135,16 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
           [&](const TrainingProgress& now) {
             announce(l, now, 0, unlearns ? 0.5 : 1);
           },
-          check, layers[l], kept_update);
-    if (status.ok() && unlearns)
+          check, layers[l], kept_update, &snapshots);
+    if (status.ok() && unlearns &&
+        snapshots.StepOf(Stage::kUnlearning) != Step::kSkip)
       status = TrainProduct(
           *settings.unlearning, training, held_out,
           DeriveSeed(layer_seed, kUnlearning), workers,
           [&](const TrainingProgress& now) { announce(l, now, 0.5, 1); }, check,
-          layers[l], kept_update);
+          layers[l], kept_update, &snapshots);
     if (!status.ok()) return status;
+    snapshots.Leave(layers[l]);
   }
   return absl::OkStatus();
 }

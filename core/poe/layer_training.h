@@ -10,6 +10,7 @@
 #include "poe/class_trainer.h"
 #include "poe/training.h"
 #include "poe/training_rows.h"
+#include "poe/training_snapshots.h"
 
 namespace poe {
 
@@ -21,12 +22,13 @@ Observations<float> InitialRows(const RowSelection& training,
 // Trains the products of a class, each on what the one below hides of the
 // class's training rows. `layers` has the lowest as it starts, and gets the
 // others. `spec` is fitted. Progress is of this class alone, and says nothing
-// of seconds. Errors as TrainProduct, and then the last of `layers` is what
-// TrainProduct leaves.
+// of seconds. Errors as TrainProduct and of `snapshots`, and then the last of
+// `layers` is what TrainProduct leaves.
 absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
                          const TrainingRows& rows, const Split& split,
                          Index class_index, const Workers& workers,
                          ProgressCallback progress, InterruptCheck check,
+                         TrainingSnapshots& snapshots,
                          std::vector<Product<float>>& layers,
                          std::optional<std::int64_t>& kept_update);
 

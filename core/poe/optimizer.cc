@@ -154,6 +154,25 @@ void Optimizer<Scalar>::Step(std::int64_t update, int epoch,
 }
 
 template <typename Scalar>
+void Optimizer<Scalar>::Save(ArchiveWriter& writer) const {
+  writer.PutMatrix(velocity_);
+  writer.PutMatrix(second_moment_);
+  writer.PutMatrix(average_);
+  writer.Put(first_decays_);
+  writer.Put(averaged_);
+}
+
+template <typename Scalar>
+void Optimizer<Scalar>::Load(ArchiveReader& reader) {
+  reader.GetMatrix(velocity_);
+  reader.GetMatrix(second_moment_);
+  reader.GetMatrix(average_);
+  units_.resize(velocity_.size());
+  first_decays_ = reader.Get<double>();
+  averaged_ = reader.Get<std::int64_t>();
+}
+
+template <typename Scalar>
 void Optimizer<Scalar>::Finish(Parameterized<Scalar>& target) const {
   if (averaged_ == 0) return;
   target.UpdateParameters(

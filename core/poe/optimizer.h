@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "poe/archive.h"
 #include "poe/numerics/workers.h"
 #include "poe/parameters.h"
 
@@ -44,6 +45,10 @@ class Optimizer {
   // `update` and `epoch` count from 0.
   void Step(std::int64_t update, int epoch, const Vector<Scalar>& gradient,
             const Workers& workers, Parameterized<Scalar>& target);
+
+  // What it remembers from update to update.
+  void Save(ArchiveWriter& writer) const;
+  void Load(ArchiveReader& reader);
 
   // After the last update: puts the average in place, if one was kept.
   void Finish(Parameterized<Scalar>& target) const;

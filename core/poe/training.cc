@@ -20,6 +20,7 @@
 #include "poe/normalizers.h"
 #include "poe/scoring.h"
 #include "poe/training_rows.h"
+#include "poe/training_snapshots.h"
 #include "poe/tree_pool.h"
 
 namespace poe {
@@ -203,7 +204,8 @@ absl::Status Validate(const TrainingSettings& settings) {
 absl::StatusOr<Model> Train(const TrainingSettings& asked,
                             const TrainingRows& rows, const Workers& workers,
                             ProgressCallback progress, InterruptCheck check,
-                            std::optional<Checkpoint>* checkpoint) {
+                            std::optional<Checkpoint>* checkpoint,
+                            const Resumption* resumption) {
   if (absl::Status status = Validate(asked); !status.ok()) return status;
   const TrainingSettings settings = WithSpreadCoordinates(asked);
   const auto classes = static_cast<Index>(settings.class_names.size());
@@ -275,6 +277,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
       !status.ok())
     return status;
 
+  TrainingSnapshots snapshots(resumption);
   for (Index c = 0; c < classes; ++c) {
     const auto class_rows = static_cast<double>(split->training[c].size());
     ClassModel one;
@@ -291,7 +294,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
           now.seconds = seconds();
           progress(now);
         },
-        check, one.layers, kept_update);
+        check, snapshots, one.layers, kept_update);
     if (trained.ok() || kept_update.has_value()) {
       one.log_partitions =
           KnownLogPartitions(one.layers[0], model.data_spec, lengths);

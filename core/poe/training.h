@@ -8,7 +8,9 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "poe/contrastive_divergence.h"
 #include "poe/gibbs.h"
 #include "poe/model.h"
@@ -187,16 +189,28 @@ struct Checkpoint {
   std::int64_t update = 0;
 };
 
+// Lets a training go on where an earlier one of the same settings, rows and
+// program was interrupted; it ends with the same bits as one that was not.
+struct Resumption {
+  // What `keep` has got of the earlier one, or empty: from the start. It must
+  // outlive the training.
+  absl::string_view from;
+  // Asked before every update: whether the state is to be kept now.
+  absl::FunctionRef<bool()> is_due;
+  absl::FunctionRef<void(const std::string& snapshot)> keep;
+};
+
 // The same settings, rows and seed give the same bits at any number of threads.
 // InvalidArgument for rows that do not fit the settings (naming the row),
 // FailedPrecondition for a class without rows, Internal naming the update where
 // a parameter stopped being finite; the status of `check`, which is asked at
 // every update. `checkpoint`, unless null, is set where a parameter stopped
-// being finite.
+// being finite. DataLoss if `resumption`, unless null, does not fit.
 absl::StatusOr<Model> Train(const TrainingSettings& settings,
                             const TrainingRows& rows, const Workers& workers,
                             ProgressCallback progress, InterruptCheck check,
-                            std::optional<Checkpoint>* checkpoint = nullptr);
+                            std::optional<Checkpoint>* checkpoint = nullptr,
+                            const Resumption* resumption = nullptr);
 
 }  // namespace poe
 

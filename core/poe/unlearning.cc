@@ -65,6 +65,21 @@ absl::Status Unlearning<Scalar>::ComputeGradient(
   return absl::OkStatus();
 }
 
+template <typename Scalar>
+void Unlearning<Scalar>::Save(ArchiveWriter& writer) const {
+  writer.Put(generation_);
+  writer.Put<std::int32_t>(age_);
+  writer.PutMatrix(chains_.values);
+}
+
+template <typename Scalar>
+void Unlearning<Scalar>::Load(ArchiveReader& reader) {
+  generation_ = reader.Get<std::uint64_t>();
+  age_ = reader.Get<std::int32_t>();
+  chains_ = MakeDense<Scalar>(settings_.chains, this->product().dimension());
+  reader.GetMatrix(chains_.values);
+}
+
 template class Unlearning<float>;
 template class Unlearning<double>;
 

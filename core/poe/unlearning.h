@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "poe/archive.h"
 #include "poe/gradient_estimate.h"
 #include "poe/interrupt_check.h"
 
@@ -41,6 +42,10 @@ class Unlearning final : public GradientEstimate<Scalar> {
                                absl::Span<const Scalar> weights,
                                int gibbs_steps, const Workers& workers,
                                InterruptCheck check);
+
+  // The chains as they are.
+  void Save(ArchiveWriter& writer) const;
+  void Load(ArchiveReader& reader);
 
   const Observations<Scalar>& chains() const { return chains_; }
 
