@@ -108,7 +108,8 @@ TEST(TrainingSnapshotsTest, MissingValuesAndFitsApart) {
   LabelledRows binary = BinaryRows(203, 7);
   TrainingRows rows = binary.View();
   std::vector<std::uint8_t> observed(203 * 7, 1);
-  for (std::size_t i = 0; i < observed.size(); i += 5) observed[i] = 0;
+  // Of every third row.
+  for (std::size_t i = 0; i < observed.size(); i += 3 * 7) observed[i] = 0;
   rows.observed = observed;
   ExpectTheSameFromEverywhere(settings, rows);
 
