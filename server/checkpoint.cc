@@ -28,7 +28,7 @@ absl::Status KeepCheckpoint(const Checkpoint& checkpoint,
                             const absl::Status& why, TrainingJob& job) {
   v1::Model model = EncodeModel(checkpoint.model);
   *model.mutable_training() = record;
-  const absl::Status written = Write(model, job.checkpoint_path());
+  const absl::Status written = Write(model, job.files().checkpoint);
   if (!written.ok()) {
     return absl::Status(
         why.code(),
@@ -61,8 +61,8 @@ absl::StatusOr<std::int64_t> PublishCheckpoint(TrainingJob& job,
                  {{"job", job.name()}});
   }
   if (state.version() > 0) return state.version();
-  const absl::StatusOr<std::string> bytes =
-      ReadFile(job.checkpoint_path(), std::numeric_limits<std::int32_t>::max());
+  const absl::StatusOr<std::string> bytes = ReadFile(
+      job.files().checkpoint, std::numeric_limits<std::int32_t>::max());
   if (!bytes.ok()) return bytes.status();
   v1::Model stored;
   if (!stored.ParseFromString(*bytes)) {

@@ -183,6 +183,20 @@ absl::Status WriteDurably(const std::string& path, absl::string_view contents) {
   return SyncFile(*file, path);
 }
 
+absl::Status ReplaceDurably(const std::string& path,
+                            absl::string_view contents) {
+  const std::string fresh = absl::StrCat(path, ".new");
+  RemoveTree(fresh);
+  if (absl::Status s = WriteDurably(fresh, contents); !s.ok()) {
+    RemoveTree(fresh);
+    return s;
+  }
+  if (rename(fresh.c_str(), path.c_str()) != 0) {
+    return FileError("replace", path, errno);
+  }
+  return SyncFolder(path.substr(0, path.rfind('/')));
+}
+
 absl::Status SyncFolder(const std::string& path) {
   const FileDescriptor folder(
       open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

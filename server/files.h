@@ -63,6 +63,12 @@ absl::Status SyncFile(const FileDescriptor& file, const std::string& path);
 // A new file that stays after a crash once its folder is synced.
 absl::Status WriteDurably(const std::string& path, absl::string_view contents);
 
+// The same in the place of what there is, in one step: a crash leaves either
+// the old contents or the new ones. `path` with ".new" behind is used
+// meanwhile.
+absl::Status ReplaceDurably(const std::string& path,
+                            absl::string_view contents);
+
 // Makes the names in a folder stay after a crash.
 absl::Status SyncFolder(const std::string& path);
 

@@ -15,6 +15,12 @@ namespace poe::server {
 // Numbers are 1, 2, 3, ... without gaps. Not thread-safe: the job guards it.
 class JobEvents {
  public:
+  // Events are numbered from after `last_number` on.
+  explicit JobEvents(std::int64_t last_number = 0)
+      : last_number_(last_number) {}
+
+  std::int64_t last_number() const { return last_number_; }
+
   // So many events are kept, the last ones.
   static constexpr std::size_t kKept = 2000;
   // Progress within one stage of one class becomes an event no more often than
@@ -46,7 +52,7 @@ class JobEvents {
   void AddHeldBack();
 
   std::deque<v1::JobEvent> events_;
-  std::int64_t last_number_ = 0;
+  std::int64_t last_number_;
   // The last progress that became an event.
   v1::Progress last_progress_;
   absl::Time last_progress_time_ = absl::InfinitePast();

@@ -77,6 +77,10 @@ ABSL_FLAG(int, threads, poe::server::ServerOptions().threads,
           "Threads that answer requests. 0: one for each processor.");
 ABSL_FLAG(int, training_threads, poe::server::ServerOptions().training_threads,
           "Threads that train. 0: one for each processor.");
+ABSL_FLAG(
+    double, checkpoint_seconds,
+    absl::ToDoubleSeconds(poe::server::ServerOptions().checkpoint_interval),
+    "How often a training keeps what it needs to go on after a crash.");
 ABSL_FLAG(std::int64_t, max_rows, poe::server::RequestLimits().rows,
           "Most rows in one message; of sequences, the rows of all together.");
 ABSL_FLAG(std::int64_t, max_steps, poe::server::RequestLimits().steps,
@@ -217,6 +221,9 @@ int main(int argc, char** argv) {
   if (!(absl::GetFlag(FLAGS_poll_seconds) >= 0)) {
     return Fail("--poll_seconds must not be negative", kUsageError);
   }
+  if (!(absl::GetFlag(FLAGS_checkpoint_seconds) > 0)) {
+    return Fail("--checkpoint_seconds must be positive", kUsageError);
+  }
   if (!(absl::GetFlag(FLAGS_drain_seconds) >= 0)) {
     return Fail("--drain_seconds must not be negative", kUsageError);
   }
@@ -235,6 +242,8 @@ int main(int argc, char** argv) {
   options.listen = absl::GetFlag(FLAGS_listen);
   options.threads = absl::GetFlag(FLAGS_threads);
   options.training_threads = absl::GetFlag(FLAGS_training_threads);
+  options.checkpoint_interval =
+      absl::Seconds(absl::GetFlag(FLAGS_checkpoint_seconds));
   options.limits.rows = absl::GetFlag(FLAGS_max_rows);
   options.limits.steps = absl::GetFlag(FLAGS_max_steps);
   options.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);

@@ -247,6 +247,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   if (!repository.ok()) return repository.status();
   TrainingJobsOptions jobs_options;
   jobs_options.threads = ThreadsOrAll(options.training_threads);
+  jobs_options.snapshot_interval = options.checkpoint_interval;
+  jobs_options.idle_priority = true;
   absl::StatusOr<std::unique_ptr<TrainingJobs>> jobs =
       TrainingJobs::Open(repository->get(), std::move(jobs_options));
   if (!jobs.ok()) return jobs.status();
@@ -268,6 +270,7 @@ int Server::port() const { return parts_->port_; }
 
 void Server::Drain(absl::Duration grace) {
   parts_->grpc_->GetHealthCheckService()->Shutdown();
+  parts_->jobs_->Shutdown();
   parts_->grpc_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
   parts_->grpc_->Wait();
 }

@@ -30,6 +30,8 @@ struct ServerOptions {
   // runs at once.
   int threads = 0;
   int training_threads = 0;
+  // How often a training keeps what it needs to go on after a crash.
+  absl::Duration checkpoint_interval = absl::Minutes(1);
   RequestLimits limits;
   // Of one message; at least 64 KiB.
   std::int64_t max_message_bytes = 64 << 20;
@@ -64,8 +66,9 @@ class Server {
   // The port that is listened on.
   int port() const;
 
-  // Ends well: reports NOT_SERVING, takes no new calls, lets running ones go on
-  // for `grace` and cancels the rest. Returns when all have ended.
+  // Ends well: reports NOT_SERVING, lets trainings keep what they need to go on
+  // when the server is back, takes no new calls, lets running ones go on for
+  // `grace` and cancels the rest. Returns when all have ended.
   void Drain(absl::Duration grace);
 
  private:

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <new>
@@ -55,7 +56,9 @@ Spool::Spool(std::string folder, SpoolLayout layout, SpoolLimits limits)
   observed_.path = absl::StrCat(folder_, "/observed");
 }
 
-Spool::~Spool() { RemoveTree(folder_); }
+Spool::~Spool() {
+  if (!kept_) RemoveTree(folder_);
+}
 
 absl::StatusOr<std::unique_ptr<Spool>> Spool::Create(std::string folder,
                                                      SpoolLayout layout,
@@ -74,6 +77,62 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Create(std::string folder,
     }
   }
   return spool;
+}
+
+absl::StatusOr<std::unique_ptr<Spool>> Spool::Reopen(std::string folder,
+                                                     SpoolLayout layout,
+                                                     std::int64_t rows) {
+  std::unique_ptr<Spool> spool(new Spool(std::move(folder), layout, {}));
+  // The object does not own what it may not have understood.
+  spool->Keep();
+  spool->rows_ = spool->frames_ = rows;
+  const auto open = [](File& file, bool required, std::int64_t bytes) {
+    absl::StatusOr<RegularFile> opened = OpenFile(file.path);
+    if (absl::IsNotFound(opened.status()) && !required) {
+      return absl::OkStatus();
+    }
+    if (!opened.ok()) return absl::DataLossError(opened.status().message());
+    if (opened->size < bytes) {
+      return absl::DataLossError(absl::StrCat(file.path, " has ", opened->size,
+                                              " bytes; must have ", bytes));
+    }
+    file.descriptor = std::move(opened->descriptor);
+    return absl::OkStatus();
+  };
+  if (layout.sequential) {
+    const std::int64_t bytes = (rows + 1) * std::int64_t{sizeof(Index)};
+    absl::Status status = open(spool->starts_, true, bytes);
+    if (!status.ok()) return status;
+    Index last = 0;
+    if (pread(spool->starts_.descriptor.get(), &last, sizeof(last),
+              bytes - std::int64_t{sizeof(last)}) != sizeof(last)) {
+      return FileError("read", spool->starts_.path, errno);
+    }
+    spool->frames_ = last;
+  }
+  const std::int64_t values = spool->frames_ * layout.dimension;
+  absl::Status status = open(spool->values_, true, values * kElementBytes);
+  if (status.ok() && layout.labelled) {
+    status = open(spool->labels_, true, rows * kElementBytes);
+  }
+  if (status.ok()) {
+    status = open(spool->weights_, false, rows * kElementBytes);
+  }
+  if (status.ok()) status = open(spool->observed_, false, values);
+  if (!status.ok()) return status;
+  spool->kept_ = false;
+  return spool;
+}
+
+absl::Status Spool::Sync() const {
+  for (const File* file :
+       {&values_, &labels_, &weights_, &starts_, &observed_}) {
+    if (!file->descriptor.is_open()) continue;
+    if (absl::Status s = SyncFile(file->descriptor, file->path); !s.ok()) {
+      return s;
+    }
+  }
+  return SyncFolder(folder_);
 }
 
 absl::Status Spool::Open(File& file) {

@@ -50,7 +50,8 @@ struct SpoolLayout {
 };
 
 // The observations of one job in a folder of its own, which goes with the
-// object. Native byte order: nothing but the process that wrote it reads it.
+// object unless it is kept. Native byte order: nothing but programs of one
+// machine read it.
 // Not thread-safe.
 class Spool {
  public:
@@ -58,6 +59,11 @@ class Spool {
   static absl::StatusOr<std::unique_ptr<Spool>> Create(std::string folder,
                                                        SpoolLayout layout,
                                                        SpoolLimits limits);
+  // What Sync has left of so many observations, to be mapped. DataLoss if it is
+  // not all there.
+  static absl::StatusOr<std::unique_ptr<Spool>> Reopen(std::string folder,
+                                                       SpoolLayout layout,
+                                                       std::int64_t rows);
   ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
@@ -79,6 +85,11 @@ class Spool {
   // ResourceExhausted if so many rows in all, or as many sequences, would be
   // too many.
   absl::Status CheckSize(std::int64_t rows) const;
+
+  // Makes all observations stay after a crash.
+  absl::Status Sync() const;
+  // The folder stays when the object goes.
+  void Keep() { kept_ = true; }
 
   // All observations, as long as the spool lives; call it once, after the last
   // Append, with at least one observation.
@@ -120,6 +131,7 @@ class Spool {
   const SpoolLimits limits_;
   std::int64_t rows_ = 0;    // observations
   std::int64_t frames_ = 0;  // their rows
+  bool kept_ = false;
   File values_, labels_, weights_, starts_, observed_;
 };
 

@@ -9,6 +9,7 @@
 #include "server/errors.h"
 #include "server/files.h"
 #include "server/timestamp.h"
+#include "spdlog/spdlog.h"
 
 namespace poe::server {
 namespace {
@@ -16,16 +17,43 @@ namespace {
 // A chunk is limited by the size of a message, its job by the spool.
 constexpr RowLimits kNoRowLimit = {std::numeric_limits<std::int64_t>::max()};
 
+// Of a job that has ended for this.
+v1::Job::State StateOf(const absl::Status& why) {
+  return absl::IsCancelled(why) ? v1::Job::STATE_CANCELLED
+                                : v1::Job::STATE_FAILED;
+}
+
+void SetError(const absl::Status& why, v1::Job& job) {
+  job.set_error_code(static_cast<int>(why.code()));
+  job.set_error_message(std::string(why.message()));
+}
+
 }  // namespace
 
-TrainingJob::TrainingJob(std::string name, v1::TrainStart start,
-                         TrainingSettings settings,
-                         std::shared_ptr<Spool> spool,
-                         std::string checkpoint_path)
+JobFiles JobFiles::Of(absl::string_view folder, absl::string_view id) {
+  const std::string path = absl::StrCat(folder, "/", id);
+  return {.rows = path,
+          .record = absl::StrCat(path, ".job"),
+          .checkpoint = absl::StrCat(path, ".pb"),
+          .snapshot = absl::StrCat(path, ".snapshot")};
+}
+
+void JobFiles::Remove() const {
+  // The record first: without it the others mean nothing.
+  for (const std::string& path : {record, checkpoint, snapshot, rows}) {
+    RemoveTree(path);
+  }
+}
+
+TrainingJob::TrainingJob(std::int64_t number, std::string name,
+                         v1::TrainStart start, TrainingSettings settings,
+                         std::shared_ptr<Spool> spool, JobFiles files)
     : name_(std::move(name)),
       start_(std::move(start)),
       settings_(std::move(settings)),
-      checkpoint_path_(std::move(checkpoint_path)),
+      number_(number),
+      files_(std::move(files)),
+      restored_(false),
       class_rows_(settings_.class_names.size()),
       spool_(std::move(spool)) {
   job_.set_name(name_);
@@ -38,7 +66,24 @@ TrainingJob::TrainingJob(std::string name, v1::TrainStart start,
   events_.AddState(v1::Job::STATE_RECEIVING, now);
 }
 
-TrainingJob::~TrainingJob() { RemoveTree(checkpoint_path_); }
+TrainingJob::TrainingJob(const v1::JobRecord& record, TrainingSettings settings,
+                         std::shared_ptr<Spool> spool, JobFiles files)
+    : name_(record.job().name()),
+      start_(record.start()),
+      settings_(std::move(settings)),
+      number_(record.number()),
+      files_(std::move(files)),
+      restored_(true),
+      job_(record.job()),
+      events_(record.last_event()),
+      recorded_(true),
+      spool_(std::move(spool)) {
+  events_.AddState(job_.state(), absl::Now());
+  if (job_.error_code() != 0) {
+    failure_ = absl::Status(static_cast<absl::StatusCode>(job_.error_code()),
+                            job_.error_message());
+  }
+}
 
 void TrainingJob::Aftermath::Finish() {
   spool.reset();
@@ -161,10 +206,25 @@ absl::Status TrainingJob::CloseData() {
                               " rows sent; every class needs some"),
                  {{"class_name", settings_.class_names[c]}});
   }
-  Aftermath aftermath;
+  std::shared_ptr<Spool> spool;
   {
     absl::MutexLock lock(&mutex_);
     if (absl::Status s = CheckReceiving(); !s.ok()) return s;
+    spool = spool_;
+  }
+  if (absl::Status s = spool->Sync(); !s.ok()) return s;
+  absl::Status recorded =
+      WriteRecord(v1::Job::STATE_QUEUED, absl::OkStatus(), 0);
+  if (!recorded.ok()) return recorded;
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (absl::Status s = CheckReceiving(); !s.ok()) {
+      // It was cancelled meanwhile.
+      RemoveTree(files_.record);
+      return s;
+    }
+    recorded_ = true;
     SetState(v1::Job::STATE_QUEUED);
     aftermath.listeners = LiveListeners();
   }
@@ -203,7 +263,8 @@ void TrainingJob::SetProgress(const v1::Progress& progress) {
 absl::Status TrainingJob::CheckCancelled() const {
   if (!cancel_asked_.load(std::memory_order_acquire)) return absl::OkStatus();
   absl::MutexLock lock(&mutex_);
-  return absl::CancelledError(cancel_reason_);
+  return is_suspended() ? absl::UnavailableError(cancel_reason_)
+                        : absl::CancelledError(cancel_reason_);
 }
 
 bool TrainingJob::BeginPublishing() {
@@ -213,6 +274,9 @@ bool TrainingJob::BeginPublishing() {
 }
 
 void TrainingJob::Succeed(std::int64_t version) {
+  WriteRecord(v1::Job::STATE_SUCCEEDED, absl::OkStatus(), version)
+      .IgnoreError();
+  RemoveTree(files_.snapshot);
   DropRows();
   Aftermath aftermath;
   {
@@ -231,13 +295,39 @@ void TrainingJob::SetCheckpoint(const v1::Checkpoint& checkpoint) {
 }
 
 void TrainingJob::SetVersion(std::int64_t version) {
-  absl::MutexLock lock(&mutex_);
-  job_.set_version(version);
+  {
+    absl::MutexLock lock(&mutex_);
+    job_.set_version(version);
+  }
+  WriteRecord(state(), Failure(), version).IgnoreError();
+}
+
+void TrainingJob::AddSnapshot(std::int64_t update) {
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    events_.AddCheckpoint(update, absl::Now());
+    aftermath.listeners = LiveListeners();
+  }
+  aftermath.Finish();
 }
 
 void TrainingJob::End(const absl::Status& why) {
-  DropRows();
   Aftermath aftermath;
+  if (is_suspended()) {
+    {
+      absl::MutexLock lock(&mutex_);
+      left_ = true;
+      failure_ = why;
+      if (spool_ != nullptr) spool_->Keep();
+      aftermath.listeners = LiveListeners();
+    }
+    aftermath.Finish();
+    return;
+  }
+  WriteRecord(StateOf(why), why, 0).IgnoreError();
+  RemoveTree(files_.snapshot);
+  DropRows();
   {
     absl::MutexLock lock(&mutex_);
     aftermath = SetFailed(why);
@@ -258,17 +348,73 @@ bool TrainingJob::Abandon(const absl::Status& why) {
 
 void TrainingJob::Cancel(absl::string_view why) {
   Aftermath aftermath;
+  bool recorded;
   {
     absl::MutexLock lock(&mutex_);
-    if (Ended() || publishing_) return;
+    if (Ended() || publishing_ || is_suspended()) return;
     if (job_.state() == v1::Job::STATE_RUNNING) {
       cancel_reason_ = std::string(why);
       cancel_asked_.store(true, std::memory_order_release);
       return;
     }
+    recorded = recorded_;
     aftermath = SetFailed(absl::CancelledError(why));
   }
+  if (recorded) {
+    WriteRecord(v1::Job::STATE_CANCELLED, Failure(), 0).IgnoreError();
+  }
   aftermath.Finish();
+}
+
+void TrainingJob::Suspend() {
+  constexpr absl::string_view kWhy =
+      "the server is shutting down; the job goes on when it is back";
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (Ended() || publishing_) return;
+    if (job_.state() == v1::Job::STATE_RECEIVING) {
+      aftermath = SetFailed(absl::UnavailableError(
+          "the server is shutting down; send the data again when it is back"));
+    } else {
+      cancel_reason_ = std::string(kWhy);
+      suspended_.store(true, std::memory_order_release);
+      cancel_asked_.store(true, std::memory_order_release);
+      if (job_.state() == v1::Job::STATE_RUNNING) return;
+      left_ = true;
+      failure_ = absl::UnavailableError(kWhy);
+      spool_->Keep();
+      aftermath.listeners = LiveListeners();
+    }
+  }
+  aftermath.Finish();
+}
+
+absl::Status TrainingJob::WriteRecord(v1::Job::State state,
+                                      const absl::Status& why,
+                                      std::int64_t version) {
+  v1::JobRecord record;
+  record.set_number(number_);
+  *record.mutable_start() = start_;
+  {
+    absl::MutexLock lock(&mutex_);
+    *record.mutable_job() = job_;
+    record.set_last_event(events_.last_number());
+  }
+  v1::Job& job = *record.mutable_job();
+  job.set_state(state);
+  if (state != v1::Job::STATE_QUEUED && !job.has_finished()) {
+    *job.mutable_finished() = ToTimestamp(absl::Now());
+  }
+  if (version > 0) job.set_version(version);
+  SetError(why, job);
+  absl::Status written =
+      ReplaceDurably(files_.record, record.SerializeAsString());
+  if (!written.ok()) {
+    spdlog::error("{} is not on the disk as it is: {}", name_,
+                  written.ToString());
+  }
+  return written;
 }
 
 void TrainingJob::DropRows() {
@@ -278,7 +424,7 @@ void TrainingJob::DropRows() {
 }
 
 bool TrainingJob::Ended() const {
-  return job_.state() == v1::Job::STATE_SUCCEEDED ||
+  return left_ || job_.state() == v1::Job::STATE_SUCCEEDED ||
          job_.state() == v1::Job::STATE_FAILED ||
          job_.state() == v1::Job::STATE_CANCELLED;
 }
@@ -303,10 +449,8 @@ TrainingJob::Aftermath TrainingJob::SetEnded(v1::Job::State state) {
 
 TrainingJob::Aftermath TrainingJob::SetFailed(const absl::Status& why) {
   failure_ = why;
-  job_.set_error_code(static_cast<int>(why.code()));
-  job_.set_error_message(std::string(why.message()));
-  return SetEnded(absl::IsCancelled(why) ? v1::Job::STATE_CANCELLED
-                                         : v1::Job::STATE_FAILED);
+  SetError(why, job_);
+  return SetEnded(StateOf(why));
 }
 
 std::vector<std::shared_ptr<TrainingJob::Listener>>

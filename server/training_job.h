@@ -16,14 +16,28 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "poe/training.h"
+#include "poe/v1/job_record.pb.h"
 #include "poe/v1/training.pb.h"
 #include "server/job_events.h"
 #include "server/spool.h"
 
 namespace poe::server {
 
+// Where a job's files lie.
+struct JobFiles {
+  std::string rows;        // a folder, of the spool
+  std::string record;      // poe.v1.JobRecord, from when its data are complete
+  std::string checkpoint;  // what is left of a training that diverged
+  std::string snapshot;    // to go on from
+
+  // Those of a job in the folder of all jobs.
+  static JobFiles Of(absl::string_view folder, absl::string_view id);
+  void Remove() const;
+};
+
 // First receiving, then queued, then running; from each of these it may end:
-// succeeded, failed or cancelled. Thread-safe.
+// succeeded, failed or cancelled. From queued on it is on the disk as well, and
+// goes on after a restart. Thread-safe.
 class TrainingJob {
  public:
   // Is told, in the thread that made it happen, that there are new events.
@@ -33,23 +47,29 @@ class TrainingJob {
     virtual void OnNews() = 0;
   };
 
-  // `settings` are what `start` asks for. A file at `checkpoint_path` goes with
-  // the job.
-  TrainingJob(std::string name, v1::TrainStart start, TrainingSettings settings,
-              std::shared_ptr<Spool> spool, std::string checkpoint_path);
-  ~TrainingJob();
+  // Receives. `settings` are what `start` asks for.
+  TrainingJob(std::int64_t number, std::string name, v1::TrainStart start,
+              TrainingSettings settings, std::shared_ptr<Spool> spool,
+              JobFiles files);
+  // As an earlier process left it: queued, with its rows in `spool`, or ended.
+  TrainingJob(const v1::JobRecord& record, TrainingSettings settings,
+              std::shared_ptr<Spool> spool, JobFiles files);
   TrainingJob(const TrainingJob&) = delete;
   TrainingJob& operator=(const TrainingJob&) = delete;
 
+  std::int64_t number() const { return number_; }
   const std::string& name() const { return name_; }
   const v1::TrainStart& start() const { return start_; }
   const TrainingSettings& settings() const { return settings_; }
-  const std::string& checkpoint_path() const { return checkpoint_path_; }
+  const JobFiles& files() const { return files_; }
+  // Whether an earlier process had it already.
+  bool is_restored() const { return restored_; }
 
   v1::Job Snapshot() const ABSL_LOCKS_EXCLUDED(mutex_);
   v1::Job::State state() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Or goes on in a later process.
   bool HasEnded() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Why it failed or was cancelled; OK in every other state.
+  // Why it failed or was cancelled, or goes on later; OK in every other state.
   absl::Status Failure() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // See JobEvents.
@@ -77,12 +97,13 @@ class TrainingJob {
   // All rows of a running job, valid until it ends.
   absl::StatusOr<TrainingRows> MapRows() ABSL_LOCKS_EXCLUDED(mutex_);
   void SetProgress(const v1::Progress& progress) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Cancelled once a running job has been asked to stop. Cheap.
+  // Cancelled once a running job has been asked to stop, Unavailable if it is
+  // to go on later. Cheap.
   absl::Status CheckCancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
   // From here on it is too late to cancel; false if it has been cancelled.
   bool BeginPublishing() ABSL_LOCKS_EXCLUDED(mutex_);
   void Succeed(std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
-  // There is one at checkpoint_path(), of a job that is about to fail.
+  // There is one at files().checkpoint, of a job that is about to fail.
   void SetCheckpoint(const v1::Checkpoint& checkpoint)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // A failed job's checkpoint has become this version.
@@ -95,6 +116,14 @@ class TrainingJob {
   bool Abandon(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends a job that does not run; asks one that runs to stop.
   void Cancel(absl::string_view why) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The process is about to end. The job goes on in the next one, as far as it
+  // has got; but one that still receives fails. Cancel does nothing afterwards.
+  void Suspend() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool is_suspended() const {
+    return suspended_.load(std::memory_order_acquire);
+  }
+  // A snapshot was kept, of this update.
+  void AddSnapshot(std::int64_t update) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   // What is left to do once the lock is released: rows are removed from the
@@ -106,6 +135,10 @@ class TrainingJob {
   };
 
   void DropRows() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Writes what a later process needs: the job as it is, with this instead.
+  // Logs where that is not possible.
+  absl::Status WriteRecord(v1::Job::State state, const absl::Status& why,
+                           std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
   bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status CheckReceiving() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // InvalidArgument unless there is a label for each row that needs one.
@@ -122,10 +155,12 @@ class TrainingJob {
   const std::string name_;
   const v1::TrainStart start_;
   const TrainingSettings settings_;
-  const std::string checkpoint_path_;
+  const std::int64_t number_;
+  const JobFiles files_;
+  const bool restored_;
   // Rows of each class. Only Append and CloseData, never both at once.
   std::vector<std::int64_t> class_rows_;
-  std::atomic<bool> cancel_asked_ = false;
+  std::atomic<bool> cancel_asked_ = false, suspended_ = false;
 
   mutable absl::Mutex mutex_;
   v1::Job job_ ABSL_GUARDED_BY(mutex_);
@@ -133,6 +168,10 @@ class TrainingJob {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::string cancel_reason_ ABSL_GUARDED_BY(mutex_);
   bool publishing_ ABSL_GUARDED_BY(mutex_) = false;
+  // A suspended job that no longer runs.
+  bool left_ ABSL_GUARDED_BY(mutex_) = false;
+  // Whether there is a record of it.
+  bool recorded_ ABSL_GUARDED_BY(mutex_) = false;
   // Null once the rows are no longer needed.
   std::shared_ptr<Spool> spool_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mutex_);

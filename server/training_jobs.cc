@@ -1,18 +1,25 @@
 #include "server/training_jobs.h"
 
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "poe/numerics/workers.h"
 #include "server/checkpoint.h"
 #include "server/errors.h"
 #include "server/training_run.h"
+#include "spdlog/spdlog.h"
 
 namespace poe::server {
 namespace {
@@ -20,6 +27,8 @@ namespace {
 constexpr int kDefaultPageSize = 100;
 constexpr int kGreatestPageSize = 1000;
 constexpr std::size_t kLongestRequestId = 128;
+constexpr absl::string_view kRecordSuffix = ".job";
+constexpr std::int64_t kMostRecordBytes = std::int64_t{1} << 30;
 
 // Unique, and in the order of time for people.
 std::string MakeJobId() {
@@ -42,6 +51,12 @@ absl::Status NoJob(absl::string_view name) {
                {{"job", std::string(name)}});
 }
 
+SpoolLayout LayoutOf(const TrainingSettings& settings) {
+  return {.dimension = settings.data_spec.dimension,
+          .labelled = settings.class_names.size() > 1,
+          .sequential = settings.data_spec.sequential};
+}
+
 absl::Status ValidateStart(const v1::TrainStart& start) {
   absl::Status status = ValidateModelName(start.model_name(), "model_name");
   if (!status.ok()) return status;
@@ -61,8 +76,7 @@ absl::StatusOr<std::unique_ptr<TrainingJobs>> TrainingJobs::Open(
   std::unique_ptr<TrainingJobs> jobs(
       new TrainingJobs(repository, std::move(options)));
   if (!repository->read_only()) {
-    RemoveTree(jobs->folder_);
-    if (absl::Status s = MakeFolder(jobs->folder_); !s.ok()) return s;
+    if (absl::Status s = jobs->Restore(); !s.ok()) return s;
   }
   jobs->runner_ = std::thread([jobs = jobs.get()] { jobs->RunJobs(); });
   return jobs;
@@ -74,6 +88,70 @@ TrainingJobs::TrainingJobs(ModelRepository* repository,
       options_(std::move(options)),
       folder_(absl::StrCat(repository->folder(), "/.jobs")) {}
 
+absl::Status TrainingJobs::Restore() {
+  if (absl::Status s = MakeFolder(folder_); !s.ok()) return s;
+  absl::StatusOr<std::vector<std::string>> names = ListFolder(folder_);
+  if (!names.ok()) return names.status();
+  absl::MutexLock lock(&mutex_);
+  std::set<std::string> known;
+  for (const std::string& name : *names) {
+    absl::string_view id = name;
+    if (!absl::ConsumeSuffix(&id, kRecordSuffix)) continue;
+    const JobFiles files = JobFiles::Of(folder_, id);
+    std::shared_ptr<TrainingJob> job = RestoreJob(files);
+    if (job == nullptr) continue;
+    known.insert({files.rows, files.record, files.checkpoint, files.snapshot});
+    last_number_ = std::max(last_number_, job->number());
+    if (!job->start().request_id().empty()) {
+      request_ids_.insert_or_assign(job->start().request_id(), job);
+    }
+    jobs_.emplace(job->number(), std::move(job));
+  }
+  for (const auto& [number, job] : jobs_) {
+    if (!job->HasEnded()) queue_.push_back(job);
+  }
+  for (const std::string& name : *names) {
+    const std::string path = absl::StrCat(folder_, "/", name);
+    if (known.count(path) == 0) RemoveTree(path);
+  }
+  if (!queue_.empty()) {
+    spdlog::info("{} training jobs of an earlier process go on", queue_.size());
+  }
+  return absl::OkStatus();
+}
+
+std::shared_ptr<TrainingJob> TrainingJobs::RestoreJob(
+    const JobFiles& files) const {
+  v1::JobRecord record;
+  const absl::StatusOr<std::string> bytes =
+      ReadFile(files.record, kMostRecordBytes);
+  if (!bytes.ok() || !record.ParseFromString(*bytes)) {
+    spdlog::error("{} is no record of a job and is removed", files.record);
+    return nullptr;
+  }
+  if (record.job().state() != v1::Job::STATE_QUEUED) {
+    return std::make_shared<TrainingJob>(record, TrainingSettings(), nullptr,
+                                         files);
+  }
+  absl::StatusOr<TrainingSettings> settings =
+      DecodeTrainStart(record.start(), record.job().seed(), options_.training);
+  absl::Status status = settings.status();
+  std::shared_ptr<Spool> spool;
+  if (status.ok()) {
+    absl::StatusOr<std::unique_ptr<Spool>> reopened =
+        Spool::Reopen(files.rows, LayoutOf(*settings), record.job().rows());
+    status = reopened.status();
+    if (reopened.ok()) spool = *std::move(reopened);
+  }
+  auto job = std::make_shared<TrainingJob>(
+      record, status.ok() ? *std::move(settings) : TrainingSettings(),
+      std::move(spool), files);
+  if (!status.ok()) {
+    job->End(WithPrefix("the job cannot go on after a restart", status));
+  }
+  return job;
+}
+
 TrainingJobs::~TrainingJobs() { Shutdown(); }
 
 void TrainingJobs::Shutdown() {
@@ -83,7 +161,7 @@ void TrainingJobs::Shutdown() {
     stopping_ = true;
     for (const auto& [number, job] : jobs_) jobs.push_back(job);
   }
-  for (const auto& job : jobs) job->Cancel("the server is shutting down");
+  for (const auto& job : jobs) job->Suspend();
   if (runner_.joinable()) runner_.join();
 }
 
@@ -94,33 +172,32 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
   absl::StatusOr<TrainingSettings> settings =
       DecodeTrainStart(start, SeedOf(start), options_.training);
   if (!settings.ok()) return settings.status();
+  std::int64_t number = 0;
   {
     absl::MutexLock lock(&mutex_);
     auto earlier = CheckStart(start);
     if (!earlier.ok()) return earlier.status();
     if (*earlier != nullptr) return Started{*std::move(earlier), false};
+    number = ++last_number_;
   }
   const std::string id = MakeJobId();
+  const JobFiles files = JobFiles::Of(folder_, id);
   absl::StatusOr<std::unique_ptr<Spool>> spool =
-      Spool::Create(absl::StrCat(folder_, "/", id),
-                    {.dimension = settings->data_spec.dimension,
-                     .labelled = settings->class_names.size() > 1,
-                     .sequential = settings->data_spec.sequential},
-                    options_.spool);
+      Spool::Create(files.rows, LayoutOf(*settings), options_.spool);
   if (!spool.ok()) return spool.status();
   if (absl::Status s = (*spool)->CheckSize(start.expected_rows()); !s.ok()) {
     return s;
   }
-  auto job = std::make_shared<TrainingJob>(
-      absl::StrCat("jobs/", id), start, *std::move(settings), *std::move(spool),
-      absl::StrCat(folder_, "/", id, ".pb"));
+  auto job = std::make_shared<TrainingJob>(number, absl::StrCat("jobs/", id),
+                                           start, *std::move(settings),
+                                           *std::move(spool), files);
   absl::MutexLock lock(&mutex_);
   // Another start may have come meanwhile.
   auto earlier = CheckStart(start);
   if (!earlier.ok()) return earlier.status();
   if (*earlier != nullptr) return Started{*std::move(earlier), false};
   ForgetOldJobs();
-  jobs_.emplace(++last_number_, job);
+  jobs_.emplace(number, job);
   if (!start.request_id().empty()) {
     request_ids_.insert_or_assign(start.request_id(), job);
   }
@@ -182,6 +259,7 @@ void TrainingJobs::ForgetOldJobs() {
 
 void TrainingJobs::Forget(Jobs::iterator job) {
   ForgetRequestId(job->second);
+  job->second->files().Remove();
   jobs_.erase(job);
 }
 
@@ -305,6 +383,13 @@ bool TrainingJobs::HasJobOrStops() const {
 }
 
 void TrainingJobs::RunJobs() {
+  if (options_.idle_priority) {
+    // Threads made here inherit it.
+    const sched_param none = {};
+    if (sched_setscheduler(0, SCHED_IDLE, &none) != 0) {
+      spdlog::warn("trainings run at normal priority: {}", strerror(errno));
+    }
+  }
   const Workers workers(options_.threads);
   while (true) {
     std::shared_ptr<TrainingJob> job;
@@ -315,7 +400,8 @@ void TrainingJobs::RunJobs() {
       job = std::move(queue_.front());
       queue_.pop_front();
     }
-    RunTrainingJob(*job, *repository_, workers, options_.program);
+    RunTrainingJob(*job, *repository_, workers, options_.program,
+                   options_.snapshot_interval);
   }
 }
 

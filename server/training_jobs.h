@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "poe/v1/training.pb.h"
 #include "server/codec/training_codec.h"
 #include "server/model_repository.h"
@@ -31,17 +32,23 @@ struct TrainingJobsOptions {
   // Jobs that have ended and can still be asked about; older ones are
   // forgotten.
   std::size_t ended_jobs = 100;
+  // How often a running job keeps what it needs to go on after a crash.
+  absl::Duration snapshot_interval = absl::Minutes(1);
+  // Whether trainings give way to whatever else wants the processor.
+  bool idle_priority = false;
   SpoolLimits spool;
   TrainingLimits training;
   // Goes into the record of the models: name and version of the program.
   std::string program = "poe-server";
 };
 
-// Jobs run one at a time, in the order in which their data were complete. They
-// live in memory: those of an earlier process are gone. Thread-safe.
+// Jobs run one at a time, in the order in which they began. Those whose data
+// were complete are on the disk as well, below the repository: what an earlier
+// process has left goes on, and ends with the same bits. Thread-safe.
 class TrainingJobs {
  public:
-  // `repository` must outlive it. Removes rows that an earlier process left.
+  // `repository` must outlive it. Takes up the jobs that an earlier process
+  // left and removes what belongs to none.
   static absl::StatusOr<std::unique_ptr<TrainingJobs>> Open(
       ModelRepository* repository, TrainingJobsOptions options);
 
@@ -50,7 +57,8 @@ class TrainingJobs {
   TrainingJobs(const TrainingJobs&) = delete;
   TrainingJobs& operator=(const TrainingJobs&) = delete;
 
-  // Cancels all jobs, returns when none runs and takes no more.
+  // Suspends all jobs (TrainingJob::Suspend), returns when none runs and takes
+  // no more.
   void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_);
 
   struct Started {
@@ -96,6 +104,12 @@ class TrainingJobs {
   using Jobs = std::map<std::int64_t, std::shared_ptr<TrainingJob>>;
 
   TrainingJobs(ModelRepository* repository, TrainingJobsOptions options);
+
+  // Before there is a thread that runs jobs.
+  absl::Status Restore() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The job of a record, to be run or as it has ended; null if the record means
+  // nothing.
+  std::shared_ptr<TrainingJob> RestoreJob(const JobFiles& files) const;
 
   // Null unless an earlier start has the request_id; else an error if `start`
   // may not become a job now.

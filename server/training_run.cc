@@ -13,11 +13,14 @@
 #include "server/codec/model_codec.h"
 #include "server/codec/response_codec.h"
 #include "server/errors.h"
+#include "server/files.h"
 #include "server/timestamp.h"
 #include "spdlog/spdlog.h"
 
 namespace poe::server {
 namespace {
+
+constexpr std::int64_t kMostSnapshotBytes = std::int64_t{1} << 40;
 
 v1::TrainingRecord MakeRecord(const TrainingJob& job, const TrainingRows& rows,
                               absl::Time begin, const std::string& program) {
@@ -34,23 +37,82 @@ v1::TrainingRecord MakeRecord(const TrainingJob& job, const TrainingRows& rows,
   return record;
 }
 
-absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
-                                             ModelRepository& repository,
-                                             const Workers& workers,
-                                             const std::string& program) {
-  const absl::Time begin = absl::Now();
+// The version that an earlier process has published for the job, or 0.
+std::int64_t FindPublished(const TrainingJob& job,
+                           const ModelRepository& repository) {
+  const absl::StatusOr<v1::ModelInfo> model =
+      repository.Get(job.start().model_name());
+  if (!model.ok()) return 0;
+  const std::int64_t begun = job.Snapshot().created().seconds();
+  for (const v1::VersionInfo& info : model->versions()) {
+    if (info.created().seconds() < begun) break;
+    const absl::StatusOr<v1::Model> stored =
+        repository.Read(model->name(), info.version());
+    if (stored.ok() && stored->training().job() == job.name()) {
+      return info.version();
+    }
+  }
+  return 0;
+}
+
+// Trains from the snapshot that there is, and keeps new ones.
+absl::StatusOr<Model> TrainFrom(const std::string& snapshot, TrainingJob& job,
+                                const TrainingRows& rows,
+                                const Workers& workers,
+                                absl::Duration snapshot_interval,
+                                std::optional<Checkpoint>& checkpoint) {
   const TrainingSettings& settings = job.settings();
-  const absl::StatusOr<TrainingRows> rows = job.MapRows();
-  if (!rows.ok()) return rows.status();
-  std::optional<Checkpoint> checkpoint;
-  absl::StatusOr<Model> trained = Train(
-      settings, *rows, workers,
+  absl::Time kept = absl::Now();
+  bool last_kept = false;
+  const auto is_due = [&] {
+    if (job.is_suspended()) return !std::exchange(last_kept, true);
+    return absl::Now() - kept >= snapshot_interval;
+  };
+  const auto keep = [&](const std::string& bytes, std::int64_t update) {
+    const absl::Status written = ReplaceDurably(job.files().snapshot, bytes);
+    if (written.ok()) {
+      job.AddSnapshot(update);
+    } else {
+      spdlog::warn("{}: no snapshot of update {}: {}", job.name(), update,
+                   written.ToString());
+    }
+    kept = absl::Now();
+  };
+  const Resumption resumption = {snapshot, is_due, keep};
+  return Train(
+      settings, rows, workers,
       [&](const TrainingProgress& progress) {
         v1::Progress message;
         EncodeProgress(progress, settings.class_names, &message);
         job.SetProgress(message);
       },
-      [&job] { return job.CheckCancelled(); }, &checkpoint);
+      [&job] { return job.CheckCancelled(); }, &checkpoint, &resumption);
+}
+
+absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
+                                             ModelRepository& repository,
+                                             const Workers& workers,
+                                             const std::string& program,
+                                             absl::Duration snapshot_interval) {
+  if (job.is_restored()) {
+    const std::int64_t published = FindPublished(job, repository);
+    if (published > 0) return published;
+  }
+  const absl::Time begin = absl::Now();
+  const absl::StatusOr<TrainingRows> rows = job.MapRows();
+  if (!rows.ok()) return rows.status();
+  std::string snapshot;
+  if (job.is_restored()) {
+    auto bytes = ReadFile(job.files().snapshot, kMostSnapshotBytes);
+    if (bytes.ok()) snapshot = *std::move(bytes);
+  }
+  std::optional<Checkpoint> checkpoint;
+  absl::StatusOr<Model> trained =
+      TrainFrom(snapshot, job, *rows, workers, snapshot_interval, checkpoint);
+  if (absl::IsDataLoss(trained.status()) && !snapshot.empty()) {
+    spdlog::warn("{} begins anew: {}", job.name(), trained.status().ToString());
+    trained = TrainFrom("", job, *rows, workers, snapshot_interval, checkpoint);
+  }
   if (checkpoint.has_value()) {
     return KeepCheckpoint(*checkpoint, MakeRecord(job, *rows, begin, program),
                           trained.status(), job);
@@ -66,9 +128,10 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
 // The same with exceptions of libraries as errors.
 absl::StatusOr<std::int64_t> TrainWithoutExceptions(
     TrainingJob& job, ModelRepository& repository, const Workers& workers,
-    const std::string& program) {
+    const std::string& program, absl::Duration snapshot_interval) {
   try {
-    return TrainAndPublish(job, repository, workers, program);
+    return TrainAndPublish(job, repository, workers, program,
+                           snapshot_interval);
   } catch (const std::bad_alloc&) {
     return Error(absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY",
                  "the server has not enough memory to train this model");
@@ -81,11 +144,12 @@ absl::StatusOr<std::int64_t> TrainWithoutExceptions(
 }  // namespace
 
 void RunTrainingJob(TrainingJob& job, ModelRepository& repository,
-                    const Workers& workers, const std::string& program) {
+                    const Workers& workers, const std::string& program,
+                    absl::Duration snapshot_interval) {
   if (!job.BeginRunning()) return;
   spdlog::info("{} trains model {}", job.name(), job.start().model_name());
-  const absl::StatusOr<std::int64_t> version =
-      TrainWithoutExceptions(job, repository, workers, program);
+  const absl::StatusOr<std::int64_t> version = TrainWithoutExceptions(
+      job, repository, workers, program, snapshot_interval);
   if (version.ok()) {
     job.Succeed(*version);
     spdlog::info("{} has succeeded", job.name());

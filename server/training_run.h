@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "poe/numerics/workers.h"
 #include "server/model_repository.h"
 #include "server/training_job.h"
@@ -11,9 +12,13 @@
 namespace poe::server {
 
 // Runs a queued job to its end in this thread: trains, publishes, and sets the
-// state of the job whatever happens. Nothing if the job has ended.
+// state of the job whatever happens. Nothing if the job has ended. What it
+// needs to go on after a crash is kept this often, and when the job is
+// suspended; a job that an earlier process has begun goes on from there, and is
+// not published twice.
 void RunTrainingJob(TrainingJob& job, ModelRepository& repository,
-                    const Workers& workers, const std::string& program);
+                    const Workers& workers, const std::string& program,
+                    absl::Duration snapshot_interval);
 
 }  // namespace poe::server
 

@@ -197,7 +197,9 @@ struct Resumption {
   absl::string_view from;
   // Asked before every update: whether the state is to be kept now.
   absl::FunctionRef<bool()> is_due;
-  absl::FunctionRef<void(const std::string& snapshot)> keep;
+  // `update` is that of the layer that is being trained.
+  absl::FunctionRef<void(const std::string& snapshot, std::int64_t update)>
+      keep;
 };
 
 // The same settings, rows and seed give the same bits at any number of threads.

@@ -93,7 +93,7 @@ void TrainingSnapshots::Keep(Stage stage, std::int64_t update,
   writer.Append(done_.bytes());
   Put(product, writer);
   memory(writer);
-  resumption_->keep(writer.bytes());
+  resumption_->keep(writer.bytes(), update);
 }
 
 }  // namespace poe

@@ -45,11 +45,12 @@ std::vector<std::string> SnapshotsOf(const TrainingSettings& settings,
                                      const TrainingRows& rows,
                                      std::vector<float>& parameters) {
   std::vector<std::string> snapshots;
-  const auto model = TrainWith(
-      settings, rows,
-      {.from = "",
-       .is_due = [] { return true; },
-       .keep = [&](const std::string& bytes) { snapshots.push_back(bytes); }});
+  const auto model =
+      TrainWith(settings, rows,
+                {.from = "",
+                 .is_due = [] { return true; },
+                 .keep = [&](const std::string& bytes,
+                             std::int64_t) { snapshots.push_back(bytes); }});
   EXPECT_TRUE(model.ok()) << model.status();
   if (model.ok()) parameters = ParametersOf(*model);
   return snapshots;
@@ -63,10 +64,11 @@ void ExpectTheSameFromEverywhere(const TrainingSettings& settings,
   ASSERT_GT(snapshots.size(), 5u);
   const std::size_t step = std::max<std::size_t>(1, snapshots.size() / 12);
   for (std::size_t i = 0; i < snapshots.size(); i += step) {
-    const auto model = TrainWith(settings, rows,
-                                 {.from = snapshots[i],
-                                  .is_due = [] { return false; },
-                                  .keep = [](const std::string&) {}});
+    const auto model =
+        TrainWith(settings, rows,
+                  {.from = snapshots[i],
+                   .is_due = [] { return false; },
+                   .keep = [](const std::string&, std::int64_t) {}});
     ASSERT_TRUE(model.ok()) << model.status();
     EXPECT_EQ(ParametersOf(*model), wanted) << "from snapshot " << i;
   }
@@ -130,10 +132,11 @@ TEST(TrainingSnapshotsTest, WhatDoesNotFitIsRefused) {
       SnapshotsOf(settings, rows.View(), parameters).back();
   const auto refusal = [&](const std::string& from,
                            const TrainingSettings& asked) {
-    const auto model = TrainWith(asked, rows.View(),
-                                 {.from = from,
-                                  .is_due = [] { return false; },
-                                  .keep = [](const std::string&) {}});
+    const auto model =
+        TrainWith(asked, rows.View(),
+                  {.from = from,
+                   .is_due = [] { return false; },
+                   .keep = [](const std::string&, std::int64_t) {}});
     EXPECT_EQ(model.status().code(), absl::StatusCode::kDataLoss);
     return std::string(model.status().message());
   };

@@ -9,9 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "poe/v1/job_record.pb.h"
 #include "server/errors.h"
 #include "tests/server/repository_testing.h"
 #include "tests/server/training_testing.h"
@@ -413,19 +415,179 @@ TEST_F(TrainingJobsTest, JobsWithoutACheckpointHaveNoneToPublish) {
             absl::StatusCode::kNotFound);
 }
 
-TEST_F(TrainingJobsTest, ShutdownCancelsWhatRunsAndTakesNoMore) {
+TEST_F(TrainingJobsTest, ShutdownSuspendsWhatRunsAndTakesNoMore) {
   const auto endless = Send(EndlessStart("endless"));
   const auto queued = Send(QuickStart("queued"));
   const auto receiving = Start(QuickStart("receiving"));
   ASSERT_EQ(WaitForState(*endless, v1::Job::STATE_RUNNING),
             v1::Job::STATE_RUNNING);
   jobs_->Shutdown();
-  for (const auto& job : {endless, queued, receiving}) {
-    EXPECT_EQ(job->state(), v1::Job::STATE_CANCELLED);
+  for (const auto& job : {endless, queued}) {
+    EXPECT_TRUE(job->HasEnded());
+    EXPECT_EQ(job->Failure().code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(std::string(job->Failure().message()),
+                HasSubstr("goes on when it is back"));
   }
-  EXPECT_EQ(Spools(), 0u);
+  EXPECT_EQ(receiving->state(), v1::Job::STATE_FAILED);
   EXPECT_EQ(jobs_->Start(QuickStart("more")).status().code(),
             absl::StatusCode::kUnavailable);
+}
+
+// A training that takes a while, so that it can be caught on its way.
+v1::TrainStart LongStart(absl::string_view model_name) {
+  v1::TrainStart start = QuickStart(model_name);
+  start.set_seed(7);
+  for (v1::TrainStage& stage : *start.mutable_stages()) {
+    if (!stage.has_contrastive_divergence()) continue;
+    stage.mutable_contrastive_divergence()->clear_epochs();
+    stage.mutable_contrastive_divergence()->set_updates(30000);
+  }
+  return start;
+}
+
+// A stored model but for the record of its training.
+std::string StoredBytes(const ModelRepository& repository,
+                        absl::string_view name) {
+  auto model = repository.Read(name, 1);
+  EXPECT_TRUE(model.ok()) << model.status();
+  if (!model.ok()) return "";
+  model->clear_training();
+  return model->SerializeAsString();
+}
+
+TEST_F(TrainingJobsTest, ASuspendedJobEndsWithTheSameBits) {
+  ASSERT_EQ(WaitForEnd(*Send(LongStart("undisturbed"))),
+            v1::Job::STATE_SUCCEEDED);
+  v1::TrainStart start = LongStart("disturbed");
+  start.set_request_id("abc");
+  std::string name = Send(start)->name();
+  for (int restart = 0; restart < 3; ++restart) {
+    WaitForState(**jobs_->Find(name), v1::Job::STATE_RUNNING);
+    absl::SleepFor(absl::Milliseconds(30));
+    Reopen({});
+    EXPECT_EQ((*jobs_->Find(name))->Snapshot().rows(), 20);
+  }
+  // The same request is still the same job.
+  const auto again = jobs_->Start(start);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_FALSE(again->created);
+  EXPECT_EQ(again->job->name(), name);
+  ASSERT_EQ(WaitForEnd(*again->job), v1::Job::STATE_SUCCEEDED);
+  EXPECT_EQ(StoredBytes(*repository_, "disturbed"),
+            StoredBytes(*repository_, "undisturbed"));
+  EXPECT_EQ(Spools(), 0u);
+}
+
+TEST_F(TrainingJobsTest, WhatACrashLeavesGoesOnWithTheSameBits) {
+  TrainingJobsOptions options;
+  options.snapshot_interval = absl::Milliseconds(5);
+  Reopen(options);
+  ASSERT_EQ(WaitForEnd(*Send(LongStart("undisturbed"))),
+            v1::Job::STATE_SUCCEEDED);
+  const auto job = Send(LongStart("disturbed"));
+  const auto queued = Send(LongStart("queued"));
+  WaitForState(*job, v1::Job::STATE_RUNNING);
+  for (int moment = 0; moment < 3; ++moment) {
+    absl::SleepFor(absl::Milliseconds(20));
+    // The disk as it is at this moment.
+    const std::string crashed = folder_ / absl::StrCat("crashed", moment);
+    std::filesystem::copy(folder_ / "models", crashed,
+                          std::filesystem::copy_options::recursive);
+    const auto repository = ModelRepository::Open(crashed);
+    ASSERT_TRUE(repository.ok()) << repository.status();
+    const auto jobs = TrainingJobs::Open(repository->get(), {});
+    ASSERT_TRUE(jobs.ok()) << jobs.status();
+    for (const auto& before : {job, queued}) {
+      const auto after = (*jobs)->Find(before->name());
+      ASSERT_TRUE(after.ok()) << after.status();
+      ASSERT_EQ(WaitForEnd(**after), v1::Job::STATE_SUCCEEDED);
+      EXPECT_EQ(StoredBytes(**repository, before->start().model_name()),
+                StoredBytes(*repository_, "undisturbed"));
+    }
+  }
+}
+
+TEST_F(TrainingJobsTest, AJobIsNotPublishedTwice) {
+  const auto job = Start(QuickStart("sides"));
+  ASSERT_TRUE(job->Append(Chunk(0, 20)).ok());
+  ASSERT_TRUE(jobs_->CloseData(job).ok());
+  ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_SUCCEEDED);
+  // As if the process had ended between the version and the record.
+  v1::JobRecord record;
+  ASSERT_TRUE(record.ParseFromString(ReadWholeFile(job->files().record)));
+  record.mutable_job()->set_state(v1::Job::STATE_QUEUED);
+  record.mutable_job()->clear_version();
+  record.mutable_job()->clear_finished();
+  jobs_.reset();
+  WriteWholeFile(job->files().record, record.SerializeAsString());
+  std::filesystem::create_directory(job->files().rows);
+  WriteWholeFile(job->files().rows + "/values", std::string(20 * 4 * 4, 'x'));
+  WriteWholeFile(job->files().rows + "/labels", std::string(20 * 4, 'x'));
+  Reopen({});
+  const auto after = jobs_->Find(job->name());
+  ASSERT_TRUE(after.ok()) << after.status();
+  ASSERT_EQ(WaitForEnd(**after), v1::Job::STATE_SUCCEEDED);
+  EXPECT_EQ((*after)->Snapshot().version(), 1);
+  EXPECT_EQ(repository_->Get("sides")->versions_size(), 1);
+}
+
+TEST_F(TrainingJobsTest, EndedJobsAreThereAfterARestart) {
+  const auto done = Send(QuickStart("sides"));
+  ASSERT_EQ(WaitForEnd(*done), v1::Job::STATE_SUCCEEDED);
+  const auto diverged = Send(DivergingStart("diverges"));
+  ASSERT_EQ(WaitForEnd(*diverged), v1::Job::STATE_FAILED);
+  const auto endless = Send(EndlessStart("endless"));
+  const auto cancelled = Send(QuickStart("cancelled"));
+  cancelled->Cancel("no longer wanted");
+  endless->Cancel("no longer wanted");
+  WaitForEnd(*endless);
+  Reopen({});
+  for (const auto& before : {done, diverged, endless, cancelled}) {
+    const auto after = jobs_->Find(before->name());
+    ASSERT_TRUE(after.ok()) << after.status();
+    v1::Job wanted = before->Snapshot(), job = (*after)->Snapshot();
+    *wanted.mutable_finished() = job.finished();
+    EXPECT_EQ(job.DebugString(), wanted.DebugString());
+    EXPECT_EQ((*after)->Failure().code(), before->Failure().code());
+    // Numbers of events go on.
+    const auto event = (*after)->NextEvent(1, JobEvents::Skip::kNothing);
+    ASSERT_TRUE(event.has_value());
+    EXPECT_EQ(event->state(), wanted.state());
+    EXPECT_GT(event->number(), 1);
+  }
+  const auto published = jobs_->PublishCheckpoint(diverged->name());
+  EXPECT_TRUE(published.ok()) << published.status();
+  ASSERT_TRUE(jobs_->Delete(done->name()).ok());
+  Reopen({});
+  EXPECT_FALSE(jobs_->Find(done->name()).ok());
+}
+
+TEST_F(TrainingJobsTest, WhatCannotGoOnFailsOrIsRemoved) {
+  const auto job = Send(EndlessStart("endless"));
+  WaitForState(*job, v1::Job::STATE_RUNNING);
+  jobs_.reset();
+  std::filesystem::remove(job->files().rows + "/values");
+  WriteWholeFile(folder_ / "models/.jobs/x.job", "no record");
+  Reopen({});
+  const auto after = jobs_->Find(job->name());
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_EQ((*after)->state(), v1::Job::STATE_FAILED);
+  EXPECT_THAT(std::string((*after)->Failure().message()),
+              HasSubstr("cannot go on after a restart"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "models/.jobs/x.job"));
+}
+
+TEST_F(TrainingJobsTest, ADamagedSnapshotMeansFromTheStart) {
+  ASSERT_EQ(WaitForEnd(*Send(LongStart("undisturbed"))),
+            v1::Job::STATE_SUCCEEDED);
+  const auto job = Send(LongStart("disturbed"));
+  WaitForState(*job, v1::Job::STATE_RUNNING);
+  jobs_.reset();
+  WriteWholeFile(job->files().snapshot, "nonsense");
+  Reopen({});
+  ASSERT_EQ(WaitForEnd(**jobs_->Find(job->name())), v1::Job::STATE_SUCCEEDED);
+  EXPECT_EQ(StoredBytes(*repository_, "disturbed"),
+            StoredBytes(*repository_, "undisturbed"));
 }
 
 TEST_F(TrainingJobsTest, RowsThatAnEarlierProcessLeftAreRemoved) {
