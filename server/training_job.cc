@@ -123,7 +123,35 @@ void TrainingJob::Subscribe(std::weak_ptr<Listener> listener) {
   listeners_.push_back(std::move(listener));
 }
 
-absl::StatusOr<std::int64_t> TrainingJob::Append(const v1::TrainChunk& chunk) {
+std::optional<std::int64_t> TrainingJob::Attach() {
+  absl::MutexLock append(&append_mutex_);
+  absl::MutexLock lock(&mutex_);
+  if (left_at_ == absl::InfiniteFuture() || !CheckReceiving().ok()) {
+    return std::nullopt;
+  }
+  left_at_ = absl::InfiniteFuture();
+  return ++sender_;
+}
+
+void TrainingJob::Leave() {
+  // What the sender is about to add comes first.
+  absl::MutexLock append(&append_mutex_);
+  absl::MutexLock lock(&mutex_);
+  if (CheckReceiving().ok()) left_at_ = absl::Now();
+}
+
+absl::Time TrainingJob::left_at() const {
+  absl::MutexLock lock(&mutex_);
+  return CheckReceiving().ok() ? left_at_ : absl::InfiniteFuture();
+}
+
+absl::StatusOr<std::int64_t> TrainingJob::Append(const v1::TrainChunk& chunk,
+                                                 std::int64_t sender) {
+  absl::MutexLock append(&append_mutex_);
+  if (sender != sender_) {
+    return Error(absl::StatusCode::kAborted, "JOB_HAS_STREAM",
+                 absl::StrCat("another stream sends the data of ", name_));
+  }
   std::shared_ptr<Spool> spool;
   {
     absl::MutexLock lock(&mutex_);

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "poe/training.h"
 #include "poe/v1/job_record.pb.h"
@@ -80,12 +81,24 @@ class TrainingJob {
   // listener lives.
   void Subscribe(std::weak_ptr<Listener> listener) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Who sends the data: one at a time, and the first from the beginning. When
+  // it has left, the data so far wait for another.
+  static constexpr std::int64_t kFirstSender = 1;
+  // A new sender of a job that receives; nothing if it has one.
+  std::optional<std::int64_t> Attach()
+      ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
+  void Leave() ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
+  // Since when a job that receives has had no sender; infinite future if it has
+  // one or no longer receives.
+  absl::Time left_at() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Adds rows and returns how many there are now. OutOfRange, with the offset
   // expected, for a chunk out of order; InvalidArgument for bad rows or labels;
-  // ResourceExhausted; Aborted if the job no longer receives. After an error
-  // the caller ends the job. One call at a time.
-  absl::StatusOr<std::int64_t> Append(const v1::TrainChunk& chunk)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // ResourceExhausted; Aborted if the job no longer receives, or not from this
+  // sender. After an error the caller ends the job.
+  absl::StatusOr<std::int64_t> Append(const v1::TrainChunk& chunk,
+                                      std::int64_t sender = kFirstSender)
+      ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
 
   // The data are complete: queued. InvalidArgument if they are fewer than
   // announced, FailedPrecondition for a class without rows, Aborted if the job
@@ -158,6 +171,9 @@ class TrainingJob {
   const std::int64_t number_;
   const JobFiles files_;
   const bool restored_;
+  // Held while rows are added; taken before mutex_.
+  absl::Mutex append_mutex_;
+  std::int64_t sender_ ABSL_GUARDED_BY(append_mutex_) = kFirstSender;
   // Rows of each class. Only Append and CloseData, never both at once.
   std::vector<std::int64_t> class_rows_;
   std::atomic<bool> cancel_asked_ = false, suspended_ = false;
@@ -168,6 +184,7 @@ class TrainingJob {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::string cancel_reason_ ABSL_GUARDED_BY(mutex_);
   bool publishing_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time left_at_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   // A suspended job that no longer runs.
   bool left_ ABSL_GUARDED_BY(mutex_) = false;
   // Whether there is a record of it.

@@ -172,6 +172,7 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
   absl::StatusOr<TrainingSettings> settings =
       DecodeTrainStart(start, SeedOf(start), options_.training);
   if (!settings.ok()) return settings.status();
+  EndLeftUploads();
   std::int64_t number = 0;
   {
     absl::MutexLock lock(&mutex_);
@@ -241,6 +242,22 @@ absl::StatusOr<std::shared_ptr<TrainingJob>> TrainingJobs::CheckStart(
                               "server takes; try again later"));
   }
   return nullptr;
+}
+
+void TrainingJobs::EndLeftUploads() {
+  std::vector<std::shared_ptr<TrainingJob>> left;
+  {
+    absl::MutexLock lock(&mutex_);
+    const absl::Time since = absl::Now() - options_.upload_patience;
+    for (const auto& [number, job] : jobs_) {
+      if (job->left_at() <= since) left.push_back(job);
+    }
+  }
+  for (const auto& job : left) {
+    Abandon(job, absl::CancelledError(
+                     "the client went away before the end of the stream and "
+                     "has not come back"));
+  }
 }
 
 void TrainingJobs::ForgetOldJobs() {

@@ -32,6 +32,9 @@ struct TrainingJobsOptions {
   // Jobs that have ended and can still be asked about; older ones are
   // forgotten.
   std::size_t ended_jobs = 100;
+  // How long data that came so far wait for the rest when their stream has
+  // broken and the job has a request_id.
+  absl::Duration upload_patience = absl::Minutes(10);
   // How often a running job keeps what it needs to go on after a crash.
   absl::Duration snapshot_interval = absl::Minutes(1);
   // Whether trainings give way to whatever else wants the processor.
@@ -115,6 +118,8 @@ class TrainingJobs {
   // may not become a job now.
   absl::StatusOr<std::shared_ptr<TrainingJob>> CheckStart(
       const v1::TrainStart& start) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Ends jobs whose data have waited too long for the rest.
+  void EndLeftUploads() ABSL_LOCKS_EXCLUDED(mutex_);
   void ForgetOldJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetRequestId(const std::shared_ptr<TrainingJob>& job)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

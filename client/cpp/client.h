@@ -107,7 +107,10 @@ class Client {
 
   // Sends `start` and the rows of `source`, and hands everything that the
   // server answers to `receive` until the job ends. Returns the job as it
-  // ended well; a job that failed is the error.
+  // ended well; a job that failed is the error. With a request_id, a stream
+  // that breaks (UNAVAILABLE) is taken up again by another, up to five in a
+  // row, from the row that the server has got to: `source` is asked for it
+  // again.
   absl::StatusOr<v1::Job> Train(
       const v1::TrainStart& start, TrainSource source,
       absl::FunctionRef<absl::Status(const v1::TrainResponse& response)>
@@ -191,6 +194,13 @@ class Client {
                            const CallOptions& options = {});
 
  private:
+  // One stream of a training.
+  absl::Status TrainOnce(
+      const v1::TrainStart& start, TrainSource source,
+      absl::FunctionRef<absl::Status(const v1::TrainResponse& response)>
+          receive,
+      const CallOptions& options);
+
   struct Stubs;
   std::unique_ptr<Stubs> stubs_;
 };

@@ -8,6 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/cpp/calls.h"
 #include "client/cpp/client.h"
 #include "client/cpp/exchange.h"
@@ -15,21 +17,74 @@
 
 namespace poe::client {
 
+namespace {
+
+// Streams that break one after another before a training is given up, and the
+// time to wait after the first; it doubles.
+constexpr int kMostStreams = 5;
+constexpr absl::Duration kFirstWait = absl::Milliseconds(500);
+
+}  // namespace
+
 absl::StatusOr<v1::Job> Client::Train(
+    const v1::TrainStart& start, TrainSource source,
+    absl::FunctionRef<absl::Status(const v1::TrainResponse& response)> receive,
+    const CallOptions& options) {
+  absl::Duration wait = kFirstWait;
+  for (int streams = 1;; ++streams) {
+    std::optional<v1::Job> completed;
+    bool accepted = false;
+    const absl::Status status = TrainOnce(
+        start, source,
+        [&](const v1::TrainResponse& response) {
+          accepted = true;
+          if (response.has_completed()) {
+            completed = response.completed();
+          }
+          return receive(response);
+        },
+        options);
+    if (completed.has_value()) return *std::move(completed);
+    if (status.ok()) {
+      return absl::InternalError(
+          "the server ended the stream before the job had ended");
+    }
+    if (accepted) {
+      streams = 1;
+      wait = kFirstWait;
+    }
+    if (start.request_id().empty() || !absl::IsUnavailable(status) ||
+        streams == kMostStreams) {
+      return status;
+    }
+    absl::SleepFor(wait);
+    wait *= 2;
+  }
+}
+
+absl::Status Client::TrainOnce(
     const v1::TrainStart& start, TrainSource source,
     absl::FunctionRef<absl::Status(const v1::TrainResponse& response)> receive,
     const CallOptions& options) {
   grpc::ClientContext context;
   Prepare(options, context);
   const auto stream = stubs_->experts.Train(&context);
-  bool started = false;
-  int64_t row_offset = 0;
+  v1::TrainRequest first;
+  *first.mutable_start() = start;
+  v1::TrainResponse response;
+  if (!stream->Write(first) || !stream->Read(&response)) {
+    return FromGrpcStatus(stream->Finish());
+  }
+  // Of a job that an earlier stream has begun, what is still to be sent.
+  const bool receives = response.accepted().state() == v1::Job::STATE_RECEIVING;
+  int64_t row_offset = response.accepted().rows();
+  if (const absl::Status status = receive(response); !status.ok()) {
+    context.TryCancel();
+    stream->Finish();
+    return status;
+  }
   const auto next = [&](v1::TrainRequest& request) -> absl::StatusOr<bool> {
-    if (!started) {
-      started = true;
-      *request.mutable_start() = start;
-      return true;
-    }
+    if (!receives) return false;
     v1::TrainChunk& chunk = *request.mutable_chunk();
     absl::StatusOr<bool> more = source(row_offset, chunk);
     if (!more.ok() || !*more) return more;
@@ -37,19 +92,8 @@ absl::StatusOr<v1::Job> Client::Train(
     row_offset += RowCount(chunk.observations());
     return true;
   };
-  std::optional<v1::Job> completed;
-  const auto keep_job = [&](const v1::TrainResponse& response) {
-    if (response.has_completed()) completed = response.completed();
-    return receive(response);
-  };
-  const absl::Status status = Exchange<v1::TrainRequest, v1::TrainResponse>(
-      context, *stream, 0, next, keep_job);
-  if (!status.ok()) return status;
-  if (!completed) {
-    return absl::InternalError(
-        "the server ended the stream before the job had ended");
-  }
-  return *std::move(completed);
+  return Exchange<v1::TrainRequest, v1::TrainResponse>(context, *stream, 0,
+                                                       next, receive);
 }
 
 absl::StatusOr<v1::Job> Client::TrainAll(

@@ -64,6 +64,11 @@ class TrainReactor final
   void HandleHalfClose() ABSL_LOCKS_EXCLUDED(mutex_);
   // The client is gone.
   void Break() ABSL_LOCKS_EXCLUDED(mutex_);
+  // What becomes of a job whose sender is gone: one with a request_id waits for
+  // the rest of its data, any other that receives ends, and so does one that
+  // does not outlive its stream.
+  void LeaveJob(const std::shared_ptr<TrainingJob>& job,
+                const absl::Status& why);
   // Ends the stream, and a job that still receives, with an error.
   void Fail(const absl::Status& error) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -86,6 +91,7 @@ class TrainReactor final
   std::shared_ptr<TrainingJob> job_ ABSL_GUARDED_BY(mutex_);
   // The job was there before: its data are, and its fate is another stream's.
   bool watches_only_ ABSL_GUARDED_BY(mutex_) = false;
+  std::int64_t sender_ ABSL_GUARDED_BY(mutex_) = 0;
   Data data_ ABSL_GUARDED_BY(mutex_) = Data::kComing;
   bool accept_due_ ABSL_GUARDED_BY(mutex_) = false;
   bool acknowledgement_due_ ABSL_GUARDED_BY(mutex_) = false;
@@ -142,7 +148,13 @@ absl::Status TrainReactor::HandleStart(const v1::TrainStart& start) {
   absl::StatusOr<TrainingJobs::Started> started = jobs_.Start(start);
   if (!started.ok()) return started.status();
   const std::shared_ptr<TrainingJob> job = started->job;
-  if (!started->created && job->state() == v1::Job::STATE_RECEIVING) {
+  std::optional<std::int64_t> sender;
+  if (started->created) {
+    sender = TrainingJob::kFirstSender;
+  } else {
+    sender = job->Attach();
+  }
+  if (!sender.has_value() && job->state() == v1::Job::STATE_RECEIVING) {
     return Error(absl::StatusCode::kAborted, "JOB_HAS_STREAM",
                  absl::StrCat("another stream sends the data of ", job->name(),
                               "; end it first"),
@@ -155,25 +167,29 @@ absl::Status TrainReactor::HandleStart(const v1::TrainStart& start) {
     scope_.SetModel(start.model_name(), 0);
     gone = ended_;
     job_ = job;
+    rows_ = job->Snapshot().rows();
     accept_due_ = true;
-    watches_only_ = !started->created;
+    watches_only_ = !sender.has_value();
+    sender_ = sender.value_or(0);
     if (watches_only_) data_ = Data::kClosed;
     Pump();
   }
-  if (gone && started->created) {
-    jobs_.Abandon(job, absl::CancelledError("the client went away"));
+  if (gone && sender.has_value()) {
+    LeaveJob(job, absl::CancelledError("the client went away"));
   }
   return absl::OkStatus();
 }
 
 absl::Status TrainReactor::HandleChunk(const v1::TrainChunk& chunk) {
   std::shared_ptr<TrainingJob> job;
+  std::int64_t sender;
   {
     absl::MutexLock lock(&mutex_);
     if (data_ != Data::kComing) return absl::OkStatus();
     job = job_;
+    sender = sender_;
   }
-  const absl::StatusOr<std::int64_t> rows = job->Append(chunk);
+  const absl::StatusOr<std::int64_t> rows = job->Append(chunk, sender);
   if (!rows.ok()) return rows.status();
   unacknowledged_bytes_ += request_.ByteSizeLong();
   absl::MutexLock lock(&mutex_);
@@ -248,9 +264,18 @@ void TrainReactor::Break() {
     EndStream(gone);
     if (!watches_only_) job = job_;
   }
-  if (job == nullptr) return;
-  jobs_.Abandon(job, gone);
-  if (!job->start().detach()) job->Cancel(gone.message());
+  if (job != nullptr) LeaveJob(job, gone);
+}
+
+void TrainReactor::LeaveJob(const std::shared_ptr<TrainingJob>& job,
+                            const absl::Status& why) {
+  if (!job->start().request_id().empty() &&
+      job->state() == v1::Job::STATE_RECEIVING) {
+    job->Leave();
+    return;
+  }
+  jobs_.Abandon(job, why);
+  if (!job->start().detach()) job->Cancel(why.message());
 }
 
 void TrainReactor::Fail(const absl::Status& error) {

@@ -32,6 +32,7 @@ struct Trainer {
       start = request.start();
       v1::TrainResponse response;
       response.mutable_accepted()->set_name("jobs/1");
+      response.mutable_accepted()->set_state(v1::Job::STATE_RECEIVING);
       stream->Write(response);
       while (stream->Read(&request)) {
         const v1::TrainChunk& chunk = request.chunk();
@@ -129,6 +130,59 @@ TEST(TrainTest, AnErrorOfTheReceiverIsTheResult) {
   };
   EXPECT_EQ(fake.client->TrainAll({}, Rows(4), {0, 0, 0, 0}, enough).status(),
             absl::CancelledError("enough"));
+}
+
+TEST(TrainTest, ABrokenStreamIsTakenUpWhereTheServerGotTo) {
+  FakeServer fake;
+  int64_t kept = 0;
+  int streams = 0;
+  fake.experts.train = [&](grpc::ServerContext*,
+                           FakeExperts::TrainStreamType* stream) {
+    ++streams;
+    v1::TrainRequest request;
+    stream->Read(&request);
+    EXPECT_EQ(request.start().request_id(), "abc");
+    v1::TrainResponse response;
+    response.mutable_accepted()->set_state(v1::Job::STATE_RECEIVING);
+    response.mutable_accepted()->set_rows(kept);
+    stream->Write(response);
+    while (stream->Read(&request)) {
+      EXPECT_EQ(request.chunk().row_offset(), kept);
+      kept += RowCount(request.chunk().observations());
+      if (streams < 3) {
+        return grpc::Status(grpc::StatusCode::UNAVAILABLE, "restarting");
+      }
+    }
+    response.mutable_completed()->set_version(4);
+    stream->Write(response);
+    return grpc::Status::OK;
+  };
+  v1::TrainStart start;
+  start.set_request_id("abc");
+  const auto source = [](int64_t row_offset,
+                         v1::TrainChunk& chunk) -> absl::StatusOr<bool> {
+    if (row_offset >= 5) return false;
+    *chunk.mutable_observations() = Rows(1);
+    return true;
+  };
+  const auto job = fake.client->Train(start, source, Ignore);
+  ASSERT_TRUE(job.ok()) << job.status();
+  EXPECT_EQ(job->version(), 4);
+  EXPECT_EQ(kept, 5);
+  EXPECT_EQ(streams, 3);
+}
+
+TEST(TrainTest, WithoutARequestIdABrokenStreamIsTheResult) {
+  FakeServer fake;
+  int streams = 0;
+  fake.experts.train = [&](grpc::ServerContext*,
+                           FakeExperts::TrainStreamType*) {
+    ++streams;
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "restarting");
+  };
+  EXPECT_EQ(fake.client->TrainAll({}, Rows(1), {}, Ignore).status().code(),
+            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(streams, 1);
 }
 
 TEST(TrainTest, AStreamThatEndsWithoutAJobIsAnError) {

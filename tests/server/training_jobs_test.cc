@@ -58,11 +58,12 @@ class TrainingJobsTest : public ::testing::Test {
     return job;
   }
 
+  // What lies beside the records of jobs.
   std::size_t Spools() const {
     std::size_t count = 0;
-    for ([[maybe_unused]] const auto& entry :
+    for (const auto& entry :
          std::filesystem::directory_iterator(folder_ / "models/.jobs")) {
-      ++count;
+      if (entry.path().extension() != ".job") ++count;
     }
     return count;
   }
@@ -280,6 +281,27 @@ TEST_F(TrainingJobsTest, AnAbandonedUploadFreesItsRequestId) {
   EXPECT_EQ(job->Append(Chunk(5, 5)).status().code(),
             absl::StatusCode::kCancelled);
   EXPECT_NE(Start(start), job);
+}
+
+TEST_F(TrainingJobsTest, AnUploadThatIsLeftWaitsAWhile) {
+  TrainingJobsOptions options;
+  options.upload_patience = absl::ZeroDuration();
+  Reopen(options);
+  v1::TrainStart start = QuickStart("sides");
+  start.set_request_id("abc");
+  const auto job = Start(start);
+  ASSERT_TRUE(job->Append(Chunk(0, 10)).ok());
+  EXPECT_FALSE(job->Attach().has_value());
+  job->Leave();
+  const auto sender = job->Attach();
+  ASSERT_TRUE(sender.has_value());
+  EXPECT_EQ(job->Append(Chunk(10, 2)).status().code(),
+            absl::StatusCode::kAborted);
+  EXPECT_EQ(*job->Append(Chunk(10, 2), *sender), 12);
+  job->Leave();
+  // The next start finds that it has waited too long.
+  const auto other = Start(QuickStart("sides"));
+  EXPECT_EQ(job->state(), v1::Job::STATE_CANCELLED);
 }
 
 TEST_F(TrainingJobsTest, AJobOnItsWayIsNotAbandoned) {

@@ -194,6 +194,38 @@ TEST_F(TrainReactorTest, AStreamThatBreaksWhileItSendsCancelsTheJob) {
   EXPECT_FALSE(repository_->Find(Select("sides")).ok());
 }
 
+TEST_F(TrainReactorTest, ABrokenUploadGoesOnWhereItGotTo) {
+  v1::TrainStart start = QuickStart("sides");
+  start.set_request_id("abc");
+  {
+    TrainCall call(*remote_train_);
+    ASSERT_TRUE(call.Start(start));
+    ASSERT_TRUE(call.Read());
+    ASSERT_TRUE(call.Send(Chunk(0, 10)));
+    call.Cancel();
+    EXPECT_EQ(call.Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+  const auto job = OnlyJob();
+  for (int i = 0; i < 1000 && job->left_at() == absl::InfiniteFuture(); ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_EQ(job->state(), v1::Job::STATE_RECEIVING);
+  TrainCall again(*remote_train_);
+  ASSERT_TRUE(again.Start(start));
+  ASSERT_TRUE(again.Read());
+  EXPECT_EQ(again.response().accepted().name(), job->name());
+  const std::int64_t rows = again.response().accepted().rows();
+  EXPECT_TRUE(rows == 0 || rows == 10) << rows;
+  // The first sender is too late.
+  EXPECT_EQ(job->Append(Chunk(rows, 2)).status().code(),
+            absl::StatusCode::kAborted);
+  ASSERT_TRUE(again.Send(Chunk(rows, 20 - rows)));
+  again.HalfClose();
+  EXPECT_TRUE(again.Finish().ok());
+  EXPECT_EQ(job->state(), v1::Job::STATE_SUCCEEDED);
+  EXPECT_EQ(job->Snapshot().rows(), 20);
+}
+
 TEST_F(TrainReactorTest, AStreamThatBreaksLaterCancelsTheJobToo) {
   TrainCall call(*remote_train_);
   ASSERT_TRUE(call.Start(EndlessStart("sides")));
