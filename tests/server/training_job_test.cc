@@ -26,11 +26,11 @@ class SequenceJobTest : public ::testing::Test {
     settings.data_spec.dimension = 1;
     settings.data_spec.sequential = true;
     job_ = std::make_unique<TrainingJob>(
-        "jobs/1", v1::TrainStart(), settings,
+        1, "jobs/1", v1::TrainStart(), settings,
         *Spool::Create(folder_ / "job",
                        {.dimension = 1, .labelled = true, .sequential = true},
                        {}),
-        folder_ / "job.pb");
+        JobFiles::Of(folder_.path().string(), "job"));
   }
 
   static v1::TrainChunk Chunk(std::int64_t offset,
