@@ -96,15 +96,24 @@ absl::StatusOr<Manifest> ParseManifest(absl::string_view text) {
     return BadManifest("its digest does not fit");
   }
   Manifest manifest;
+  std::int64_t total = 0;
   for (std::size_t i = 0; i + 1 < lines.size(); ++i) {
     const std::vector<absl::string_view> fields = absl::StrSplit(lines[i], ' ');
     ManifestEntry entry;
     if (fields.size() != 3 || !IsFileName(fields[0]) ||
         !absl::SimpleAtoi(fields[1], &entry.size) || entry.size < 0 ||
-        !IsDigest(fields[2])) {
+        absl::StrCat(entry.size) != fields[1] || !IsDigest(fields[2])) {
       return BadManifest(absl::StrCat("line ", i + 2,
                                       " is not a file name, a size and a "
                                       "SHA-256"));
+    }
+    if (!manifest.files.empty() && fields[0] <= manifest.files.back().file) {
+      return BadManifest(absl::StrCat("line ", i + 2,
+                                      " is not behind the line before it, by "
+                                      "the file's name"));
+    }
+    if (__builtin_add_overflow(total, entry.size, &total)) {
+      return BadManifest("its files have more bytes than can be counted");
     }
     entry.file = std::string(fields[0]);
     entry.sha256 = std::string(fields[2]);

@@ -1,5 +1,8 @@
 #include "server/manifest.h"
 
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
@@ -64,16 +67,47 @@ TEST(ManifestTest, EveryTruncationIsNoticed) {
   }
 }
 
-// A manifest whose own digest fits and whose lines do not.
+// What is said of a manifest of these files, a name and a size each, whose own
+// digest fits.
+absl::Status StatusOfFiles(const std::vector<std::string>& files) {
+  std::string body = "poe-manifest 1\n";
+  for (const std::string& file : files)
+    absl::StrAppend(&body, file, " ", Sha256("abc"), "\n");
+  return ParseManifest(absl::StrCat(body, "manifest ", Sha256(body), "\n"))
+      .status();
+}
+
 TEST(ManifestTest, RefusesNamesThatLeadElsewhere) {
   for (const char* name : {"../model.pb", "a/b", ".hidden", "a b", ""}) {
-    const std::string body =
-        absl::StrCat("poe-manifest 1\n", name, " 3 ", Sha256("abc"), "\n");
-    const auto parsed =
-        ParseManifest(absl::StrCat(body, "manifest ", Sha256(body), "\n"));
-    EXPECT_EQ(parsed.status().code(), absl::StatusCode::kDataLoss) << name;
-    EXPECT_THAT(std::string(parsed.status().message()), HasSubstr("line 2"));
+    const absl::Status status = StatusOfFiles({absl::StrCat(name, " 3")});
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << name;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("line 2"));
   }
+}
+
+TEST(ManifestTest, RefusesSizesThatAreWrittenOtherwise) {
+  for (const char* size : {"-3", "+3", "03", "\t3", "3\t", "0x3", "3.0"}) {
+    const absl::Status status = StatusOfFiles({absl::StrCat("a ", size)});
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << size;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("line 2"));
+  }
+}
+
+TEST(ManifestTest, RefusesFilesOutOfOrderOrTwice) {
+  EXPECT_TRUE(StatusOfFiles({"a 3", "b 3"}).ok());
+  for (const char* second : {"a 3", "B 3"}) {
+    const absl::Status status = StatusOfFiles({"a 3", second});
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << second;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("line 3"));
+  }
+}
+
+TEST(ManifestTest, RefusesMoreBytesThanCanBeCounted) {
+  const std::string most = "9223372036854775807";
+  EXPECT_TRUE(StatusOfFiles({absl::StrCat("a ", most), "b 0"}).ok());
+  const absl::Status status = StatusOfFiles({absl::StrCat("a ", most), "b 1"});
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("more bytes"));
 }
 
 TEST(ManifestTest, ContentsMustHaveTheSizeAndTheDigest) {
