@@ -53,14 +53,15 @@ absl::Status CheckSymbols(const v1::DataSpec& spec, Family family,
     return FieldError(path, "REQUIRED",
                       "is missing; FAMILY_CATEGORICAL needs the size of the "
                       "alphabet");
-  const std::int64_t coordinates =
-      spec.dimension() -
-      (spec.real_inputs() ? spec.input_coordinates_size() : 0);
-  if (spec.num_symbols() > 0 && coordinates > kMostColumns / spec.num_symbols())
+  const std::int64_t inputs =
+      spec.real_inputs() ? spec.input_coordinates_size() : 0;
+  if (spec.num_symbols() > 0 &&
+      spec.dimension() > kMostColumns / spec.num_symbols() + inputs)
     return FieldError(
         path, "OUT_OF_RANGE",
-        absl::StrCat("is ", spec.num_symbols(), " for each of ", coordinates,
-                     " coordinates; at most ", kMostColumns, " in all can be"));
+        absl::StrCat("is ", spec.num_symbols(), " for each of ",
+                     spec.dimension() - inputs, " coordinates; at most ",
+                     kMostColumns, " in all can be"));
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 #include "server/codec/data_spec_codec.h"
 
 #include <cstdint>
+#include <limits>
 
 #include "google/protobuf/util/message_differencer.h"
 #include "tests/server/codec/refusal.h"
@@ -114,7 +115,12 @@ TEST(DataSpecCodecTest, BadRealInputsAreRefused) {
            s.set_dimension(1 << 20);
          },
          kInvalid, "OUT_OF_RANGE",
-         "data_spec.num_symbols is 65536 for each of 1048574 coordinates"}},
+         "data_spec.num_symbols is 65536 for each of 1048574 coordinates"},
+       R{[](auto& s) {
+           s.set_dimension(std::numeric_limits<std::int64_t>::min());
+         },
+         kInvalid, "OUT_OF_RANGE",
+         "data_spec.input_coordinates[0] is 0; the -9223372036854775808"}},
       [](const v1::DataSpec& s) { return DecodeDataSpec(s).status(); });
 }
 
