@@ -7,6 +7,7 @@
 #                under ThreadSanitizer
 #   make sanitize  the same, and unit and server tests under AddressSanitizer and
 #                UndefinedBehaviorSanitizer
+#   make fuzz    runs the fuzzers of all decoders, each for FUZZ_SECONDS (10)
 #   make bench   measures speed; figures also in build/bench.json
 #   make image   builds the container image and prints its size
 #   make format  formats the C++ sources
@@ -15,10 +16,11 @@
 
 BUILD := build/release
 INSTALL := cmake/install_dependencies.sh
+FUZZ_SECONDS ?= 10
 SOURCES = $(shell find core server client tests -name '*.h' -o -name '*.cc')
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-threads sanitize bench image format lint clean
+.PHONY: build demo test test-threads sanitize fuzz bench image format lint clean
 
 build:
 	$(INSTALL) build
@@ -45,6 +47,12 @@ sanitize: test-threads
 	cmake --preset asan
 	cmake --build --preset asan
 	ctest --preset asan -j $(shell nproc)
+
+fuzz:
+	$(INSTALL) build sanitize
+	cmake --preset fuzz
+	cmake --build --preset fuzz
+	tests/fuzz/run.sh build/fuzz/bin build/fuzz/found $(FUZZ_SECONDS)
 
 bench:
 	$(INSTALL) build bench

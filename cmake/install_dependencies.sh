@@ -8,7 +8,7 @@
 #     bench    what the benchmarks measure with and against
 #     image    to build the container image without a Docker engine
 #     runtime  what a machine that only runs the programs needs
-#     sanitize what the sanitizers need besides
+#     sanitize what the sanitizers and the fuzzers need besides
 #     format, lint
 set -euo pipefail
 
