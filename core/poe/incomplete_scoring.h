@@ -21,6 +21,9 @@ struct IncompleteScoreOptions {
   // Ascending strictly from 0 to 1; see AnnealedWalk.
   std::vector<double> inverse_temperatures;
   std::uint64_t seed = 0;
+
+  friend bool operator==(const IncompleteScoreOptions&,
+                         const IncompleteScoreOptions&) = default;
 };
 
 // One estimate for each observation, which has values missing wherever x does

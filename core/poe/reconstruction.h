@@ -23,6 +23,9 @@ struct ReconstructOptions {
   // Chains whose outputs are averaged; >= 1, and 1 for kSample.
   int chains = 1;
   std::uint64_t seed = 0;
+
+  friend bool operator==(const ReconstructOptions&,
+                         const ReconstructOptions&) = default;
 };
 
 struct Reconstructions {

@@ -15,6 +15,8 @@ struct ScoreOptions {
   bool per_expert = false;
   // How rows with missing values are scored, if they may be there.
   std::optional<IncompleteScoreOptions> missing = std::nullopt;
+
+  friend bool operator==(const ScoreOptions&, const ScoreOptions&) = default;
 };
 
 // N observations, C classes, L layers; fields are empty where the model has

@@ -1,0 +1,42 @@
+// How many bytes of requests may be in the server at a time.
+#ifndef POE_SERVER_BYTE_BUDGET_H_
+#define POE_SERVER_BYTE_BUDGET_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+
+namespace poe::server {
+
+// Counts the bytes of requests that wait or are being answered. Thread-safe.
+class ByteBudget {
+  struct GiveBack {
+    std::int64_t bytes = 0;
+    void operator()(ByteBudget* budget) const { budget->in_flight_ -= bytes; }
+  };
+
+ public:
+  // Bytes that one request has taken; they go back when it is destroyed or
+  // reset.
+  using Hold = std::unique_ptr<ByteBudget, GiveBack>;
+
+  // Must outlive all holds.
+  explicit ByteBudget(std::int64_t limit) : limit_(limit) {}
+  ByteBudget(const ByteBudget&) = delete;
+  ByteBudget& operator=(const ByteBudget&) = delete;
+
+  // ResourceExhausted, with a RetryInfo, if that were more than the limit.
+  absl::StatusOr<Hold> Take(std::int64_t bytes);
+
+  std::int64_t in_flight() const { return in_flight_; }
+
+ private:
+  const std::int64_t limit_;
+  std::atomic<std::int64_t> in_flight_ = 0;
+};
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_BYTE_BUDGET_H_
