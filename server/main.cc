@@ -88,6 +88,20 @@ ABSL_FLAG(std::int64_t, max_steps, poe::server::RequestLimits().steps,
 ABSL_FLAG(std::int64_t, max_message_bytes,
           poe::server::ServerOptions().max_message_bytes,
           "Most bytes in one message.");
+ABSL_FLAG(std::int64_t, batch_rows, poe::server::ServerOptions().batch_rows,
+          "Most rows of calls that are answered together. 1: each call by "
+          "itself.");
+ABSL_FLAG(double, batch_delay_ms,
+          absl::ToDoubleMilliseconds(poe::server::ServerOptions().batch_delay),
+          "How long a call may wait for others to be answered with. 0: calls "
+          "that come while all threads are busy are answered together.");
+ABSL_FLAG(int, queue_calls, poe::server::ServerOptions().queue_calls,
+          "Most calls that wait for one version of a model; others are refused "
+          "and told when to try again.");
+ABSL_FLAG(std::int64_t, max_bytes_in_flight,
+          poe::server::ServerOptions().max_bytes_in_flight,
+          "Most bytes of all requests that wait or are being answered; others "
+          "are refused and told when to try again.");
 ABSL_FLAG(double, drain_seconds, 30,
           "How long calls may go on after the first SIGTERM or SIGINT. A "
           "second signal cancels them at once.");
@@ -227,6 +241,9 @@ int main(int argc, char** argv) {
   if (!(absl::GetFlag(FLAGS_drain_seconds) >= 0)) {
     return Fail("--drain_seconds must not be negative", kUsageError);
   }
+  if (!(absl::GetFlag(FLAGS_batch_delay_ms) >= 0)) {
+    return Fail("--batch_delay_ms must not be negative", kUsageError);
+  }
   spdlog::set_default_logger(spdlog::stderr_color_mt("poe-server"));
   spdlog::set_level(level);
 
@@ -247,6 +264,10 @@ int main(int argc, char** argv) {
   options.limits.rows = absl::GetFlag(FLAGS_max_rows);
   options.limits.steps = absl::GetFlag(FLAGS_max_steps);
   options.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
+  options.batch_rows = absl::GetFlag(FLAGS_batch_rows);
+  options.batch_delay = absl::Milliseconds(absl::GetFlag(FLAGS_batch_delay_ms));
+  options.queue_calls = absl::GetFlag(FLAGS_queue_calls);
+  options.max_bytes_in_flight = absl::GetFlag(FLAGS_max_bytes_in_flight);
   options.tls = {.certificate = absl::GetFlag(FLAGS_tls_certificate),
                  .key = absl::GetFlag(FLAGS_tls_key),
                  .client_ca = absl::GetFlag(FLAGS_tls_client_ca)};

@@ -92,4 +92,17 @@ grpc::ServerUnaryReactor* AnswerOn(
   return reactor;
 }
 
+grpc::ServerUnaryReactor* AnswerLater(
+    RequestScope scope,
+    absl::FunctionRef<void(RequestScope&,
+                           absl::AnyInvocable<void(absl::Status)> done)>
+        begin) {
+  grpc::ServerUnaryReactor* reactor = scope.context()->DefaultReactor();
+  const auto shared = std::make_shared<RequestScope>(std::move(scope));
+  begin(*shared, [shared, reactor](const absl::Status& status) {
+    reactor->Finish(shared->Finish(status));
+  });
+  return reactor;
+}
+
 }  // namespace poe::server

@@ -60,6 +60,14 @@ grpc::ServerUnaryReactor* AnswerOn(
     Executor& executor, RequestScope scope,
     absl::AnyInvocable<absl::Status(RequestScope&)> handle);
 
+// Answers a unary call with the status that `begin` passes on: exactly once,
+// in any thread, whenever it will. The scope stays until then.
+grpc::ServerUnaryReactor* AnswerLater(
+    RequestScope scope,
+    absl::FunctionRef<void(RequestScope&,
+                           absl::AnyInvocable<void(absl::Status)> done)>
+        begin);
+
 }  // namespace poe::server
 
 #endif  // POE_SERVER_REQUEST_SCOPE_H_

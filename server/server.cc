@@ -15,12 +15,15 @@
 #include "grpcpp/health_check_service_interface.h"
 #include "poe/numerics/workers.h"
 #include "server/access.h"
+#include "server/batcher.h"
+#include "server/byte_budget.h"
 #include "server/credentials.h"
 #include "server/errors.h"
 #include "server/executor.h"
 #include "server/listen_address.h"
 #include "server/model_repository.h"
 #include "server/repository_poller.h"
+#include "server/row_answers.h"
 #include "server/services/model_registry_service.h"
 #include "server/services/open_inference_service.h"
 #include "server/services/product_of_experts_service.h"
@@ -62,6 +65,18 @@ absl::Status CheckOptions(const ServerOptions& options) {
   if (status.ok() &&
       options.max_message_bytes > std::numeric_limits<int>::max()) {
     status = absl::InvalidArgumentError("max_message_bytes must be below 2^31");
+  }
+  status.Update(CheckOption("batch_rows", options.batch_rows, 1));
+  status.Update(CheckOption("queue_calls", options.queue_calls, 1));
+  if (status.ok() && options.batch_delay < absl::ZeroDuration()) {
+    status = absl::InvalidArgumentError(absl::StrCat(
+        "batch_delay_ms is ", absl::ToDoubleMilliseconds(options.batch_delay),
+        "; must not be negative"));
+  }
+  if (status.ok() && options.max_bytes_in_flight < options.max_message_bytes) {
+    status = absl::InvalidArgumentError(absl::StrCat(
+        "max_bytes_in_flight is ", options.max_bytes_in_flight,
+        "; must be at least max_message_bytes, ", options.max_message_bytes));
   }
   status.Update(
       CheckOption("max_concurrent_streams", options.max_concurrent_streams, 1));
@@ -138,13 +153,25 @@ class Server::Parts {
         poller_(*repository_, options.poll_interval),
         jobs_(std::move(jobs)),
         workers_(ThreadsOrAll(options.threads)),
+        budget_(options.max_bytes_in_flight),
+        batcher_(
+            {.threads = ThreadsOrAll(options.threads),
+             .rows = options.batch_rows,
+             .delay = options.batch_delay,
+             .waiting_calls = static_cast<std::size_t>(options.queue_calls)},
+            [this](const Model& model, const RawRows& rows,
+                   const RowQuestion& question, InterruptCheck check) {
+              return Ask(model, rows, question, workers_, check);
+            }),
         file_executor_(kFileThreads, kQueueCapacity),
         compute_(ThreadsOrAll(options.threads), kQueueCapacity),
         sampling_(ThreadsOrAll(options.threads), kQueueCapacity),
         product_of_experts_({.repository = *repository_,
                              .jobs = *jobs_,
+                             .batching = {.budget = budget_,
+                                          .compute = compute_,
+                                          .batcher = batcher_},
                              .workers = workers_,
-                             .compute = compute_,
                              .sampling = sampling_,
                              .limits = options.limits}),
         registry_(*repository_, file_executor_),
@@ -152,6 +179,7 @@ class Server::Parts {
                          .workers = workers_,
                          .compute = compute_,
                          .sampling = sampling_,
+                         .budget = budget_,
                          .files = file_executor_,
                          .limits = options.limits}),
         training_jobs_(jobs_.get(), &file_executor_) {}
@@ -164,6 +192,8 @@ class Server::Parts {
   RepositoryPoller poller_;
   std::unique_ptr<TrainingJobs> jobs_;
   Workers workers_;
+  ByteBudget budget_;
+  Batcher batcher_;
   Executor file_executor_;
   Executor compute_;
   Executor sampling_;

@@ -33,6 +33,15 @@ struct ServerOptions {
   // How often a training keeps what it needs to go on after a crash.
   absl::Duration checkpoint_interval = absl::Minutes(1);
   RequestLimits limits;
+  // Calls for one model version that are answered together have at most so many
+  // rows, >= 1; they wait at most so long for each other, >= 0; and at most so
+  // many wait, >= 1: see Batcher::Options.
+  std::int64_t batch_rows = 1024;
+  absl::Duration batch_delay = absl::ZeroDuration();
+  int queue_calls = 256;
+  // Of questions that wait or are being answered, all together; at least
+  // max_message_bytes.
+  std::int64_t max_bytes_in_flight = 256 << 20;
   // Of one message; at least 64 KiB.
   std::int64_t max_message_bytes = 64 << 20;
   // Files of TLS; plain text if none is given.

@@ -1,6 +1,7 @@
 #include "server/services/open_inference_service.h"
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -226,24 +227,28 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
       FindServed(resources_.repository, request->model_name(),
                  request->model_version(), scope);
   if (!served.ok()) return Refuse(std::move(scope), served.status());
+  absl::StatusOr<ByteBudget::Hold> hold = resources_.budget.Take(
+      static_cast<std::int64_t>(request->ByteSizeLong()));
+  if (!hold.ok()) return Refuse(std::move(scope), hold.status());
   Executor& executor =
       *task == InferTask::kSample ? resources_.sampling : resources_.compute;
-  return AnswerOn(executor, std::move(scope),
-                  [this, task = *task, served = *std::move(served), request,
-                   response, arrival](RequestScope& scope) {
-                    InferenceTimes times;
-                    times.queue = absl::FromChrono(
-                        std::chrono::steady_clock::now() - arrival);
-                    absl::Status status = AnswerInfer(
-                        *request, task, served, resources_.limits,
+  return AnswerOn(
+      executor, std::move(scope),
+      [this, task = *task, served = *std::move(served), request, response,
+       arrival, hold = *std::move(hold)](RequestScope& scope) {
+        InferenceTimes times;
+        times.queue =
+            absl::FromChrono(std::chrono::steady_clock::now() - arrival);
+        absl::Status status =
+            AnswerInfer(*request, task, served, resources_.limits,
                         resources_.workers, scope, times, *response);
-                    if (status.ok()) {
-                      statistics_.AddSuccess(served, times);
-                    } else {
-                      statistics_.AddFailure(served, times);
-                    }
-                    return status;
-                  });
+        if (status.ok()) {
+          statistics_.AddSuccess(served, times);
+        } else {
+          statistics_.AddFailure(served, times);
+        }
+        return status;
+      });
 }
 
 grpc::ServerUnaryReactor* OpenInferenceService::ModelConfig(

@@ -5,6 +5,7 @@
 #include "grpcpp/grpcpp.h"
 #include "inference/open_inference.grpc.pb.h"
 #include "poe/numerics/workers.h"
+#include "server/byte_budget.h"
 #include "server/codec/request_codec.h"
 #include "server/executor.h"
 #include "server/inference_statistics.h"
@@ -25,6 +26,8 @@ class OpenInferenceService final
     Executor& compute;
     // Runs sampling, which takes long.
     Executor& sampling;
+    // Counts the bytes of ModelInfer's requests.
+    ByteBudget& budget;
     // Loads and unloads.
     Executor& files;
     RequestLimits limits;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/request_scope.h"
@@ -27,19 +28,19 @@ grpc::ServerUnaryReactor* ProductOfExpertsService::Score(
                          Workers::Inline(), scope, *response);
     });
   }
-  return AnswerOn(resources_.compute, std::move(scope),
-                  [this, served = *std::move(served), request,
-                   response](RequestScope& scope) {
-                    return AnswerScore(*request, served, resources_.limits,
-                                       resources_.workers, scope, *response);
-                  });
+  return AnswerLater(
+      std::move(scope),
+      [&](RequestScope& scope, absl::AnyInvocable<void(absl::Status)> done) {
+        ScoreInBatch(*request, *served, resources_.limits, resources_.batching,
+                     scope, *response, std::move(done));
+      });
 }
 
 grpc::ServerBidiReactor<v1::ScoreRequest, v1::ScoreResponse>*
 ProductOfExpertsService::ScoreStream(grpc::CallbackServerContext* context) {
   return new ScoreStreamReactor(RequestScope("ScoreStream", context),
                                 resources_.repository, resources_.limits,
-                                resources_.workers, resources_.compute);
+                                resources_.batching);
 }
 
 grpc::ServerUnaryReactor* ProductOfExpertsService::Reconstruct(
@@ -50,13 +51,13 @@ grpc::ServerUnaryReactor* ProductOfExpertsService::Reconstruct(
       resources_.repository.Find(request->model());
   if (!served.ok()) return Refuse(std::move(scope), served.status());
   scope.SetModel(served->name, served->version);
-  return AnswerOn(resources_.compute, std::move(scope),
-                  [this, served = *std::move(served), request,
-                   response](RequestScope& scope) {
-                    return AnswerReconstruct(
-                        *request, served, resources_.limits, resources_.workers,
-                        scope, *response);
-                  });
+  return AnswerLater(
+      std::move(scope),
+      [&](RequestScope& scope, absl::AnyInvocable<void(absl::Status)> done) {
+        ReconstructInBatch(*request, *served, resources_.limits,
+                           resources_.batching, scope, *response,
+                           std::move(done));
+      });
 }
 
 grpc::ServerWriteReactor<v1::SampleResponse>* ProductOfExpertsService::Sample(
@@ -64,7 +65,7 @@ grpc::ServerWriteReactor<v1::SampleResponse>* ProductOfExpertsService::Sample(
   auto* reactor = new SampleReactor(RequestScope("Sample", context), *request,
                                     resources_.repository, resources_.limits,
                                     resources_.workers, resources_.patience);
-  reactor->Start(resources_.sampling);
+  reactor->Start(resources_.sampling, resources_.batching.budget);
   return reactor;
 }
 

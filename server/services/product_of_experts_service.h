@@ -9,6 +9,7 @@
 #include "server/codec/request_codec.h"
 #include "server/executor.h"
 #include "server/model_repository.h"
+#include "server/services/batched_answer.h"
 #include "server/training_jobs.h"
 
 namespace poe::server {
@@ -20,10 +21,10 @@ class ProductOfExpertsService final
   struct Resources {
     const ModelRepository& repository;
     TrainingJobs& jobs;
-    // Share the rows of large requests.
+    // Answer Score and Reconstruct.
+    Batching batching;
+    // Share the rows of Sample.
     const Workers& workers;
-    // Runs what takes longer than a callback may.
-    Executor& compute;
     // Runs Sample, whose threads wait for their clients.
     Executor& sampling;
     RequestLimits limits;

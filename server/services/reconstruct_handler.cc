@@ -1,10 +1,26 @@
 #include "server/services/reconstruct_handler.h"
 
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <variant>
+
 #include "absl/status/statusor.h"
 #include "poe/reconstruction.h"
 #include "server/codec/response_codec.h"
 
 namespace poe::server {
+namespace {
+
+void Encode(const ServedModel& served, const Reconstructions& reconstructions,
+            const v1::Observations& asked, std::uint64_t seed,
+            v1::ReconstructResponse& response) {
+  EncodeReconstructions(*served.model, reconstructions, asked, seed, &response);
+  response.mutable_model()->set_name(served.name);
+  response.mutable_model()->set_version(served.version);
+}
+
+}  // namespace
 
 absl::Status AnswerReconstruct(const v1::ReconstructRequest& request,
                                const ServedModel& served,
@@ -19,11 +35,34 @@ absl::Status AnswerReconstruct(const v1::ReconstructRequest& request,
       Reconstruct(*served.model, decoded->rows.View(), decoded->options,
                   workers, [&scope] { return scope.Check(); });
   if (!reconstructions.ok()) return reconstructions.status();
-  EncodeReconstructions(*served.model, *reconstructions, request.observations(),
-                        decoded->options.seed, &response);
-  response.mutable_model()->set_name(served.name);
-  response.mutable_model()->set_version(served.version);
+  Encode(served, *reconstructions, request.observations(),
+         decoded->options.seed, response);
   return absl::OkStatus();
+}
+
+void ReconstructInBatch(const v1::ReconstructRequest& request,
+                        const ServedModel& served, const RequestLimits& limits,
+                        const Batching& batching, RequestScope& scope,
+                        v1::ReconstructResponse& response,
+                        absl::AnyInvocable<void(absl::Status)> done) {
+  AnswerInBatch(
+      batching, request.ByteSizeLong(), scope,
+      [&request, served, &limits, &scope,
+       &response]() -> absl::StatusOr<DecodedQuestion> {
+        absl::StatusOr<DecodedReconstruct> decoded =
+            DecodeReconstruct(request, *served.model, limits, FreshSeed());
+        if (!decoded.ok()) return decoded.status();
+        scope.AddRows(decoded->rows.rows);
+        return DecodedQuestion{
+            served.model, decoded->options,
+            std::make_shared<const DecodedRows>(std::move(decoded->rows)),
+            [&request, served, seed = decoded->options.seed,
+             &response](const RowAnswer& answer) {
+              Encode(served, std::get<Reconstructions>(answer),
+                     request.observations(), seed, response);
+            }};
+      },
+      std::move(done));
 }
 
 }  // namespace poe::server

@@ -2,12 +2,14 @@
 #ifndef POE_SERVER_SERVICES_RECONSTRUCT_HANDLER_H_
 #define POE_SERVER_SERVICES_RECONSTRUCT_HANDLER_H_
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "poe/numerics/workers.h"
 #include "poe/v1/scoring.pb.h"
 #include "server/codec/request_codec.h"
 #include "server/model_repository.h"
 #include "server/request_scope.h"
+#include "server/services/batched_answer.h"
 
 namespace poe::server {
 
@@ -17,6 +19,14 @@ absl::Status AnswerReconstruct(const v1::ReconstructRequest& request,
                                const RequestLimits& limits,
                                const Workers& workers, RequestScope& scope,
                                v1::ReconstructResponse& response);
+
+// The same in a batch with other calls, see AnswerInBatch. What is referred to
+// must stay until `done` is called.
+void ReconstructInBatch(const v1::ReconstructRequest& request,
+                        const ServedModel& served, const RequestLimits& limits,
+                        const Batching& batching, RequestScope& scope,
+                        v1::ReconstructResponse& response,
+                        absl::AnyInvocable<void(absl::Status)> done);
 
 }  // namespace poe::server
 

@@ -1,5 +1,6 @@
 #include "server/services/sample_reactor.h"
 
+#include <cstdint>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -21,7 +22,11 @@ SampleReactor::SampleReactor(RequestScope scope,
       workers_(workers),
       patience_(patience) {}
 
-void SampleReactor::Start(Executor& executor) {
+void SampleReactor::Start(Executor& executor, ByteBudget& budget) {
+  absl::StatusOr<ByteBudget::Hold> hold =
+      budget.Take(static_cast<std::int64_t>(request_.ByteSizeLong()));
+  if (!hold.ok()) return Finish(scope_.Finish(hold.status()));
+  hold_ = *std::move(hold);
   const absl::Status submitted =
       executor.Submit({[this] { return scope_.Check(); },
                        [this](absl::Status status) {

@@ -9,6 +9,7 @@
 #include "grpcpp/grpcpp.h"
 #include "poe/numerics/workers.h"
 #include "poe/v1/scoring.pb.h"
+#include "server/byte_budget.h"
 #include "server/codec/request_codec.h"
 #include "server/executor.h"
 #include "server/model_repository.h"
@@ -28,8 +29,9 @@ class SampleReactor final
                 const ModelRepository& repository, const RequestLimits& limits,
                 const Workers& workers, absl::Duration patience);
 
-  // Begins the work, or ends the call if the executor is full.
-  void Start(Executor& executor);
+  // Begins the work, or ends the call if the executor is full or the request
+  // is over the budget.
+  void Start(Executor& executor, ByteBudget& budget);
 
  private:
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -47,6 +49,7 @@ class SampleReactor final
   const RequestLimits& limits_;
   const Workers& workers_;
   const absl::Duration patience_;
+  ByteBudget::Hold hold_;
   v1::SampleResponse response_;
   absl::Mutex mutex_;
   Write write_ ABSL_GUARDED_BY(mutex_) = Write::kDone;

@@ -1,6 +1,11 @@
 #include "server/services/score_handler.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
 
 #include "absl/status/statusor.h"
 #include "poe/scoring.h"
@@ -9,9 +14,24 @@
 namespace poe::server {
 namespace {
 
-// Multiply-adds, and bytes to decode, that take about as long as a call itself.
+// Multiply-adds that take about as long as a call itself.
 constexpr double kSmallWork = 2e6;
-constexpr std::size_t kSmallBytes = 64 << 10;
+// Parameters that a processor's own caches hold. To read more takes longer than
+// to compute with them, and rows of a batch share that.
+constexpr Index kCachedParameters = 1 << 17;
+
+std::optional<std::uint64_t> SeedOf(const ScoreOptions& options) {
+  if (!options.missing.has_value()) return std::nullopt;
+  return options.missing->seed;
+}
+
+void Encode(const ServedModel& served, const Scores& scores,
+            std::optional<std::uint64_t> seed, v1::ScoreResponse& response) {
+  EncodeScores(*served.model, scores, &response);
+  if (seed.has_value()) response.set_seed(*seed);
+  response.mutable_model()->set_name(served.name);
+  response.mutable_model()->set_version(served.version);
+}
 
 }  // namespace
 
@@ -23,9 +43,11 @@ bool IsSmall(const v1::ScoreRequest& request, const Model& model) {
                             sizeof(float) * values.values_size() +
                             observations.mask().size() +
                             sizeof(std::uint64_t) * observations.row_ids_size();
-  if (bytes > kSmallBytes) return false;
+  if (bytes > kQuicklyDecodedBytes) return false;
+  const Index parameters = model.num_parameters();
   const double rows = values.shape_size() > 0 ? values.shape(0) : 0;
-  return rows * static_cast<double>(model.num_parameters()) <= kSmallWork;
+  return parameters <= kCachedParameters &&
+         rows * static_cast<double>(parameters) <= kSmallWork;
 }
 
 absl::Status AnswerScore(const v1::ScoreRequest& request,
@@ -40,12 +62,31 @@ absl::Status AnswerScore(const v1::ScoreRequest& request,
       Score(*served.model, decoded->rows.View(), decoded->options, workers,
             [&scope] { return scope.Check(); });
   if (!scores.ok()) return scores.status();
-  EncodeScores(*served.model, *scores, &response);
-  if (decoded->options.missing.has_value())
-    response.set_seed(decoded->options.missing->seed);
-  response.mutable_model()->set_name(served.name);
-  response.mutable_model()->set_version(served.version);
+  Encode(served, *scores, SeedOf(decoded->options), response);
   return absl::OkStatus();
+}
+
+void ScoreInBatch(const v1::ScoreRequest& request, const ServedModel& served,
+                  const RequestLimits& limits, const Batching& batching,
+                  RequestScope& scope, v1::ScoreResponse& response,
+                  absl::AnyInvocable<void(absl::Status)> done) {
+  AnswerInBatch(
+      batching, request.ByteSizeLong(), scope,
+      [&request, served, &limits, &scope,
+       &response]() -> absl::StatusOr<DecodedQuestion> {
+        absl::StatusOr<DecodedScore> decoded =
+            DecodeScore(request, *served.model, limits, FreshSeed());
+        if (!decoded.ok()) return decoded.status();
+        scope.AddRows(decoded->rows.rows);
+        const std::optional<std::uint64_t> seed = SeedOf(decoded->options);
+        return DecodedQuestion{
+            served.model, std::move(decoded->options),
+            std::make_shared<const DecodedRows>(std::move(decoded->rows)),
+            [served, seed, &response](const RowAnswer& answer) {
+              Encode(served, std::get<Scores>(answer), seed, response);
+            }};
+      },
+      std::move(done));
 }
 
 }  // namespace poe::server

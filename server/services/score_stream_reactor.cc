@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "poe/numerics/workers.h"
 #include "server/errors.h"
 #include "server/services/score_handler.h"
 
@@ -12,13 +13,11 @@ namespace poe::server {
 ScoreStreamReactor::ScoreStreamReactor(RequestScope scope,
                                        const ModelRepository& repository,
                                        const RequestLimits& limits,
-                                       const Workers& workers,
-                                       Executor& executor)
+                                       const Batching& batching)
     : scope_(std::move(scope)),
       repository_(repository),
       limits_(limits),
-      workers_(workers),
-      executor_(executor) {
+      batching_(batching) {
   StartRead(&request_);
 }
 
@@ -26,12 +25,13 @@ void ScoreStreamReactor::OnReadDone(bool ok) {
   if (!ok) return End(scope_.Check());
   if (absl::Status status = PinModel(); !status.ok()) return End(status);
   if (IsSmall(request_, *served_->model)) {
-    return Answer(absl::OkStatus(), Workers::Inline());
+    return Answer(CatchExceptions([this] {
+      return AnswerScore(request_, *served_, limits_, Workers::Inline(), scope_,
+                         response_);
+    }));
   }
-  const absl::Status submitted = executor_.Submit(
-      {[this] { return scope_.Check(); },
-       [this](absl::Status status) { Answer(std::move(status), workers_); }});
-  if (!submitted.ok()) End(submitted);
+  ScoreInBatch(request_, *served_, limits_, batching_, scope_, response_,
+               [this](const absl::Status& status) { Answer(status); });
 }
 
 void ScoreStreamReactor::OnWriteDone(bool ok) {
@@ -61,13 +61,7 @@ absl::Status ScoreStreamReactor::PinModel() {
                    "another model"));
 }
 
-void ScoreStreamReactor::Answer(absl::Status status, const Workers& workers) {
-  if (status.ok()) {
-    status = CatchExceptions([&] {
-      return AnswerScore(request_, *served_, limits_, workers, scope_,
-                         response_);
-    });
-  }
+void ScoreStreamReactor::Answer(const absl::Status& status) {
   if (!status.ok()) return End(status);
   StartWrite(&response_);
 }

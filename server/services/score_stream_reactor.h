@@ -6,12 +6,11 @@
 
 #include "absl/status/status.h"
 #include "grpcpp/grpcpp.h"
-#include "poe/numerics/workers.h"
 #include "poe/v1/scoring.pb.h"
 #include "server/codec/request_codec.h"
-#include "server/executor.h"
 #include "server/model_repository.h"
 #include "server/request_scope.h"
+#include "server/services/batched_answer.h"
 
 namespace poe::server {
 
@@ -23,8 +22,7 @@ class ScoreStreamReactor final
     : public grpc::ServerBidiReactor<v1::ScoreRequest, v1::ScoreResponse> {
  public:
   ScoreStreamReactor(RequestScope scope, const ModelRepository& repository,
-                     const RequestLimits& limits, const Workers& workers,
-                     Executor& executor);
+                     const RequestLimits& limits, const Batching& batching);
 
  private:
   void OnReadDone(bool ok) override;
@@ -33,16 +31,14 @@ class ScoreStreamReactor final
 
   // Finds the model for the first request; later ones may only repeat it.
   absl::Status PinModel();
-  // Scores `request_` and writes the response. Ends the stream if `status` is
-  // not OK or the request is refused.
-  void Answer(absl::Status status, const Workers& workers);
+  // Writes the response, or ends the stream if there is none.
+  void Answer(const absl::Status& status);
   void End(const absl::Status& status) { Finish(scope_.Finish(status)); }
 
   RequestScope scope_;
   const ModelRepository& repository_;
   const RequestLimits& limits_;
-  const Workers& workers_;
-  Executor& executor_;
+  const Batching& batching_;
   std::optional<ServedModel> served_;
   v1::ScoreRequest request_;
   v1::ScoreResponse response_;

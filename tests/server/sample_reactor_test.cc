@@ -25,7 +25,7 @@ class SampleService final : public v1::ProductOfExperts::CallbackService {
     auto* reactor =
         new SampleReactor(RequestScope("Sample", context), *request,
                           repository_, limits_, Workers::Inline(), patience_);
-    reactor->Start(executor_);
+    reactor->Start(executor_, budget_);
     return reactor;
   }
 
@@ -33,6 +33,7 @@ class SampleService final : public v1::ProductOfExperts::CallbackService {
   const ModelRepository& repository_;
   const absl::Duration patience_;
   const RequestLimits limits_;
+  ByteBudget budget_{1 << 20};
   Executor executor_;
 };
 

@@ -1,0 +1,244 @@
+#include "server/batcher.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/errors.h"
+
+namespace poe::server {
+namespace {
+
+constexpr absl::Duration kLeastRetryDelay = absl::Milliseconds(10);
+constexpr absl::Duration kMostRetryDelay = absl::Seconds(5);
+// What the newest batch counts for in the mean time of a call.
+constexpr double kNewest = 0.125;
+
+Index FramesOf(const Batcher::Call& call) { return call.rows.values.rows(); }
+
+bool CanShareBatch(const Batcher::Call& one, const Batcher::Call& other) {
+  return CanJoin(one.rows, other.rows) && one.question == other.question;
+}
+
+// Moves one element to the end of another list.
+template <typename T>
+void MoveTo(std::list<T>& to, std::list<T>& from,
+            typename std::list<T>::iterator element) {
+  to.splice(to.end(), from, element);
+}
+
+}  // namespace
+
+Batcher::Batcher(const Options& options, Answer answer)
+    : options_(options), answer_(std::move(answer)) {
+  threads_.reserve(options.threads);
+  for (int i = 0; i < options.threads; ++i) {
+    threads_.emplace_back([this] { AnswerCalls(); });
+  }
+}
+
+Batcher::~Batcher() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void Batcher::Submit(Call call) {
+  std::list<Waiting> added, unwanted;
+  added.push_back({std::move(call), absl::Now()});
+  const Call& mine = added.front().call;
+  absl::Status refusal;
+  {
+    absl::MutexLock lock(&mutex_);
+    auto line = std::find_if(
+        lines_.begin(), lines_.end(),
+        [&](const Line& known) { return known.model == mine.model; });
+    if (line == lines_.end()) {
+      line = lines_.insert(lines_.end(), Line{mine.model, {}, 0});
+    }
+    if (line->calls.size() >= options_.waiting_calls) {
+      TakeUnwanted(*line, unwanted);
+    }
+    if (line->calls.size() < options_.waiting_calls) {
+      line->rows += FramesOf(mine);
+      line->calls.splice(line->calls.end(), added);
+    } else {
+      const absl::Duration delay = RetryDelay();
+      refusal = WithRetryDelay(
+          Error(absl::StatusCode::kResourceExhausted, "SERVER_BUSY",
+                absl::StrCat("the model is busy: ", line->calls.size(),
+                             " requests are waiting for it; try again in ",
+                             absl::FormatDuration(delay))),
+          delay);
+    }
+  }
+  if (!refusal.ok()) added.front().call.done(refusal);
+  Dismiss(unwanted);
+}
+
+std::size_t Batcher::waiting_calls() const {
+  absl::MutexLock lock(&mutex_);
+  return CountWaiting();
+}
+
+void Batcher::AnswerCalls() {
+  while (true) {
+    std::list<Waiting> batch, unwanted;
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(this, &Batcher::HasCallsOrStops));
+      if (lines_.empty()) return;
+      TakeBatch(batch, unwanted);
+      if (batch.empty() && unwanted.empty()) {
+        mutex_.AwaitWithDeadline(
+            absl::Condition(this, &Batcher::HasFullLineOrStops), EndOfDelay());
+      }
+    }
+    Dismiss(unwanted);
+    if (!batch.empty()) AnswerBatch(batch);
+  }
+}
+
+void Batcher::AnswerBatch(std::list<Waiting>& batch) {
+  const absl::Time start = absl::Now();
+  absl::StatusOr<std::vector<RowAnswer>> answers;
+  absl::Status status = CatchExceptions([&] {
+    answers = AskTogether(batch);
+    return answers.status();
+  });
+  std::size_t next = 0;
+  for (Waiting& waiting : batch) {
+    if (status.ok()) {
+      waiting.call.done(std::move((*answers)[next++]));
+    } else {
+      // Who has gone is told so, and not what became of the others.
+      absl::Status gone = waiting.call.check();
+      waiting.call.done(gone.ok() ? status : std::move(gone));
+    }
+  }
+  const absl::Duration per_call =
+      (absl::Now() - start) / static_cast<double>(batch.size());
+  absl::MutexLock lock(&mutex_);
+  time_per_call_ = time_per_call_ == absl::ZeroDuration()
+                       ? per_call
+                       : time_per_call_ + kNewest * (per_call - time_per_call_);
+}
+
+absl::StatusOr<std::vector<RowAnswer>> Batcher::AskTogether(
+    const std::list<Waiting>& batch) const {
+  const auto check = [&batch] {
+    absl::Status status;
+    for (const Waiting& waiting : batch) {
+      status = waiting.call.check();
+      if (status.ok()) break;
+    }
+    return status;
+  };
+  const Call& first = batch.front().call;
+  std::vector<RawRows> parts;
+  parts.reserve(batch.size());
+  for (const Waiting& waiting : batch) parts.push_back(waiting.call.rows);
+  std::optional<JoinedRows> joined;
+  if (parts.size() > 1) joined.emplace(parts);
+  const RawRows rows = joined.has_value() ? joined->View() : first.rows;
+  absl::StatusOr<RowAnswer> whole =
+      answer_(*first.model, rows, first.question, check);
+  if (!whole.ok()) return whole.status();
+  std::vector<RowAnswer> answers;
+  if (parts.size() == 1) {
+    answers.push_back(*std::move(whole));
+    return answers;
+  }
+  Index begin = 0;
+  for (const RawRows& part : parts) {
+    answers.push_back(Part(*whole, rows, begin, begin + part.size()));
+    begin += part.size();
+  }
+  return answers;
+}
+
+bool Batcher::HasCallsOrStops() const { return stopping_ || !lines_.empty(); }
+
+bool Batcher::HasFullLineOrStops() const {
+  return stopping_ ||
+         std::any_of(lines_.begin(), lines_.end(), [this](const Line& line) {
+           return line.rows >= options_.rows;
+         });
+}
+
+absl::Time Batcher::EndOfDelay() const {
+  absl::Time end = absl::InfiniteFuture();
+  for (const Line& line : lines_) {
+    end = std::min(end, line.calls.front().arrival + options_.delay);
+  }
+  return end;
+}
+
+bool Batcher::IsDue(const Line& line, absl::Time now) const {
+  return stopping_ || line.rows >= options_.rows ||
+         line.calls.front().arrival + options_.delay <= now;
+}
+
+void Batcher::TakeBatch(std::list<Waiting>& batch,
+                        std::list<Waiting>& unwanted) {
+  const absl::Time now = absl::Now();
+  const auto line = std::find_if(
+      lines_.begin(), lines_.end(),
+      [&](const Line& one)
+          ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return IsDue(one, now); });
+  if (line == lines_.end()) return;
+  Index rows = 0;
+  for (auto next = line->calls.begin(); next != line->calls.end();) {
+    const auto waiting = next++;
+    const Index more = FramesOf(waiting->call);
+    if (!batch.empty() && !CanShareBatch(batch.front().call, waiting->call)) {
+      continue;
+    }
+    if (!waiting->call.check().ok()) {
+      line->rows -= more;
+      MoveTo(unwanted, line->calls, waiting);
+      continue;
+    }
+    if (!batch.empty() && rows + more > options_.rows) break;
+    rows += more;
+    line->rows -= more;
+    MoveTo(batch, line->calls, waiting);
+  }
+  if (line->calls.empty()) {
+    lines_.erase(line);
+  } else {
+    MoveTo(lines_, lines_, line);
+  }
+}
+
+void Batcher::TakeUnwanted(Line& line, std::list<Waiting>& unwanted) {
+  for (auto next = line.calls.begin(); next != line.calls.end();) {
+    const auto waiting = next++;
+    if (waiting->call.check().ok()) continue;
+    line.rows -= FramesOf(waiting->call);
+    MoveTo(unwanted, line.calls, waiting);
+  }
+}
+
+void Batcher::Dismiss(std::list<Waiting>& unwanted) {
+  for (Waiting& waiting : unwanted) waiting.call.done(waiting.call.check());
+}
+
+absl::Duration Batcher::RetryDelay() const {
+  const auto calls = static_cast<double>(CountWaiting());
+  return std::clamp(time_per_call_ * (calls / options_.threads),
+                    kLeastRetryDelay, kMostRetryDelay);
+}
+
+std::size_t Batcher::CountWaiting() const {
+  std::size_t calls = 0;
+  for (const Line& line : lines_) calls += line.calls.size();
+  return calls;
+}
+
+}  // namespace poe::server
