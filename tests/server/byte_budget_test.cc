@@ -1,0 +1,32 @@
+#include "server/byte_budget.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "gtest/gtest.h"
+#include "server/errors.h"
+
+namespace poe::server {
+namespace {
+
+TEST(ByteBudgetTest, BytesAreTakenUpToTheLimitAndGoBack) {
+  ByteBudget budget(100);
+  auto first = budget.Take(60);
+  ASSERT_TRUE(first.ok());
+  auto second = budget.Take(40);
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(budget.in_flight(), 100);
+  const absl::Status refused = budget.Take(1).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ReasonOf(refused), "TOO_MANY_BYTES");
+  EXPECT_EQ(budget.in_flight(), 100);
+  ByteBudget::Hold moved = *std::move(first);
+  EXPECT_EQ(budget.in_flight(), 100);
+  moved.reset();
+  EXPECT_EQ(budget.in_flight(), 40);
+  EXPECT_TRUE(budget.Take(60).ok());
+  EXPECT_EQ(budget.in_flight(), 40);
+}
+
+}  // namespace
+}  // namespace poe::server
