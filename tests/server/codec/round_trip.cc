@@ -1,6 +1,5 @@
 #include "tests/server/codec/round_trip.h"
 
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -24,22 +23,8 @@ bool SameBits(const Matrix& a, const Matrix& b) {
           std::memcmp(a.data(), b.data(), a.size() * sizeof(*a.data())) == 0);
 }
 
-RowMatrix<float> RawFrames(const DataSpec& spec) {
-  std::mt19937 generator(3);
-  const RowMatrix<float> values =
-      DrawMatrix(kFrames, spec.dimension, generator);
-  if (spec.family == Family::kBernoulli)
-    return values.unaryExpr([](float v) { return v > 0 ? 1.0f : 0.25f; });
-  if (spec.family == Family::kCategorical)
-    return values.unaryExpr([&](float v) {
-      return std::fmod(std::floor(std::abs(4 * v)),
-                       static_cast<float>(spec.num_symbols));
-    });
-  return Unprocess(spec, values);
-}
-
 void ExpectSameScores(const Model& model, const Model& loaded) {
-  const RowMatrix<float> values = RawFrames(model.data_spec);
+  const RowMatrix<float> values = DrawRawRows(model.data_spec, kFrames);
   const std::vector<Index> starts = {0, 1, 3, 6, kFrames};
   RawRows rows;
   new (&rows.values)

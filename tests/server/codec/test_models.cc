@@ -1,5 +1,6 @@
 #include "tests/server/codec/test_models.h"
 
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "poe/experts/bernoulli_units.h"
 #include "poe/experts/unigauss.h"
 #include "poe/initialization.h"
+#include "poe/raw_rows.h"
 
 namespace poe::server {
 
@@ -16,6 +18,19 @@ RowMatrix<float> DrawMatrix(Index rows, Index columns,
   std::normal_distribution<float> normal;
   return RowMatrix<float>::NullaryExpr(rows, columns,
                                        [&] { return normal(generator); });
+}
+
+RowMatrix<float> DrawRawRows(const DataSpec& spec, Index frames) {
+  std::mt19937 generator(3);
+  const RowMatrix<float> values = DrawMatrix(frames, spec.dimension, generator);
+  if (spec.family == Family::kBernoulli)
+    return values.unaryExpr([](float v) { return v > 0 ? 1.0f : 0.25f; });
+  if (spec.family == Family::kCategorical)
+    return values.unaryExpr([&](float v) {
+      return std::fmod(std::floor(std::abs(4 * v)),
+                       static_cast<float>(spec.num_symbols));
+    });
+  return Unprocess(spec, values);
 }
 
 Model MakeBernoulliModel(Index dimension, Index experts,

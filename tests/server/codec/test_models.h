@@ -13,6 +13,9 @@ namespace poe::server {
 // Standard normal values.
 RowMatrix<float> DrawMatrix(Index rows, Index columns, std::mt19937& generator);
 
+// Frames of raw values that a model of this kind takes.
+RowMatrix<float> DrawRawRows(const DataSpec& spec, Index frames);
+
 // For each class, Bernoulli units with random weights; with two or more
 // classes, a separator.
 Model MakeBernoulliModel(Index dimension, Index experts,
