@@ -1,6 +1,6 @@
 // Score calls to the real server: against health checks, which are what gRPC
-// alone costs, and against the core called in process. Client and server share
-// the machine.
+// alone costs, against the core called in process, and in batches against each
+// by itself. Client and server share the machine.
 
 #include <time.h>
 
@@ -40,6 +40,7 @@ ABSL_FLAG(std::string, json, "", "File to write the figures to.");
 ABSL_FLAG(int, repetitions, 11, "Runs of each benchmark, at least 2.");
 ABSL_FLAG(double, seconds, 1, "Length of a run.");
 ABSL_FLAG(int, in_flight, 16, "Calls in flight in closed loops.");
+ABSL_FLAG(int, clients, 64, "Clients whose rows are answered in batches.");
 ABSL_FLAG(double, rate, 4000, "Calls a second in the open loop.");
 
 namespace poe::bench {
@@ -50,6 +51,9 @@ constexpr int kTrainingRows = 2000, kBatchRows = 1000;
 // Enough to keep the server at work while a response travels.
 constexpr int kBatchesInFlight = 4;
 constexpr char kModel[] = "bench";
+// Too many parameters for a processor's own caches.
+constexpr int kLargeValues = 784, kLargeExperts = 500;
+constexpr char kLargeModel[] = "large";
 
 void CheckOk(const absl::Status& status) {
   if (status.ok()) return;
@@ -58,14 +62,14 @@ void CheckOk(const absl::Status& status) {
 }
 
 // Images with values in [0, 1]; those of class 1 are brighter.
-std::vector<float> MakeRows(int rows) {
-  std::vector<float> values(static_cast<std::size_t>(rows) * kValues);
-  std::vector<std::uint32_t> bits(kValues);
+std::vector<float> MakeRows(int rows, int columns = kValues) {
+  std::vector<float> values(static_cast<std::size_t>(rows) * columns);
+  std::vector<std::uint32_t> bits(columns);
   for (int n = 0; n < rows; ++n) {
     FillBits({1, Purpose::kTest}, n, absl::MakeSpan(bits));
     const double gain = n % kClasses == 0 ? 0.5 : 1;
-    for (int i = 0; i < kValues; ++i) {
-      values[n * kValues + i] =
+    for (int i = 0; i < columns; ++i) {
+      values[n * columns + i] =
           static_cast<float>(gain * bits[i] / 4294967296.0);
     }
   }
@@ -100,6 +104,26 @@ void Train(client::Client& client) {
           .status());
 }
 
+// Trains kLargeModel: one class.
+void TrainLarge(client::Client& client) {
+  v1::TrainStart start;
+  start.set_model_name(kLargeModel);
+  start.mutable_data_spec()->set_family(v1::FAMILY_BERNOULLI);
+  start.mutable_data_spec()->set_dimension(kLargeValues);
+  v1::GroupSettings& group = *start.add_products()->add_groups();
+  group.set_num_experts(kLargeExperts);
+  group.mutable_bernoulli_units();
+  start.add_stages()->mutable_contrastive_divergence()->set_epochs(1);
+  start.set_seed(1);
+  CheckOk(client
+              .TrainAll(
+                  start,
+                  client::MakeObservations(
+                      MakeRows(kTrainingRows, kLargeValues), kLargeValues),
+                  {}, [](const v1::TrainResponse&) { return absl::OkStatus(); })
+              .status());
+}
+
 Model Fetch(client::Client& client) {
   v1::GetModelRequest request;
   request.mutable_model()->set_name(kModel);
@@ -116,6 +140,15 @@ v1::ScoreRequest ScoreRequestFor(int rows) {
   request.mutable_model()->set_name(kModel);
   *request.mutable_observations() =
       client::MakeObservations(MakeRows(rows), kValues);
+  return request;
+}
+
+// One row for kLargeModel.
+v1::ScoreRequest LargeScoreRequest() {
+  v1::ScoreRequest request;
+  request.mutable_model()->set_name(kLargeModel);
+  *request.mutable_observations() =
+      client::MakeObservations(MakeRows(1, kLargeValues), kLargeValues);
   return request;
 }
 
@@ -219,6 +252,13 @@ void Run() {
   client::Client client(channel);
   Train(client);
   const Model model = Fetch(client);
+  TrainLarge(client);
+  const ServerProcess unbatched(absl::GetFlag(FLAGS_server_binary),
+                                {"--batch_rows=1"});
+  const auto unbatched_channel = grpc::CreateChannel(
+      unbatched.address(), grpc::InsecureChannelCredentials());
+  client::Client unbatched_client(unbatched_channel);
+  TrainLarge(unbatched_client);
 
   grpc::GenericStub stub(channel);
   const grpc::ByteBuffer check =
@@ -230,6 +270,10 @@ void Run() {
       MakeCall(stub, "/grpc.health.v1.Health/Check", check);
   const AsyncCall call_one = MakeCall(stub, kScore, one);
   const AsyncCall call_thousand = MakeCall(stub, kScore, thousand);
+  grpc::GenericStub unbatched_stub(unbatched_channel);
+  const grpc::ByteBuffer large = Serialize(LargeScoreRequest());
+  const AsyncCall call_batched = MakeCall(stub, kScore, large);
+  const AsyncCall call_unbatched = MakeCall(unbatched_stub, kScore, large);
 
   const int in_flight = absl::GetFlag(FLAGS_in_flight);
   const double rate = absl::GetFlag(FLAGS_rate);
@@ -249,6 +293,9 @@ void Run() {
   RegisterLoad("score_open_loop", server, 1, open(call_one));
   RegisterLoad("score_1000_rows", server, kBatchRows,
                closed(call_thousand, kBatchesInFlight));
+  const int clients = absl::GetFlag(FLAGS_clients);
+  RegisterLoad("batched", server, 1, closed(call_batched, clients));
+  RegisterLoad("unbatched", unbatched, 1, closed(call_unbatched, clients));
   const std::vector<float> rows = MakeRows(kBatchRows);
   const Workers workers(static_cast<int>(std::thread::hardware_concurrency()));
   RegisterCore(model, rows, workers, window);
@@ -270,12 +317,21 @@ void Run() {
       kValues, kClasses, kExperts, in_flight, rate_of("score"),
       rate_of("health"), to_health, kBatchRows, rate_of("score_1000_rows"),
       rate_of("core_1000_rows"), to_core);
+  const double to_unbatched = rate_of("batched") / rate_of("unbatched");
+  std::cout << absl::StrFormat(
+      "\nScore of one row of %d values, one class of %d experts, %d clients: "
+      "%.0f calls/s\n"
+      "each call by itself: %.0f calls/s\n"
+      "ratio: %.2f\n",
+      kLargeValues, kLargeExperts, clients, rate_of("batched"),
+      rate_of("unbatched"), to_unbatched);
   std::cout << "\nServer and client: processor time of each.\n"
             << absl::StrFormat("%-17s %9s %8s %8s %8s %8s %9s %9s\n", "",
                                "calls/s", "p50 us", "p90 us", "p99 us",
                                "p99.9 us", "server us", "client us");
-  for (const char* name : {"health_alone", "score_alone", "health", "score",
-                           "health_open_loop", "score_open_loop"}) {
+  for (const char* name :
+       {"health_alone", "score_alone", "health", "score", "health_open_loop",
+        "score_open_loop", "batched", "unbatched"}) {
     const auto& counters = medians.at(name);
     std::cout << absl::StrFormat(
         "%-17s %9.0f %8.0f %8.0f %8.0f %8.0f %9.1f %9.1f\n", name,
@@ -285,9 +341,10 @@ void Run() {
   }
   const std::string json = absl::GetFlag(FLAGS_json);
   if (!json.empty()) {
-    WriteJson(
-        json, medians,
-        {{"score_to_health", to_health}, {"score_1000_rows_to_core", to_core}});
+    WriteJson(json, medians,
+              {{"score_to_health", to_health},
+               {"score_1000_rows_to_core", to_core},
+               {"batched_to_unbatched", to_unbatched}});
   }
 }
 

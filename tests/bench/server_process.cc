@@ -25,7 +25,8 @@ namespace {
 
 }  // namespace
 
-ServerProcess::ServerProcess(const std::string& binary) {
+ServerProcess::ServerProcess(const std::string& binary,
+                             const std::vector<std::string>& flags) {
   std::string folder =
       (std::filesystem::temp_directory_path() / "poe-bench-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) {
@@ -35,8 +36,13 @@ ServerProcess::ServerProcess(const std::string& binary) {
 
   int ends[2];
   if (pipe(ends) != 0) Fail("cannot make a pipe");
-  const std::string repository_flag =
-      absl::StrCat("--repository=", repository_);
+  std::vector<std::string> arguments = {
+      binary, absl::StrCat("--repository=", repository_),
+      "--listen=127.0.0.1:0", "--log_level=warning"};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
   const pid_t parent = getpid();
   pid_ = fork();
   if (pid_ < 0) Fail("cannot fork");
@@ -47,8 +53,7 @@ ServerProcess::ServerProcess(const std::string& binary) {
     dup2(ends[1], STDOUT_FILENO);
     close(ends[0]);
     close(ends[1]);
-    execl(binary.c_str(), binary.c_str(), repository_flag.c_str(),
-          "--listen=127.0.0.1:0", "--log_level=warning", nullptr);
+    execv(binary.c_str(), argv.data());
     _exit(EXIT_FAILURE);
   }
   close(ends[1]);

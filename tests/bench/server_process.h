@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -14,8 +15,9 @@ namespace poe::bench {
 // Exits the program with a message if it does not start.
 class ServerProcess {
  public:
-  // `binary` is the path of poe-server.
-  explicit ServerProcess(const std::string& binary);
+  // `binary` is the path of poe-server, `flags` are added to its own.
+  explicit ServerProcess(const std::string& binary,
+                         const std::vector<std::string>& flags = {});
   // Ends the server and removes the repository.
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;

@@ -1,0 +1,337 @@
+// Score, ScoreStream and Reconstruct in batches, over a real connection.
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+#include "server/batcher.h"
+#include "server/byte_budget.h"
+#include "server/executor.h"
+#include "server/model_repository.h"
+#include "server/row_answers.h"
+#include "server/services/product_of_experts_service.h"
+#include "server/training_jobs.h"
+#include "tests/server/serving_test.h"
+
+namespace poe::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Index kDimension = 784;
+
+bool HasRetryInfo(const grpc::Status& status) {
+  google::rpc::Status details;
+  return details.ParseFromString(status.error_details()) &&
+         std::any_of(details.details().begin(), details.details().end(),
+                     [](const auto& any) {
+                       return any.template Is<google::rpc::RetryInfo>();
+                     });
+}
+
+// Waits until `reached` is true.
+template <typename Condition>
+void Await(Condition reached) {
+  while (!reached()) std::this_thread::yield();
+}
+
+// A call that does not wait for its answer.
+template <typename Response>
+struct Asked {
+  grpc::ClientContext context;
+  Response response;
+  grpc::Status status;
+  absl::Notification answered;
+
+  auto Callback() {
+    return [this](grpc::Status got) {
+      status = std::move(got);
+      answered.Notify();
+    };
+  }
+};
+
+// A service whose batcher waits at a gate before each batch.
+class BatchingServiceTest : public ServingTest {
+ protected:
+  BatchingServiceTest() {
+    // Large enough for its calls to be worth a batch.
+    Publish("large", RandomModel(kDimension, 200, {"two", "three"}, 1));
+  }
+
+  ~BatchingServiceTest() override {
+    if (!gate_.HasBeenNotified()) gate_.Notify();
+    if (batches_ > 0) occupant_.answered.WaitForNotification();
+    if (grpc_ != nullptr) grpc_->Shutdown();
+  }
+
+  void Start(const Batcher::Options& options, std::int64_t bytes) {
+    auto repository = ModelRepository::Open(this->repository());
+    ASSERT_TRUE(repository.ok()) << repository.status();
+    repository_ = *std::move(repository);
+    auto jobs = TrainingJobs::Open(repository_.get(), {});
+    ASSERT_TRUE(jobs.ok()) << jobs.status();
+    jobs_ = *std::move(jobs);
+    budget_ = std::make_unique<ByteBudget>(bytes);
+    batcher_ = std::make_unique<Batcher>(
+        options, [this](const Model& model, const RawRows& rows,
+                        const RowQuestion& question, InterruptCheck check) {
+          ++batches_;
+          gate_.WaitForNotification();
+          rows_ += rows.size();
+          return Ask(model, rows, question, Workers::Inline(), check);
+        });
+    service_ = std::make_unique<ProductOfExpertsService>(
+        ProductOfExpertsService::Resources{.repository = *repository_,
+                                           .jobs = *jobs_,
+                                           .batching = {.budget = *budget_,
+                                                        .compute = executor_,
+                                                        .batcher = *batcher_},
+                                           .workers = Workers::Inline(),
+                                           .sampling = executor_,
+                                           .limits = {}});
+    int port = 0;
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort("localhost:0", grpc::InsecureServerCredentials(),
+                             &port);
+    builder.RegisterService(service_.get());
+    grpc_ = builder.BuildAndStart();
+    ASSERT_NE(grpc_, nullptr);
+    stub_ = v1::ProductOfExperts::NewStub(grpc::CreateChannel(
+        absl::StrCat("localhost:", port), grpc::InsecureChannelCredentials()));
+  }
+
+  static v1::ScoreRequest Scoring(Index rows, unsigned seed) {
+    v1::ScoreRequest request;
+    request.mutable_model()->set_name("large");
+    *request.mutable_observations() =
+        ToObservations(RandomBits(rows, kDimension, seed));
+    return request;
+  }
+
+  // Returns when the only thread of the batcher has begun to answer it.
+  void Occupy() {
+    Score(occupying_, occupant_);
+    Await([this] { return batches_ == 1; });
+  }
+
+  void Score(const v1::ScoreRequest& request, Asked<v1::ScoreResponse>& asked) {
+    stub_->async()->Score(&asked.context, &request, &asked.response,
+                          asked.Callback());
+  }
+
+  const v1::ScoreRequest occupying_ = Scoring(1, 0);
+  Asked<v1::ScoreResponse> occupant_;
+  absl::Notification gate_;
+  std::atomic<int> batches_ = 0;
+  std::atomic<Index> rows_ = 0;
+  std::unique_ptr<ModelRepository> repository_;
+  std::unique_ptr<TrainingJobs> jobs_;
+  std::unique_ptr<ByteBudget> budget_;
+  std::unique_ptr<Batcher> batcher_;
+  Executor executor_{1, 100};
+  std::unique_ptr<ProductOfExpertsService> service_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::unique_ptr<v1::ProductOfExperts::Stub> stub_;
+};
+
+TEST_F(BatchingServiceTest, AnswersAreTheSameToTheBitInBatchesAndAlone) {
+  Start({}, 64 << 20);
+  constexpr int kCalls = 24;
+  std::vector<v1::ScoreRequest> scoring;
+  std::vector<v1::ReconstructRequest> reconstructing;
+  for (int i = 0; i < kCalls; ++i) {
+    // Those of 30 rows are decoded by another thread.
+    v1::ScoreRequest score = Scoring(i % 6 == 0 ? 30 : 1 + i % 3, i);
+    score.set_per_expert(i % 2 == 0);
+    v1::ReconstructRequest reconstruct;
+    *reconstruct.mutable_model() = score.model();
+    *reconstruct.mutable_observations() = score.observations();
+    reconstruct.set_seed(i % 2);
+    reconstruct.set_steps(2);
+    if (i % 3 == 0) {
+      const Index rows = score.observations().dense().shape(0);
+      std::string mask(rows * kDimension, '\1');
+      std::fill_n(mask.begin(), kDimension / 2, '\0');
+      reconstruct.mutable_observations()->set_mask(mask);
+    }
+    if (i % 4 == 0) reconstruct.set_class_name("three");
+    scoring.push_back(score);
+    reconstructing.push_back(reconstruct);
+  }
+  Occupy();
+  std::vector<Asked<v1::ScoreResponse>> scored(kCalls);
+  std::vector<Asked<v1::ReconstructResponse>> reconstructed(kCalls);
+  for (int i = 0; i < kCalls; ++i) {
+    Score(scoring[i], scored[i]);
+    stub_->async()->Reconstruct(&reconstructed[i].context, &reconstructing[i],
+                                &reconstructed[i].response,
+                                reconstructed[i].Callback());
+  }
+  Await([this] { return batcher_->waiting_calls() == 2 * kCalls; });
+  EXPECT_GT(budget_->in_flight(), 2 * kCalls * kDimension);
+  gate_.Notify();
+  for (int i = 0; i < kCalls; ++i) {
+    scored[i].answered.WaitForNotification();
+    reconstructed[i].answered.WaitForNotification();
+  }
+  // At most one for each set of options, and one for the occupant.
+  EXPECT_LE(batches_, 1 + 2 + 8);
+  EXPECT_EQ(budget_->in_flight(), 0);
+
+  for (int i = 0; i < kCalls; ++i) {
+    grpc::ClientContext score_context, reconstruct_context;
+    v1::ScoreResponse score;
+    v1::ReconstructResponse reconstruct;
+    ASSERT_TRUE(stub_->Score(&score_context, scoring[i], &score).ok());
+    ASSERT_TRUE(
+        stub_
+            ->Reconstruct(&reconstruct_context, reconstructing[i], &reconstruct)
+            .ok());
+    ASSERT_TRUE(scored[i].status.ok()) << scored[i].status.error_message();
+    ASSERT_TRUE(reconstructed[i].status.ok())
+        << reconstructed[i].status.error_message();
+    EXPECT_EQ(scored[i].response.SerializeAsString(),
+              score.SerializeAsString());
+    EXPECT_EQ(reconstructed[i].response.SerializeAsString(),
+              reconstruct.SerializeAsString());
+  }
+}
+
+TEST_F(BatchingServiceTest, StreamsShareBatches) {
+  Start({}, 64 << 20);
+  Occupy();
+  grpc::ClientContext first_context, second_context;
+  const auto first = stub_->ScoreStream(&first_context);
+  const auto second = stub_->ScoreStream(&second_context);
+  ASSERT_TRUE(first->Write(Scoring(1, 1)));
+  ASSERT_TRUE(second->Write(Scoring(2, 2)));
+  Await([this] { return batcher_->waiting_calls() == 2; });
+  gate_.Notify();
+  v1::ScoreResponse response;
+  ASSERT_TRUE(first->Read(&response));
+  EXPECT_EQ(response.labels_size(), 1);
+  ASSERT_TRUE(second->Read(&response));
+  EXPECT_EQ(response.labels_size(), 2);
+  EXPECT_EQ(batches_, 2);
+  for (const auto& stream : {first.get(), second.get()}) {
+    stream->WritesDone();
+    EXPECT_FALSE(stream->Read(&response));
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+}
+
+TEST_F(BatchingServiceTest, ABadRequestIsRefusedAtOnceAndHarmsNoOther) {
+  Start({}, 64 << 20);
+  Occupy();
+  const v1::ScoreRequest good = Scoring(1, 1);
+  v1::ScoreRequest bad = Scoring(1, 1);
+  bad.mutable_observations()->mutable_dense()->set_shape(0, 2);
+  Asked<v1::ScoreResponse> scored, refused;
+  Score(good, scored);
+  Score(bad, refused);
+  refused.answered.WaitForNotification();
+  EXPECT_EQ(refused.status.error_code(), grpc::INVALID_ARGUMENT);
+  gate_.Notify();
+  scored.answered.WaitForNotification();
+  EXPECT_TRUE(scored.status.ok());
+}
+
+TEST_F(BatchingServiceTest, OverloadIsRefusedAtOnceWithATimeToTryAgain) {
+  Start({.waiting_calls = 1}, 64 << 20);
+  Occupy();
+  const v1::ScoreRequest request = Scoring(1, 1);
+  Asked<v1::ScoreResponse> waiting, refused;
+  Score(request, waiting);
+  Await([this] { return batcher_->waiting_calls() == 1; });
+  Score(request, refused);
+  refused.answered.WaitForNotification();
+  EXPECT_EQ(refused.status.error_code(), grpc::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ErrorReason(refused.status), "SERVER_BUSY");
+  EXPECT_TRUE(HasRetryInfo(refused.status));
+  gate_.Notify();
+  waiting.answered.WaitForNotification();
+  EXPECT_TRUE(waiting.status.ok());
+}
+
+TEST_F(BatchingServiceTest, BytesOfAllRequestsAreBounded) {
+  const v1::ScoreRequest request = Scoring(1, 1);
+  const auto bytes = static_cast<std::int64_t>(request.ByteSizeLong());
+  Start({}, 2 * bytes + bytes / 2);
+  Occupy();
+  Asked<v1::ScoreResponse> waiting, refused, later;
+  Score(request, waiting);
+  Await([this] { return batcher_->waiting_calls() == 1; });
+  Score(request, refused);
+  refused.answered.WaitForNotification();
+  EXPECT_EQ(refused.status.error_code(), grpc::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ErrorReason(refused.status), "TOO_MANY_BYTES");
+  EXPECT_TRUE(HasRetryInfo(refused.status));
+  gate_.Notify();
+  waiting.answered.WaitForNotification();
+  EXPECT_TRUE(waiting.status.ok());
+  Score(request, later);
+  later.answered.WaitForNotification();
+  EXPECT_TRUE(later.status.ok());
+}
+
+TEST_F(BatchingServiceTest, WhatHasExpiredIsNotComputed) {
+  constexpr absl::Duration kTimeout = absl::Milliseconds(200);
+  Start({}, 64 << 20);
+  Occupy();
+  const v1::ScoreRequest request = Scoring(3, 1);
+  Asked<v1::ScoreResponse> expired;
+  expired.context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
+  Score(request, expired);
+  // A slow machine may let the deadline pass before the call arrives.
+  Await([&] {
+    return batcher_->waiting_calls() == 1 || expired.answered.HasBeenNotified();
+  });
+  // However long the way was, the server's deadline is over by then.
+  absl::SleepFor(2 * kTimeout);
+  expired.answered.WaitForNotification();
+  EXPECT_EQ(expired.status.error_code(), grpc::DEADLINE_EXCEEDED);
+  gate_.Notify();
+  Await([this] { return batcher_->waiting_calls() == 0; });
+  occupant_.answered.WaitForNotification();
+  grpc_->Shutdown();
+  EXPECT_EQ(rows_, 1);
+}
+
+TEST(BatchingOptionsTest, OutOfRangeOptionsAreRefused) {
+  ServerOptions options;
+  options.repository = ::testing::TempDir() + "/poe_batching_options";
+  options.listen = "localhost:0";
+  const auto message = [](const ServerOptions& options) {
+    return std::string(Server::Start(options).status().message());
+  };
+  ServerOptions changed = options;
+  changed.batch_rows = 0;
+  EXPECT_THAT(message(changed), HasSubstr("batch_rows is 0"));
+  changed = options;
+  changed.batch_delay = -absl::Milliseconds(1);
+  EXPECT_THAT(message(changed), HasSubstr("batch_delay_ms is -1"));
+  changed = options;
+  changed.queue_calls = 0;
+  EXPECT_THAT(message(changed), HasSubstr("queue_calls is 0"));
+  changed = options;
+  changed.max_bytes_in_flight = changed.max_message_bytes - 1;
+  EXPECT_THAT(message(changed), HasSubstr("max_bytes_in_flight"));
+}
+
+}  // namespace
+}  // namespace poe::server
