@@ -110,12 +110,26 @@ TEST_F(ServerBinaryTest, HelpListsTheFlags) {
   Program program({"--help"});
   const std::string help = program.ReadAll();
   EXPECT_THAT(help, StartsWith("poe-server: "));
-  for (const char* flag :
-       {"--repository", "--listen", "--threads", "--training_threads",
-        "--max_rows", "--max_steps", "--max_message_bytes", "--drain_seconds",
-        "--log_level", "--tls_certificate", "--tls_key", "--tls_client_ca",
-        "--tokens", "--allow_insecure_listen", "--max_concurrent_streams",
-        "--max_connection_age_seconds"}) {
+  for (const char* flag : {"--repository",
+                           "--listen",
+                           "--threads",
+                           "--training_threads",
+                           "--max_rows",
+                           "--max_steps",
+                           "--max_message_bytes",
+                           "--batch_rows",
+                           "--batch_delay_ms",
+                           "--queue_calls",
+                           "--max_bytes_in_flight",
+                           "--drain_seconds",
+                           "--log_level",
+                           "--tls_certificate",
+                           "--tls_key",
+                           "--tls_client_ca",
+                           "--tokens",
+                           "--allow_insecure_listen",
+                           "--max_concurrent_streams",
+                           "--max_connection_age_seconds"}) {
     EXPECT_THAT(help, HasSubstr(flag));
   }
   EXPECT_EQ(program.Wait(), 0);
