@@ -1,29 +1,24 @@
 #include "server/request_scope.h"
 
-#include <chrono>
 #include <memory>
 #include <random>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "server/errors.h"
-#include "spdlog/spdlog.h"
+#include "server/request_identity.h"
 
 namespace poe::server {
-namespace {
-
-// Whether the server, rather than the request, is at fault.
-bool IsServersFault(absl::StatusCode code) {
-  return code == absl::StatusCode::kInternal ||
-         code == absl::StatusCode::kUnknown ||
-         code == absl::StatusCode::kDataLoss;
-}
-
-}  // namespace
 
 RequestScope::RequestScope(absl::string_view method,
                            grpc::CallbackServerContext* context)
-    : method_(method), context_(context), start_(absl::Now()) {}
+    : method_(method),
+      context_(context),
+      observers_(ObserversOf(*context)),
+      request_id_(RequestIdOf(context->client_metadata())),
+      entered_(std::chrono::steady_clock::now()) {
+  context_->AddInitialMetadata(std::string(kRequestIdHeader), request_id_);
+  for (RequestObserver* observer : observers_) observer->OnStart();
+}
 
 absl::Status RequestScope::Check() const {
   if (std::chrono::system_clock::now() >= context_->deadline()) {
@@ -40,18 +35,43 @@ void RequestScope::SetModel(absl::string_view name, std::int64_t version) {
   version_ = version;
 }
 
-grpc::Status RequestScope::Finish(const absl::Status& status) {
-  const auto level =
-      IsServersFault(status.code()) ? spdlog::level::err : spdlog::level::debug;
-  if (spdlog::should_log(level)) {
-    spdlog::log(
-        level, "{} model={} version={} rows={} code={} ms={:.3f}{}{}",
-        std::string(method_), model_, version_, rows_,
-        absl::StatusCodeToString(status.code()),
-        absl::ToDoubleMilliseconds(absl::Now() - start_),
-        level == spdlog::level::err ? " " : "",
-        level == spdlog::level::err ? std::string(status.message()) : "");
+void RequestScope::Enter(Phase phase) {
+  const auto now = std::chrono::steady_clock::now();
+  times_[static_cast<std::size_t>(phase_)] += absl::FromChrono(now - entered_);
+  phase_ = phase;
+  entered_ = now;
+}
+
+void RequestScope::HoldBytes(std::size_t bytes) {
+  const auto held = static_cast<std::int64_t>(bytes);
+  for (RequestObserver* observer : observers_) {
+    observer->OnBytes(held - held_bytes_);
   }
+  held_bytes_ = held;
+}
+
+absl::Duration RequestScope::TimeOf(Phase phase) const {
+  return times_[static_cast<std::size_t>(phase)];
+}
+
+grpc::Status RequestScope::Finish(const absl::Status& status) {
+  Enter(phase_);
+  HoldBytes(0);
+  const absl::Duration queue = TimeOf(Phase::kQueue);
+  const absl::Duration compute = TimeOf(Phase::kCompute);
+  const RequestReport report = {
+      .method = method_,
+      .model = model_,
+      .version = version_,
+      .rows = rows_,
+      .status = status,
+      .total = queue + compute + TimeOf(Phase::kClient),
+      .queue = queue,
+      .compute = compute,
+      .request_id = request_id_,
+      .context = *context_,
+  };
+  for (RequestObserver* observer : observers_) observer->OnFinish(report);
   return ToGrpcStatus(status);
 }
 
@@ -78,10 +98,12 @@ grpc::ServerUnaryReactor* AnswerOn(
     absl::AnyInvocable<absl::Status(RequestScope&)> handle) {
   grpc::ServerUnaryReactor* reactor = scope.context()->DefaultReactor();
   auto shared = std::make_shared<RequestScope>(std::move(scope));
+  shared->Enter(RequestScope::Phase::kQueue);
   Executor::Task task;
   task.check = [shared] { return shared->Check(); };
   task.run = [shared, reactor,
               handle = std::move(handle)](absl::Status status) mutable {
+    shared->Enter(RequestScope::Phase::kCompute);
     if (status.ok()) {
       status = CatchExceptions([&] { return handle(*shared); });
     }

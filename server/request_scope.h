@@ -1,8 +1,11 @@
 // What every call goes through, whatever it asks: one clock, one way to stop
-// early, one line in the log, one place where errors become gRPC's.
+// early, one report to who observes it, one place where errors become gRPC's.
 #ifndef POE_SERVER_REQUEST_SCOPE_H_
 #define POE_SERVER_REQUEST_SCOPE_H_
 
+#include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -11,8 +14,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "grpcpp/grpcpp.h"
 #include "server/executor.h"
+#include "server/request_observer.h"
 
 namespace poe::server {
 
@@ -20,28 +25,42 @@ namespace poe::server {
 // may be called from any thread; everything else from one at a time.
 class RequestScope {
  public:
-  // `method` is a literal: the name of the RPC.
+  // What takes its time: waiting for a thread, working, waiting for the client.
+  enum class Phase { kQueue, kCompute, kClient };
+
+  // `method` is a literal: the name of the RPC. The answer's initial metadata
+  // name the request's id.
   RequestScope(absl::string_view method, grpc::CallbackServerContext* context);
 
   // OK while the answer is wanted; else Cancelled or DeadlineExceeded.
   absl::Status Check() const;
 
-  // For the log line.
+  // For those who observe it. A call begins with kCompute and holds 0 bytes of
+  // requests.
   void SetModel(absl::string_view name, std::int64_t version);
   void AddRows(std::int64_t rows) { rows_ += rows; }
+  void Enter(Phase phase);
+  void HoldBytes(std::size_t bytes);
 
   grpc::CallbackServerContext* context() const { return context_; }
 
-  // The answer's status, logged. Call it once, before the reactor's Finish.
+  // The answer's status, reported. Call it once, before the reactor's Finish.
   grpc::Status Finish(const absl::Status& status);
 
  private:
+  absl::Duration TimeOf(Phase phase) const;
+
   absl::string_view method_;
   grpc::CallbackServerContext* context_;
-  absl::Time start_;
+  absl::Span<RequestObserver* const> observers_;
+  std::string request_id_;
   std::string model_;
   std::int64_t version_ = 0;
   std::int64_t rows_ = 0;
+  std::int64_t held_bytes_ = 0;
+  Phase phase_ = Phase::kCompute;
+  std::chrono::steady_clock::time_point entered_;  // phase_
+  std::array<absl::Duration, 3> times_;            // by phase
 };
 
 // A seed from the system's randomness, for a call that gives none.
