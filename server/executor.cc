@@ -51,6 +51,11 @@ absl::Status Executor::Submit(Task task) {
   return status;
 }
 
+std::size_t Executor::QueueDepth() const {
+  absl::MutexLock lock(&mutex_);
+  return queue_.size();
+}
+
 bool Executor::HasTaskOrStops() const { return stopping_ || !queue_.empty(); }
 
 std::vector<Executor::Task> Executor::TakeUnwanted() {

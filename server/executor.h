@@ -39,6 +39,9 @@ class Executor {
   // the queue is full of tasks that are still wanted.
   absl::Status Submit(Task task) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Tasks that wait for a thread.
+  std::size_t QueueDepth() const ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   void RunTasks() ABSL_LOCKS_EXCLUDED(mutex_);
   bool HasTaskOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -46,7 +49,7 @@ class Executor {
   std::vector<Task> TakeUnwanted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::size_t queue_capacity_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::deque<Task> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;

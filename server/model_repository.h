@@ -33,6 +33,14 @@ struct ServedModel {
   std::shared_ptr<const Model> model;
 };
 
+// A version that is loaded, and the bytes of its files.
+struct LoadedVersion {
+  std::int64_t version = 0;
+  std::int64_t bytes = 0;
+
+  bool operator==(const LoadedVersion&) const = default;
+};
+
 struct RepositoryOptions {
   VersionPolicies policies;
   // Versions of a model that stay stored when a new one is: the oldest go, but
@@ -47,6 +55,17 @@ struct RepositoryOptions {
 // List and Resolve touch memory only and never wait for them.
 class ModelRepository {
  public:
+  // Is told, one call at a time, in the thread that made it happen.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    // These versions of a model answer from now on, newest first. None: the
+    // model does not answer, or there is none any more. Must not change the
+    // repository.
+    virtual void OnLoaded(const std::string& name,
+                          const std::vector<LoadedVersion>& versions) = 0;
+  };
+
   // Makes the folder if it is absent (its parent must be there), removes what a
   // crash left, and loads of every model the versions that its policy says and
   // those that labels point at. A version that cannot be loaded is FAILED and
@@ -57,6 +76,12 @@ class ModelRepository {
 
   ModelRepository(const ModelRepository&) = delete;
   ModelRepository& operator=(const ModelRepository&) = delete;
+
+  // Tells of every model that there is, and from then on of those of which
+  // other versions answer; null ends it. When this returns, the listener before
+  // is no longer called.
+  void SetListener(Listener* listener)
+      ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
   // The version that is to answer: the one named, or the newest that is loaded.
   // InvalidArgument without a name or with a version < 1; NotFound, listing
@@ -175,8 +200,14 @@ class ModelRepository {
   // Takes over what Scan has found, and keeps what is loaded.
   void Merge(const std::string& name, Entry on_disk)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Loads what is to answer, then unloads what is not.
+  // LoadAndUnload and Tell: the end of every change.
   void Apply(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Loads what is to answer, then unloads what is not.
+  void LoadAndUnload(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Tells the listener which versions of a model are loaded, unless it knows.
+  void Tell(const std::string& name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // Removes the oldest versions that RepositoryOptions::keep_versions has no
   // room for.
@@ -227,6 +258,10 @@ class ModelRepository {
   const RepositoryOptions options_;
   // Held while something changes, files included; taken before mutex_.
   absl::Mutex change_mutex_;
+  Listener* listener_ ABSL_GUARDED_BY(change_mutex_) = nullptr;
+  // What the listener knows of the models that there are.
+  std::map<std::string, std::vector<LoadedVersion>> told_
+      ABSL_GUARDED_BY(change_mutex_);
   mutable absl::Mutex mutex_;
   Models models_ ABSL_GUARDED_BY(mutex_);
   // The greatest version ever given, so that none is given twice.

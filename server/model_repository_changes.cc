@@ -123,12 +123,56 @@ bool ModelRepository::EnsureLoaded(const std::string& name,
     version = known;
   }
   const bool loaded = LoadFromDisk(name, version).ok();
-  absl::MutexLock lock(&mutex_);
-  models_[name].versions.insert_or_assign(number, std::move(version));
+  {
+    absl::MutexLock lock(&mutex_);
+    models_[name].versions.insert_or_assign(number, std::move(version));
+  }
+  Tell(name);
   return loaded;
 }
 
+void ModelRepository::SetListener(Listener* listener) {
+  absl::MutexLock change(&change_mutex_);
+  listener_ = listener;
+  told_.clear();
+  std::vector<std::string> names;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    for (const auto& [name, entry] : models_) names.push_back(name);
+  }
+  for (const std::string& name : names) Tell(name);
+}
+
+void ModelRepository::Tell(const std::string& name) {
+  if (listener_ == nullptr) return;
+  std::vector<LoadedVersion> loaded;
+  bool is_there = false;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    const auto entry = models_.find(name);
+    is_there = entry != models_.end();
+    if (is_there) {
+      for (const auto& [number, version] : entry->second.versions) {
+        if (version.model == nullptr) continue;
+        loaded.push_back({.version = number, .bytes = version.info.bytes()});
+      }
+    }
+  }
+  const auto [told, is_new] = told_.try_emplace(name);
+  if (is_new || told->second != loaded) listener_->OnLoaded(name, loaded);
+  if (is_there) {
+    told->second = std::move(loaded);
+  } else {
+    told_.erase(told);
+  }
+}
+
 void ModelRepository::Apply(const std::string& name) {
+  LoadAndUnload(name);
+  Tell(name);
+}
+
+void ModelRepository::LoadAndUnload(const std::string& name) {
   std::vector<std::int64_t> numbers;  // newest first
   std::vector<std::int64_t> named, wanted;
   {
@@ -288,6 +332,7 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
     if (entry != models_.end()) labels = entry->second.labels;
   }
   Merge(key, Scan(key, labels));
+  Tell(key);
   Version target;
   {
     absl::MutexLock lock(&mutex_);
@@ -300,10 +345,14 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
     target = **found;
   }
   absl::Status status = LoadFromDisk(key, target);
-  absl::MutexLock lock(&mutex_);
-  const std::int64_t number = target.info.version();
-  models_[key].versions.insert_or_assign(number, std::move(target));
+  {
+    absl::MutexLock lock(&mutex_);
+    const std::int64_t number = target.info.version();
+    models_[key].versions.insert_or_assign(number, std::move(target));
+  }
+  Tell(key);
   if (!status.ok()) return status;
+  absl::ReaderMutexLock lock(&mutex_);
   return InfoOfModel(key);
 }
 

@@ -361,6 +361,13 @@ absl::StatusOr<v1::ListJobsResponse> TrainingJobs::List(
   return response;
 }
 
+std::map<v1::Job::State, int> TrainingJobs::CountByState() const {
+  std::map<v1::Job::State, int> counts;
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [number, job] : jobs_) ++counts[job->state()];
+  return counts;
+}
+
 absl::StatusOr<v1::Job> TrainingJobs::Cancel(absl::string_view name) {
   const absl::StatusOr<std::shared_ptr<TrainingJob>> job = Find(name);
   if (!job.ok()) return job.status();

@@ -92,6 +92,9 @@ class TrainingJobs {
   // Newest first. InvalidArgument for a bad page size or token.
   absl::StatusOr<v1::ListJobsResponse> List(
       const v1::ListJobsRequest& request) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // How many jobs there are in each state that any is in.
+  std::map<v1::Job::State, int> CountByState() const
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // The job as it is after it was asked to stop.
   absl::StatusOr<v1::Job> Cancel(absl::string_view name)
       ABSL_LOCKS_EXCLUDED(mutex_);

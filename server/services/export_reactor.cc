@@ -12,9 +12,11 @@ ExportReactor::ExportReactor(RequestScope scope,
     : scope_(std::move(scope)), request_(request), repository_(repository) {}
 
 void ExportReactor::Start(Executor& executor) {
+  scope_.Enter(RequestScope::Phase::kQueue);
   const absl::Status submitted =
       executor.Submit({[this] { return scope_.Check(); },
                        [this](absl::Status status) {
+                         scope_.Enter(RequestScope::Phase::kCompute);
                          if (status.ok()) status = Open();
                          if (!status.ok()) return End(status);
                          SendNext();
@@ -35,6 +37,7 @@ absl::Status ExportReactor::Open() {
 }
 
 void ExportReactor::OnWriteDone(bool ok) {
+  scope_.Enter(RequestScope::Phase::kCompute);
   if (!ok) return End(absl::CancelledError("the client has gone"));
   SendNext();
 }
@@ -42,6 +45,7 @@ void ExportReactor::OnWriteDone(bool ok) {
 void ExportReactor::SendNext() {
   const absl::StatusOr<bool> more = files_->Next(chunk_);
   if (!more.ok() || !*more) return End(more.status());
+  scope_.Enter(RequestScope::Phase::kClient);
   StartWrite(&chunk_);
 }
 

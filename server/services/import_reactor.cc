@@ -13,18 +13,28 @@ ImportReactor::ImportReactor(RequestScope scope, ModelRepository& repository,
       repository_(repository),
       executor_(executor),
       response_(response) {
+  Read();
+}
+
+void ImportReactor::Read() {
+  scope_.HoldBytes(0);
+  scope_.Enter(RequestScope::Phase::kClient);
   StartRead(&request_);
 }
 
 void ImportReactor::OnReadDone(bool ok) {
+  scope_.Enter(RequestScope::Phase::kCompute);
   if (ok) {
+    scope_.HoldBytes(request_.ByteSizeLong());
     if (absl::Status s = Take(); !s.ok()) return End(s);
-    return StartRead(&request_);
+    return Read();
   }
   if (absl::Status s = scope_.Check(); !s.ok()) return End(s);
+  scope_.Enter(RequestScope::Phase::kQueue);
   const absl::Status submitted =
       executor_.Submit({[this] { return scope_.Check(); },
                         [this](absl::Status status) {
+                          scope_.Enter(RequestScope::Phase::kCompute);
                           if (status.ok())
                             status =
                                 CatchExceptions([this] { return Store(); });

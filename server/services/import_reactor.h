@@ -27,6 +27,8 @@ class ImportReactor final
   void OnReadDone(bool ok) override;
   void OnDone() override { delete this; }
 
+  // Waits for the next message.
+  void Read();
   // Keeps what `request_` brings.
   absl::Status Take();
   absl::Status Store();

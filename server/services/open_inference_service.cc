@@ -221,6 +221,7 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
     inference::ModelInferResponse* response) {
   const auto arrival = std::chrono::steady_clock::now();
   RequestScope scope("ModelInfer", context);
+  scope.HoldBytes(request->ByteSizeLong());
   const absl::StatusOr<InferTask> task = FindTask(*request);
   if (!task.ok()) return Refuse(std::move(scope), task.status());
   absl::StatusOr<ServedModel> served =

@@ -18,6 +18,7 @@ grpc::ServerUnaryReactor* ProductOfExpertsService::Score(
     grpc::CallbackServerContext* context, const v1::ScoreRequest* request,
     v1::ScoreResponse* response) {
   RequestScope scope("Score", context);
+  scope.HoldBytes(request->ByteSizeLong());
   absl::StatusOr<ServedModel> served =
       resources_.repository.Find(request->model());
   if (!served.ok()) return Refuse(std::move(scope), served.status());
@@ -47,6 +48,7 @@ grpc::ServerUnaryReactor* ProductOfExpertsService::Reconstruct(
     grpc::CallbackServerContext* context, const v1::ReconstructRequest* request,
     v1::ReconstructResponse* response) {
   RequestScope scope("Reconstruct", context);
+  scope.HoldBytes(request->ByteSizeLong());
   absl::StatusOr<ServedModel> served =
       resources_.repository.Find(request->model());
   if (!served.ok()) return Refuse(std::move(scope), served.status());

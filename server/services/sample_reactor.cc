@@ -20,16 +20,20 @@ SampleReactor::SampleReactor(RequestScope scope,
       repository_(repository),
       limits_(limits),
       workers_(workers),
-      patience_(patience) {}
+      patience_(patience) {
+  scope_.HoldBytes(request_.ByteSizeLong());
+}
 
 void SampleReactor::Start(Executor& executor, ByteBudget& budget) {
   absl::StatusOr<ByteBudget::Hold> hold =
       budget.Take(static_cast<std::int64_t>(request_.ByteSizeLong()));
   if (!hold.ok()) return Finish(scope_.Finish(hold.status()));
   hold_ = *std::move(hold);
+  scope_.Enter(RequestScope::Phase::kQueue);
   const absl::Status submitted =
       executor.Submit({[this] { return scope_.Check(); },
                        [this](absl::Status status) {
+                         scope_.Enter(RequestScope::Phase::kCompute);
                          if (status.ok()) {
                            status = CatchExceptions([this] { return Run(); });
                          }
@@ -48,7 +52,12 @@ absl::Status SampleReactor::Run() {
   if (!served.ok()) return served.status();
   scope_.SetModel(served->name, served->version);
   return AnswerSample(request_, *served, limits_, workers_, scope_, response_,
-                      [this] { return Send(); });
+                      [this] {
+                        scope_.Enter(RequestScope::Phase::kClient);
+                        absl::Status sent = Send();
+                        scope_.Enter(RequestScope::Phase::kCompute);
+                        return sent;
+                      });
 }
 
 absl::Status SampleReactor::Send() {

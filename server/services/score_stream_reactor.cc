@@ -18,11 +18,19 @@ ScoreStreamReactor::ScoreStreamReactor(RequestScope scope,
       repository_(repository),
       limits_(limits),
       batching_(batching) {
+  Read();
+}
+
+void ScoreStreamReactor::Read() {
+  scope_.HoldBytes(0);
+  scope_.Enter(RequestScope::Phase::kClient);
   StartRead(&request_);
 }
 
 void ScoreStreamReactor::OnReadDone(bool ok) {
+  scope_.Enter(RequestScope::Phase::kCompute);
   if (!ok) return End(scope_.Check());
+  scope_.HoldBytes(request_.ByteSizeLong());
   if (absl::Status status = PinModel(); !status.ok()) return End(status);
   if (IsSmall(request_, *served_->model)) {
     return Answer(CatchExceptions([this] {
@@ -30,6 +38,7 @@ void ScoreStreamReactor::OnReadDone(bool ok) {
                          response_);
     }));
   }
+  scope_.Enter(RequestScope::Phase::kQueue);
   ScoreInBatch(request_, *served_, limits_, batching_, scope_, response_,
                [this](const absl::Status& status) { Answer(status); });
 }
@@ -37,7 +46,7 @@ void ScoreStreamReactor::OnReadDone(bool ok) {
 void ScoreStreamReactor::OnWriteDone(bool ok) {
   if (!ok) return End(absl::CancelledError("the client has gone"));
   response_.Clear();
-  StartRead(&request_);
+  Read();
 }
 
 absl::Status ScoreStreamReactor::PinModel() {
@@ -63,6 +72,7 @@ absl::Status ScoreStreamReactor::PinModel() {
 
 void ScoreStreamReactor::Answer(const absl::Status& status) {
   if (!status.ok()) return End(status);
+  scope_.Enter(RequestScope::Phase::kClient);
   StartWrite(&response_);
 }
 

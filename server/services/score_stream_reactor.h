@@ -29,6 +29,8 @@ class ScoreStreamReactor final
   void OnWriteDone(bool ok) override;
   void OnDone() override { delete this; }
 
+  // Waits for the next request.
+  void Read();
   // Finds the model for the first request; later ones may only repeat it.
   absl::Status PinModel();
   // Writes the response, or ends the stream if there is none.

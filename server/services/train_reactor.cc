@@ -38,6 +38,7 @@ class TrainReactor final
           Pump();
         })),
         scope_("Train", context) {
+    scope_.Enter(RequestScope::Phase::kClient);
     StartRead(&request_);
   }
 
@@ -56,6 +57,8 @@ class TrainReactor final
     delete this;
   }
 
+  // Unless the call has ended: then all are given back.
+  void HoldBytes(std::size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status HandleRequest() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status HandleStart(const v1::TrainStart& start)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -110,14 +113,21 @@ void TrainReactor::OnReadDone(bool ok) {
     HandleHalfClose();
     return;
   }
+  HoldBytes(request_.ByteSizeLong());
   const absl::Status status =
       CatchExceptions([this] { return HandleRequest(); });
   if (!status.ok()) {
     Fail(status);
     return;
   }
+  HoldBytes(0);
   absl::MutexLock lock(&mutex_);
   if (!ended_) StartRead(&request_);
+}
+
+void TrainReactor::HoldBytes(std::size_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  if (!ended_) scope_.HoldBytes(bytes);
 }
 
 absl::Status TrainReactor::HandleRequest() {

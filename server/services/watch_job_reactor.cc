@@ -14,7 +14,9 @@ WatchJobReactor::WatchJobReactor(RequestScope scope,
         Pump();
       })),
       scope_(std::move(scope)),
-      next_event_(from_event) {}
+      next_event_(from_event) {
+  scope_.Enter(RequestScope::Phase::kClient);
+}
 
 void WatchJobReactor::Start() {
   job_->Subscribe(link_);
