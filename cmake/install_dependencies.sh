@@ -20,7 +20,8 @@ packages_of() {
         librandom123-dev libsvm-dev
       echo libgrpc++-dev libprotobuf-dev protobuf-compiler \
         protobuf-compiler-grpc libspdlog-dev libssl-dev
-      echo libcli11-dev libpng-dev nlohmann-json3-dev zlib1g-dev
+      echo libcli11-dev libpng-dev nlohmann-json3-dev prometheus-cpp-dev \
+        zlib1g-dev
       echo libgmock-dev libgtest-dev
       ;;
     demo) echo dataset-fashion-mnist ;;
@@ -28,7 +29,8 @@ packages_of() {
     image) echo buildah ;;
     runtime)
       echo libabsl20220623 libgrpc++1.51 libhwy1 liblinear4 libpng16-16 \
-        libprotobuf32 libspdlog1.10 libssl3 libsvm3 zlib1g
+        libprometheus-cpp-core1.0 libprotobuf32 libspdlog1.10 libssl3 libsvm3 \
+        zlib1g
       # The smallest library that liblinear is content with.
       echo libblas3
       ;;

@@ -1,16 +1,18 @@
 // poe-server: trains products of experts and answers questions with them.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -25,7 +27,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/json_formatter.h"
 #include "server/server.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
@@ -102,12 +106,22 @@ ABSL_FLAG(std::int64_t, max_bytes_in_flight,
           poe::server::ServerOptions().max_bytes_in_flight,
           "Most bytes of all requests that wait or are being answered; others "
           "are refused and told when to try again.");
+ABSL_FLAG(double, lame_duck_seconds, 0,
+          "How long calls are still taken after the first SIGTERM or SIGINT, "
+          "when health is NOT_SERVING already, so that clients and balancers "
+          "turn away before they are refused.");
 ABSL_FLAG(double, drain_seconds, 30,
-          "How long calls may go on after the first SIGTERM or SIGINT. A "
-          "second signal cancels them at once.");
-ABSL_FLAG(std::string, log_level, "info",
-          "What is logged to standard error: debug (every request), info, "
-          "warning, error or off.");
+          "How long calls may go on after that. A second signal ends the lame "
+          "duck's time at once, and the next cancels calls.");
+ABSL_FLAG(
+    std::string, log_level, "info",
+    "What is logged to standard error: debug (every request), info, "
+    "warning, error or off. SIGUSR1 makes it debug, SIGUSR2 what it was.");
+ABSL_FLAG(std::string, log_format, "text",
+          "text, or json: an object in each line.");
+ABSL_FLAG(int, log_sample, poe::server::RequestLogOptions().sample,
+          "Log one in so many requests that succeed, and all that fail, at "
+          "level info. 0: only those that fail by the server's fault.");
 
 namespace {
 
@@ -119,7 +133,8 @@ Usage: poe-server --repository DIR [--listen HOST:PORT] [option]...
 Answers gRPC: scores, labels, reconstructions and samples (poe.v1), training
 and its jobs, the models in DIR, health (grpc.health.v1) and reflection. Prints
 "listening on HOST:PORT" to standard output once it does. SIGTERM or SIGINT
-ends it well: no new calls, running ones are finished, exit status 0.
+ends it well: health says NOT_SERVING, no new calls, running ones are finished,
+exit status 0.
 
 Options:
 )";
@@ -157,6 +172,13 @@ int Fail(absl::string_view message, int exit_code) {
   return exit_code;
 }
 
+std::optional<spdlog::level::level_enum> ConfiguredLevel() {
+  const std::string name = absl::GetFlag(FLAGS_log_level);
+  const auto level = spdlog::level::from_str(name);
+  if (level == spdlog::level::off && name != "off") return std::nullopt;
+  return level;
+}
+
 // What wakes the main thread, one byte each: the number of a signal, or
 // kDrained. A pipe with handlers, because libraries start threads before main
 // that signals cannot be blocked in.
@@ -168,11 +190,28 @@ void Wake(int signal) {
   [[maybe_unused]] const ssize_t written = write(wakeups[1], &byte, 1);
 }
 
-int AwaitWakeup() {
-  char byte = 0;
-  while (read(wakeups[0], &byte, 1) < 0 && errno == EINTR) {
+// The next wakeup, if one comes before the deadline. Those that change the
+// level of the log do that and no more.
+std::optional<int> AwaitWakeup(absl::Time deadline) {
+  while (true) {
+    const absl::Duration left =
+        std::max(absl::ZeroDuration(), deadline - absl::Now());
+    const auto timeout = std::min<std::int64_t>(
+        absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))),
+        std::numeric_limits<int>::max());
+    pollfd pipe = {.fd = wakeups[0], .events = POLLIN, .revents = 0};
+    const int ready = poll(&pipe, 1, static_cast<int>(timeout));
+    if (ready == 0 && absl::Now() >= deadline) return std::nullopt;
+    char byte = 0;
+    if (ready <= 0 || read(wakeups[0], &byte, 1) != 1) continue;
+    if (byte == SIGUSR1) {
+      spdlog::set_level(spdlog::level::debug);
+    } else if (byte == SIGUSR2) {
+      spdlog::set_level(*ConfiguredLevel());
+    } else {
+      return byte;
+    }
   }
-  return byte;
 }
 
 bool CatchSignals() {
@@ -180,25 +219,33 @@ bool CatchSignals() {
   struct sigaction action = {};
   action.sa_handler = Wake;
   action.sa_flags = SA_RESTART;
-  for (int signal : {SIGTERM, SIGINT}) sigaction(signal, &action, nullptr);
+  for (int signal : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) {
+    sigaction(signal, &action, nullptr);
+  }
   signal(SIGPIPE, SIG_IGN);
   return true;
 }
 
 // Waits for a signal, drains, and returns when that is done. A second signal
-// ends the program at once.
+// ends the lame duck's time, or the program at once.
 void ServeUntilSignal(poe::server::Server& server) {
-  const int signal = AwaitWakeup();
+  const auto signal = AwaitWakeup(absl::InfiniteFuture());
+  const char* const name = signal == SIGTERM ? "SIGTERM" : "SIGINT";
+  server.ReportNotServing();
+  const double lame_duck = absl::GetFlag(FLAGS_lame_duck_seconds);
+  if (lame_duck > 0) {
+    spdlog::info("{}: not serving, and taking calls for {} s", name, lame_duck);
+    AwaitWakeup(absl::Now() + absl::Seconds(lame_duck));
+  }
   const double grace = absl::GetFlag(FLAGS_drain_seconds);
-  spdlog::info("{}: finishing calls for at most {} s",
-               signal == SIGTERM ? "SIGTERM" : "SIGINT", grace);
+  spdlog::info("{}: finishing calls for at most {} s", name, grace);
   std::thread drainer([&server, grace] {
     server.Drain(absl::Seconds(grace));
     Wake(kDrained);
   });
-  if (AwaitWakeup() != kDrained) {
+  if (AwaitWakeup(absl::InfiniteFuture()) != kDrained) {
     // What is published is whole at any moment, so there is nothing to save.
-    spdlog::info("second signal: leaving calls unfinished");
+    spdlog::info("another signal: leaving calls unfinished");
     spdlog::shutdown();
     std::_Exit(EXIT_SUCCESS);
   }
@@ -225,12 +272,17 @@ int main(int argc, char** argv) {
     return Fail("--repository DIR is required; see poe-server --help",
                 kUsageError);
   }
-  const std::string level_name = absl::GetFlag(FLAGS_log_level);
-  const auto level = spdlog::level::from_str(level_name);
-  if (level == spdlog::level::off && level_name != "off") {
-    return Fail(absl::StrCat("--log_level ", level_name,
+  const auto level = ConfiguredLevel();
+  if (!level.has_value()) {
+    return Fail(absl::StrCat("--log_level ", absl::GetFlag(FLAGS_log_level),
                              ": must be debug, info, warning, error or off"),
                 kUsageError);
+  }
+  const std::string log_format = absl::GetFlag(FLAGS_log_format);
+  if (log_format != "text" && log_format != "json") {
+    return Fail(
+        absl::StrCat("--log_format ", log_format, ": must be text or json"),
+        kUsageError);
   }
   if (!(absl::GetFlag(FLAGS_poll_seconds) >= 0)) {
     return Fail("--poll_seconds must not be negative", kUsageError);
@@ -244,8 +296,15 @@ int main(int argc, char** argv) {
   if (!(absl::GetFlag(FLAGS_batch_delay_ms) >= 0)) {
     return Fail("--batch_delay_ms must not be negative", kUsageError);
   }
+  if (!(absl::GetFlag(FLAGS_lame_duck_seconds) >= 0)) {
+    return Fail("--lame_duck_seconds must not be negative", kUsageError);
+  }
   spdlog::set_default_logger(spdlog::stderr_color_mt("poe-server"));
-  spdlog::set_level(level);
+  if (log_format == "json") {
+    spdlog::default_logger()->set_formatter(
+        std::make_unique<poe::server::JsonFormatter>());
+  }
+  spdlog::set_level(*level);
 
   // Debian's Abseil checks the order of locks at each of them.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
@@ -276,6 +335,8 @@ int main(int argc, char** argv) {
   options.max_concurrent_streams = absl::GetFlag(FLAGS_max_concurrent_streams);
   options.max_connection_age_seconds =
       absl::GetFlag(FLAGS_max_connection_age_seconds);
+  options.request_log = {.json = log_format == "json",
+                         .sample = absl::GetFlag(FLAGS_log_sample)};
   auto server = poe::server::Server::Start(options);
   if (!server.ok()) {
     return Fail(

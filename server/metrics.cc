@@ -43,8 +43,7 @@ std::string VersionLabel(std::int64_t version) {
 }
 
 // A value of this moment.
-ClientMetric Value(double value,
-                   std::vector<ClientMetric::Label> labels = {}) {
+ClientMetric Value(double value, std::vector<ClientMetric::Label> labels = {}) {
   ClientMetric metric;
   metric.label = std::move(labels);
   metric.gauge.value = value;
@@ -74,9 +73,9 @@ MetricFamily JobsByState(const TrainingJobs& jobs) {
 
 void AddProcess(std::vector<MetricFamily>& families) {
   const ProcessUsage usage = ReadProcessUsage();
-  families.push_back(
-      Gauge("process_resident_memory_bytes", "Resident memory size in bytes.",
-            {Value(static_cast<double>(usage.resident_bytes))}));
+  families.push_back(Gauge("process_resident_memory_bytes",
+                           "Resident memory size in bytes.",
+                           {Value(static_cast<double>(usage.resident_bytes))}));
   families.push_back({"process_cpu_seconds_total",
                       "Total user and system CPU time spent in seconds.",
                       MetricType::Counter,
@@ -196,9 +195,9 @@ void Metrics::AddModels(std::vector<MetricFamily>& families) const {
     absl::MutexLock lock(&mutex_);
     for (const auto& [name, model] : models_) {
       for (const LoadedVersion& one : model.loaded) {
-        bytes.push_back(Value(
-            static_cast<double>(one.bytes),
-            {{"model", name}, {"version", VersionLabel(one.version)}}));
+        bytes.push_back(
+            Value(static_cast<double>(one.bytes),
+                  {{"model", name}, {"version", VersionLabel(one.version)}}));
       }
     }
   }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -21,8 +22,11 @@
 #include "server/errors.h"
 #include "server/executor.h"
 #include "server/listen_address.h"
+#include "server/metrics.h"
 #include "server/model_repository.h"
 #include "server/repository_poller.h"
+#include "server/request_log.h"
+#include "server/request_observer.h"
 #include "server/row_answers.h"
 #include "server/services/model_registry_service.h"
 #include "server/services/open_inference_service.h"
@@ -37,6 +41,8 @@ namespace {
 // Requests that may wait for a thread.
 constexpr std::size_t kQueueCapacity = 256;
 constexpr int kFileThreads = 1;
+// Before the name of a model, the service that health is asked of.
+constexpr absl::string_view kModelHealth = "poe.v1.model/";
 constexpr std::int64_t kLeastMessageBytes = 64 << 10;
 // Of the headers of one call.
 constexpr int kMostHeaderBytes = 16 << 10;
@@ -84,6 +90,7 @@ absl::Status CheckOptions(const ServerOptions& options) {
                             options.max_connection_age_seconds, 0));
   constexpr int kMostSeconds =
       std::numeric_limits<int>::max() / kMillisecondsPerSecond;
+  status.Update(CheckOption("log_sample", options.request_log.sample, 0));
   if (status.ok() && options.max_connection_age_seconds > kMostSeconds) {
     status = absl::InvalidArgumentError(absl::StrCat(
         "max_connection_age_seconds is ", options.max_connection_age_seconds,
@@ -144,7 +151,7 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
 }  // namespace
 
 // Declared in the order in which they depend on each other.
-class Server::Parts {
+class Server::Parts final : public ModelRepository::Listener {
  public:
   Parts(const ServerOptions& options,
         std::unique_ptr<ModelRepository> repository,
@@ -182,11 +189,23 @@ class Server::Parts {
                          .budget = budget_,
                          .files = file_executor_,
                          .limits = options.limits}),
-        training_jobs_(jobs_.get(), &file_executor_) {}
+        training_jobs_(jobs_.get(), &file_executor_),
+        metrics_({.jobs = *jobs_,
+                  .executors = {{"compute", &compute_},
+                                {"sampling", &sampling_},
+                                {"files", &file_executor_}}}),
+        request_log_(options.request_log) {}
+
+  ~Parts() override { repository_->SetListener(nullptr); }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
 
   absl::Status Listen(const ListenAddress& address,
                       const ServerOptions& options,
                       std::shared_ptr<grpc::ServerCredentials> credentials);
+
+  void OnLoaded(const std::string& name,
+                const std::vector<LoadedVersion>& versions) override;
 
   std::unique_ptr<ModelRepository> repository_;
   RepositoryPoller poller_;
@@ -201,6 +220,8 @@ class Server::Parts {
   ModelRegistryService registry_;
   OpenInferenceService open_inference_;
   TrainingJobsService training_jobs_;
+  Metrics metrics_;
+  RequestLog request_log_;
   std::unique_ptr<grpc::Server> grpc_;
   int port_ = 0;
 };
@@ -229,6 +250,7 @@ absl::Status Server::Parts::Listen(
   builder.AddChannelArgument(
       GRPC_ARG_KEEPALIVE_TIME_MS,
       static_cast<int>(absl::ToInt64Milliseconds(kKeepalive)));
+  builder.SetContextAllocator(ObservedContexts({&metrics_, &request_log_}));
   for (grpc::Service* service :
        {static_cast<grpc::Service*>(&product_of_experts_),
         static_cast<grpc::Service*>(&registry_),
@@ -249,7 +271,15 @@ absl::Status Server::Parts::Listen(
         inference::GRPCInferenceService::service_full_name()}) {
     health->SetServingStatus(service, true);
   }
+  repository_->SetListener(this);
   return absl::OkStatus();
+}
+
+void Server::Parts::OnLoaded(const std::string& name,
+                             const std::vector<LoadedVersion>& versions) {
+  metrics_.SetLoaded(name, versions);
+  grpc_->GetHealthCheckService()->SetServingStatus(
+      absl::StrCat(kModelHealth, name), !versions.empty());
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
@@ -298,8 +328,14 @@ Server::~Server() { Drain(absl::ZeroDuration()); }
 
 int Server::port() const { return parts_->port_; }
 
-void Server::Drain(absl::Duration grace) {
+std::string Server::MetricsText() const { return parts_->metrics_.Text(); }
+
+void Server::ReportNotServing() {
   parts_->grpc_->GetHealthCheckService()->Shutdown();
+}
+
+void Server::Drain(absl::Duration grace) {
+  ReportNotServing();
   parts_->jobs_->Shutdown();
   parts_->grpc_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
   parts_->grpc_->Wait();

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "server/codec/request_codec.h"
 #include "server/credentials.h"
+#include "server/request_log.h"
 
 namespace poe::server {
 
@@ -56,6 +57,8 @@ struct ServerOptions {
   // How long clients may keep a connection, give or take a tenth; calls on it
   // are finished. 0: for ever.
   int max_connection_age_seconds = 0;
+  // sample >= 0.
+  RequestLogOptions request_log;
 };
 
 // Thread-safe.
@@ -74,6 +77,13 @@ class Server {
 
   // The port that is listened on.
   int port() const;
+
+  // What is measured, in Prometheus's text format.
+  std::string MetricsText() const;
+
+  // From now on health is NOT_SERVING, of everything and for ever. Calls are
+  // answered as before.
+  void ReportNotServing();
 
   // Ends well: reports NOT_SERVING, lets trainings keep what they need to go on
   // when the server is back, takes no new calls, lets running ones go on for
