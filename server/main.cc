@@ -206,7 +206,9 @@ std::optional<int> AwaitWakeup(absl::Time deadline) {
     if (ready <= 0 || read(wakeups[0], &byte, 1) != 1) continue;
     if (byte == SIGUSR1) {
       spdlog::set_level(spdlog::level::debug);
+      spdlog::info("SIGUSR1: log level debug");
     } else if (byte == SIGUSR2) {
+      spdlog::info("SIGUSR2: log level {}", absl::GetFlag(FLAGS_log_level));
       spdlog::set_level(*ConfiguredLevel());
     } else {
       return byte;

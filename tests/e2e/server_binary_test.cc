@@ -23,6 +23,7 @@
 namespace poe::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -106,6 +107,41 @@ TEST_F(ServerBinaryTest, ASecondSignalCutsTheDrainShort) {
   stream->Finish();
 }
 
+TEST_F(ServerBinaryTest, ALameDuckTakesCallsUntilItsTimeOrASecondSignal) {
+  {
+    Program program(
+        {RepositoryFlag(), "--listen=localhost:0", "--lame_duck_seconds=600"});
+    const std::string address = ReadAddress(program);
+    program.Signal(SIGTERM);
+    EXPECT_NE(program.ReadLineWith("not serving, and taking calls"), "");
+    EXPECT_TRUE(ListModels(address).ok());
+    program.Signal(SIGTERM);
+    EXPECT_EQ(program.Wait(), 0);
+  }
+  Program program(
+      {RepositoryFlag(), "--listen=localhost:0", "--lame_duck_seconds=0.2"});
+  ReadAddress(program);
+  program.Signal(SIGTERM);
+  EXPECT_NE(program.ReadLineWith("finishing calls"), "");
+  EXPECT_EQ(program.Wait(), 0);
+}
+
+TEST_F(ServerBinaryTest, SignalsChangeTheLevelOfTheLog) {
+  Program program(
+      {RepositoryFlag(), "--listen=localhost:0", "--log_format=json"});
+  const std::string address = ReadAddress(program);
+  program.Signal(SIGUSR1);
+  EXPECT_NE(program.ReadLineWith("log level debug"), "");
+  EXPECT_TRUE(ListModels(address).ok());
+  EXPECT_THAT(program.ReadLineWith("ListModels"),
+              AllOf(StartsWith("{"), HasSubstr("\"level\":\"debug\""),
+                    HasSubstr("\"message\":\"request\"")));
+  program.Signal(SIGUSR2);
+  EXPECT_NE(program.ReadLineWith("log level info"), "");
+  program.Signal(SIGTERM);
+  EXPECT_EQ(program.Wait(), 0);
+}
+
 TEST_F(ServerBinaryTest, HelpListsTheFlags) {
   Program program({"--help"});
   const std::string help = program.ReadAll();
@@ -123,6 +159,14 @@ TEST_F(ServerBinaryTest, HelpListsTheFlags) {
                            "--max_bytes_in_flight",
                            "--drain_seconds",
                            "--log_level",
+                           "--lame_duck_seconds",
+                           "--log_format",
+                           "--log_sample",
+                           "--version_policy",
+                           "--keep_versions",
+                           "--poll_seconds",
+                           "--read_only",
+                           "--checkpoint_seconds",
                            "--tls_certificate",
                            "--tls_key",
                            "--tls_client_ca",
@@ -143,7 +187,10 @@ TEST_F(ServerBinaryTest, MistakesOnTheCommandLineAreNamed) {
       {{}, "--repository DIR is required"},
       {{RepositoryFlag(), "extra"}, "unexpected argument \"extra\""},
       {{RepositoryFlag(), "--log_level=loud"}, "--log_level loud"},
+      {{RepositoryFlag(), "--log_format=xml"}, "--log_format xml"},
+      {{RepositoryFlag(), "--log_sample=-1"}, "log_sample is -1"},
       {{RepositoryFlag(), "--drain_seconds=-1"}, "--drain_seconds"},
+      {{RepositoryFlag(), "--lame_duck_seconds=-1"}, "--lame_duck_seconds"},
       {{RepositoryFlag(), "--threads=-1"}, "threads is -1"},
       {{RepositoryFlag(), "--max_rows=0"}, "max_rows is 0"},
       {{RepositoryFlag(), "--listen=8500"}, "must be HOST:PORT"},

@@ -607,5 +607,59 @@ TEST_F(ModelRepositoryTest, LookUpsGoOnWhileVersionsChange) {
   EXPECT_EQ(repository_->List().size(), 3u);
 }
 
+// What it is told, as "NAME: VERSION VERSION", in the order in which it is.
+class RecordingListener final : public ModelRepository::Listener {
+ public:
+  std::vector<std::string> Take() { return std::exchange(told_, {}); }
+
+ private:
+  void OnLoaded(const std::string& name,
+                const std::vector<LoadedVersion>& versions) override {
+    std::string& text = told_.emplace_back(name + ":");
+    for (const LoadedVersion& one : versions) {
+      EXPECT_GT(one.bytes, 0);
+      absl::StrAppend(&text, " ", one.version);
+    }
+  }
+
+  std::vector<std::string> told_;
+};
+
+TEST_F(ModelRepositoryTest, AListenerHearsWhichVersionsAnswer) {
+  RecordingListener listener;
+  PublishTwoBits(*repository_, "first", 1);
+  repository_->SetListener(&listener);
+  EXPECT_THAT(listener.Take(), ElementsAre("first: 1"));
+  PublishTwoBits(*repository_, "second", 1);
+  EXPECT_THAT(listener.Take(), ElementsAre("second: 1"));
+  PublishTwoBits(*repository_, "first", 2);
+  EXPECT_THAT(listener.Take(), ElementsAre("first: 2"));
+  ASSERT_TRUE(repository_->Load("first", 1).ok());
+  EXPECT_THAT(listener.Take(), ElementsAre("first: 2 1"));
+  ASSERT_TRUE(repository_->Unload("first", 0).ok());
+  EXPECT_THAT(listener.Take(), ElementsAre("first:"));
+  ASSERT_TRUE(repository_->Delete("second", 0).ok());
+  EXPECT_THAT(listener.Take(), ElementsAre("second:"));
+  ASSERT_TRUE(repository_->Load("first", 2).ok());
+  EXPECT_THAT(listener.Take(), ElementsAre("first: 2"));
+}
+
+TEST_F(ModelRepositoryTest, AListenerHearsNothingWhereNothingHasChanged) {
+  RecordingListener listener;
+  PublishTwoBits(*repository_, "first", 1);
+  repository_->SetListener(&listener);
+  listener.Take();
+  repository_->Refresh();
+  ASSERT_TRUE(repository_->Load("first", 1).ok());
+  ASSERT_TRUE(repository_->SetLabel("first", "stable", 1).ok());
+  EXPECT_THAT(listener.Take(), IsEmpty());
+  std::filesystem::remove_all(VersionFolder("first", 1));
+  repository_->Refresh();
+  EXPECT_THAT(listener.Take(), ElementsAre("first:"));
+  repository_->SetListener(nullptr);
+  PublishTwoBits(*repository_, "first", 2);
+  EXPECT_THAT(listener.Take(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace poe::server

@@ -3,6 +3,7 @@
 #include "server/server.h"
 
 #include <fstream>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -29,12 +30,28 @@ using ::testing::HasSubstr;
 
 constexpr int kServing = 1;
 constexpr int kNotServing = 2;
+constexpr int kServiceUnknown = 3;
 
 class ServerTest : public ServingTest {
  protected:
   ServerTest() {
     Publish("density", RandomModel(784, 500, {"data"}, 1));
     StartServer();
+  }
+
+  void LoadDensity() {
+    v1::LoadModelRequest request;
+    request.set_name("density");
+    grpc::ClientContext context;
+    v1::ModelInfo info;
+    EXPECT_TRUE(registry().LoadModel(&context, request, &info).ok());
+  }
+  void UnloadDensity() {
+    v1::UnloadModelRequest request;
+    request.set_name("density");
+    grpc::ClientContext context;
+    v1::ModelInfo info;
+    EXPECT_TRUE(registry().UnloadModel(&context, request, &info).ok());
   }
 
   v1::SampleRequest Sampling(int steps) {
@@ -67,6 +84,56 @@ grpc::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel,
   return result;
 }
 
+// grpc.health.v1.Health/Watch.
+class HealthWatch {
+ public:
+  HealthWatch(const std::shared_ptr<grpc::Channel>& channel,
+              const std::string& service)
+      : stub_(channel),
+        stream_(stub_.PrepareCall(&context_, "/grpc.health.v1.Health/Watch",
+                                  &queue_)) {
+    StringValue request;
+    request.set_value(service);
+    stream_->StartCall(nullptr);
+    EXPECT_TRUE(Wait());
+    stream_->WriteLast(request, {}, nullptr);
+    EXPECT_TRUE(Wait());
+  }
+
+  ~HealthWatch() {
+    context_.TryCancel();
+    grpc::Status status;
+    stream_->Finish(&status, nullptr);
+    Wait();
+    queue_.Shutdown();
+    void* tag;
+    bool ok;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  // Waits for news.
+  int Next() {
+    Int32Value health;
+    stream_->Read(&health, nullptr);
+    EXPECT_TRUE(Wait());
+    return health.value();
+  }
+
+ private:
+  bool Wait() {
+    void* tag;
+    bool ok = false;
+    return queue_.Next(&tag, &ok) && ok;
+  }
+
+  grpc::CompletionQueue queue_;
+  grpc::ClientContext context_;
+  grpc::TemplatedGenericStub<StringValue, Int32Value> stub_;
+  std::unique_ptr<grpc::ClientAsyncReaderWriter<StringValue, Int32Value>>
+      stream_;
+};
+
 TEST_F(ServerTest, HealthIsServingForTheServerAndEachService) {
   for (const char* service :
        {"", "poe.v1.ProductOfExperts", "poe.v1.ModelRegistry",
@@ -78,6 +145,59 @@ TEST_F(ServerTest, HealthIsServingForTheServerAndEachService) {
   int health = 0;
   EXPECT_EQ(CheckHealth(NewChannel(), "poe.v1.Cats", health).error_code(),
             grpc::NOT_FOUND);
+}
+
+TEST_F(ServerTest, HealthOfAModelIsWhetherAVersionAnswers) {
+  const auto channel = NewChannel();
+  const auto health_of = [&](const std::string& name) {
+    int health = 0;
+    const grpc::Status status =
+        CheckHealth(channel, "poe.v1.model/" + name, health);
+    return status.ok() ? health : -static_cast<int>(status.error_code());
+  };
+  EXPECT_EQ(health_of("density"), kServing);
+  EXPECT_EQ(health_of("cats"), -static_cast<int>(grpc::NOT_FOUND));
+  UnloadDensity();
+  EXPECT_EQ(health_of("density"), kNotServing);
+  LoadDensity();
+  EXPECT_EQ(health_of("density"), kServing);
+  v1::DeleteModelRequest request;
+  request.set_name("density");
+  grpc::ClientContext context;
+  Empty response;
+  ASSERT_TRUE(registry().DeleteModel(&context, request, &response).ok());
+  EXPECT_EQ(health_of("density"), kNotServing);
+}
+
+TEST_F(ServerTest, WatchersHearWhetherAModelAnswers) {
+  HealthWatch unknown(NewChannel(), "poe.v1.model/cats");
+  EXPECT_EQ(unknown.Next(), kServiceUnknown);
+  HealthWatch watch(NewChannel(), "poe.v1.model/density");
+  EXPECT_EQ(watch.Next(), kServing);
+  UnloadDensity();
+  EXPECT_EQ(watch.Next(), kNotServing);
+  LoadDensity();
+  EXPECT_EQ(watch.Next(), kServing);
+}
+
+TEST_F(ServerTest, NotServingComesBeforeCallsAreRefused) {
+  server().ReportNotServing();
+  // What a model does meanwhile changes nothing.
+  UnloadDensity();
+  LoadDensity();
+  for (const char* service :
+       {"", "poe.v1.ProductOfExperts", "poe.v1.model/density"}) {
+    int health = 0;
+    EXPECT_TRUE(CheckHealth(NewChannel(), service, health).ok()) << service;
+    EXPECT_EQ(health, kNotServing) << service;
+  }
+  grpc::ClientContext context;
+  auto reader = stub().Sample(&context, Sampling(1));
+  v1::SampleResponse response;
+  EXPECT_TRUE(reader->Read(&response));
+  while (reader->Read(&response)) {
+  }
+  EXPECT_TRUE(reader->Finish().ok());
 }
 
 TEST_F(ServerTest, HeadersOfMoreThanSixteenKiBAreRefused) {
@@ -169,37 +289,11 @@ TEST_F(ServerTest, DrainingCancelsWhatTakesLongerThanItsGrace) {
 }
 
 TEST_F(ServerTest, HealthWatchersHearOfTheDrain) {
-  grpc::CompletionQueue queue;
-  grpc::ClientContext context;
-  grpc::TemplatedGenericStub<StringValue, Int32Value> stub(NewChannel());
-  auto watch =
-      stub.PrepareCall(&context, "/grpc.health.v1.Health/Watch", &queue);
-  const auto wait = [&queue] {
-    void* tag;
-    bool ok = false;
-    return queue.Next(&tag, &ok) && ok;
-  };
-  watch->StartCall(nullptr);
-  ASSERT_TRUE(wait());
-  watch->WriteLast({}, {}, nullptr);
-  ASSERT_TRUE(wait());
-  Int32Value health;
-  watch->Read(&health, nullptr);
-  ASSERT_TRUE(wait());
-  EXPECT_EQ(health.value(), kServing);
-  watch->Read(&health, nullptr);
+  HealthWatch watch(NewChannel(), "");
+  EXPECT_EQ(watch.Next(), kServing);
   std::thread drainer([&] { server().Drain(absl::Seconds(2)); });
-  EXPECT_TRUE(wait());
-  EXPECT_EQ(health.value(), kNotServing);
+  EXPECT_EQ(watch.Next(), kNotServing);
   drainer.join();
-  grpc::Status status;
-  watch->Finish(&status, nullptr);
-  wait();
-  queue.Shutdown();
-  void* tag;
-  bool ok;
-  while (queue.Next(&tag, &ok)) {
-  }
 }
 
 TEST_F(ServerTest, AnAddressInUseIsRefused) {
@@ -243,7 +337,7 @@ TEST(ServerStartTest, PlainTextThatOtherMachinesReachIsRefused) {
   EXPECT_TRUE(Server::Start(options).ok());
 }
 
-TEST(ServerStartTest, LimitsOfConnectionsAreChecked) {
+TEST(ServerStartTest, LimitsOfConnectionsAndOfTheLogAreChecked) {
   ServerOptions options;
   options.repository = ::testing::TempDir() + "/poe_limits";
   options.listen = "localhost:0";
@@ -258,6 +352,10 @@ TEST(ServerStartTest, LimitsOfConnectionsAreChecked) {
         HasSubstr(absl::StrCat("max_connection_age_seconds is ", seconds)));
   }
   options.max_connection_age_seconds = 1;
+  options.request_log.sample = -1;
+  EXPECT_THAT(std::string(Server::Start(options).status().message()),
+              HasSubstr("log_sample is -1"));
+  options.request_log.sample = 0;
   EXPECT_TRUE(Server::Start(options).ok());
 }
 
