@@ -16,7 +16,9 @@ RequestScope::RequestScope(absl::string_view method,
       observers_(ObserversOf(*context)),
       request_id_(RequestIdOf(context->client_metadata())),
       entered_(std::chrono::steady_clock::now()) {
-  context_->AddInitialMetadata(std::string(kRequestIdHeader), request_id_);
+  // Not among the initial ones: clients do not try a call again once those have
+  // come.
+  context_->AddTrailingMetadata(std::string(kRequestIdHeader), request_id_);
   for (RequestObserver* observer : observers_) observer->OnStart();
 }
 

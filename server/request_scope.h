@@ -28,7 +28,7 @@ class RequestScope {
   // What takes its time: waiting for a thread, working, waiting for the client.
   enum class Phase { kQueue, kCompute, kClient };
 
-  // `method` is a literal: the name of the RPC. The answer's initial metadata
+  // `method` is a literal: the name of the RPC. The answer's trailing metadata
   // name the request's id.
   RequestScope(absl::string_view method, grpc::CallbackServerContext* context);
 

@@ -200,6 +200,21 @@ TEST_F(ServerTest, NotServingComesBeforeCallsAreRefused) {
   EXPECT_TRUE(reader->Finish().ok());
 }
 
+TEST_F(ServerTest, MethodsThatThereAreNotAreUnimplemented) {
+  grpc::TemplatedGenericStub<Empty, Empty> stub(NewChannel());
+  grpc::ClientContext context;
+  Empty request, response;
+  absl::Notification done;
+  grpc::Status result;
+  stub.UnaryCall(&context, "/poe.v1.ModelRegistry/NoSuchMethod", {}, &request,
+                 &response, [&](grpc::Status status) {
+                   result = status;
+                   done.Notify();
+                 });
+  done.WaitForNotification();
+  EXPECT_EQ(result.error_code(), grpc::UNIMPLEMENTED);
+}
+
 TEST_F(ServerTest, HeadersOfMoreThanSixteenKiBAreRefused) {
   const auto list_models = [this](std::size_t header_bytes) {
     grpc::ClientContext context;
