@@ -69,7 +69,8 @@ class Metrics final : public RequestObserver {
 
   Series& FindSeries(const RequestReport& report)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Remove(const Series& series) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Series that nobody uses.
+  void Remove(const Series& series);
   void AddModels(std::vector<prometheus::MetricFamily>& families) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
