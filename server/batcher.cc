@@ -105,6 +105,9 @@ void Batcher::AnswerCalls() {
 
 void Batcher::AnswerBatch(std::list<Waiting>& batch) {
   const absl::Time start = absl::Now();
+  for (Waiting& waiting : batch) {
+    if (waiting.call.begin != nullptr) waiting.call.begin();
+  }
   absl::StatusOr<std::vector<RowAnswer>> answers;
   absl::Status status = CatchExceptions([&] {
     answers = AskTogether(batch);

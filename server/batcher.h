@@ -49,6 +49,8 @@ class Batcher {
     // Whether the answer is still wanted; once it is not, it never is again.
     // Called from any thread, until `done` is.
     absl::AnyInvocable<absl::Status() const> check;
+    // Called once, when its batch is about to be answered; null is allowed.
+    absl::AnyInvocable<void()> begin;
     // Called exactly once: in a thread of the batcher with the answer or what
     // `answer` said instead; or in any thread, and without an answer having
     // been sought, with the status of `check` or ResourceExhausted.

@@ -212,12 +212,11 @@ void Metrics::AddModels(std::vector<MetricFamily>& families) const {
 std::string Metrics::Text() const {
   std::vector<MetricFamily> families = registry_.Collect();
   std::vector<ClientMetric> depths;
-  for (const auto& [name, executor] : sources_.executors) {
-    depths.push_back(Value(static_cast<double>(executor->QueueDepth()),
-                           {{"executor", name}}));
+  for (const auto& [name, depth] : sources_.queues) {
+    depths.push_back(Value(static_cast<double>(depth()), {{"queue", name}}));
   }
-  families.push_back(Gauge("poe_executor_queue_depth",
-                           "Calls that wait for a thread.", std::move(depths)));
+  families.push_back(Gauge("poe_queue_depth", "Calls that wait for a thread.",
+                           std::move(depths)));
   families.push_back(Gauge("poe_requests_in_flight",
                            "Calls that have arrived and have no answer yet.",
                            {Value(static_cast<double>(calls_in_flight_))}));

@@ -3,7 +3,9 @@
 #define POE_SERVER_METRICS_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <tuple>
@@ -19,7 +21,6 @@
 #include "prometheus/histogram.h"
 #include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
-#include "server/executor.h"
 #include "server/model_repository.h"
 #include "server/request_observer.h"
 #include "server/training_jobs.h"
@@ -34,7 +35,8 @@ class Metrics final : public RequestObserver {
   // Asked whenever the text is made; all must outlive the metrics.
   struct Sources {
     const TrainingJobs& jobs;
-    std::vector<std::pair<std::string, const Executor*>> executors;  // by name
+    // By the name of what has them.
+    std::vector<std::pair<std::string, std::function<std::size_t()>>> queues;
   };
 
   explicit Metrics(Sources sources);

@@ -190,10 +190,14 @@ class Server::Parts final : public ModelRepository::Listener {
                          .files = file_executor_,
                          .limits = options.limits}),
         training_jobs_(jobs_.get(), &file_executor_),
-        metrics_({.jobs = *jobs_,
-                  .executors = {{"compute", &compute_},
-                                {"sampling", &sampling_},
-                                {"files", &file_executor_}}}),
+        metrics_(
+            {.jobs = *jobs_,
+             .queues = {{"batches",
+                         [this] { return batcher_.waiting_calls(); }},
+                        {"compute", [this] { return compute_.QueueDepth(); }},
+                        {"sampling", [this] { return sampling_.QueueDepth(); }},
+                        {"files",
+                         [this] { return file_executor_.QueueDepth(); }}}}),
         request_log_(options.request_log) {}
 
   ~Parts() override { repository_->SetListener(nullptr); }

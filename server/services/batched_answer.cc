@@ -8,9 +8,11 @@
 namespace poe::server {
 namespace {
 
+using Phase = RequestScope::Phase;
+
 struct Request {
   Batcher& batcher;
-  const RequestScope& scope;
+  RequestScope& scope;
   absl::AnyInvocable<absl::StatusOr<DecodedQuestion>()> decode;
   absl::AnyInvocable<void(absl::Status)> done;
   ByteBudget::Hold hold;
@@ -28,11 +30,13 @@ void DecodeAndSubmit(const std::shared_ptr<Request>& request) {
     return asked.status();
   });
   if (!status.ok()) return request->Finish(std::move(status));
+  request->scope.Enter(Phase::kQueue);
   request->batcher.Submit(
       {.model = std::move(asked->model),
        .question = std::move(asked->question),
        .rows = asked->rows->View(),
        .check = [request] { return request->scope.Check(); },
+       .begin = [request] { request->scope.Enter(Phase::kCompute); },
        .done =
            [request, rows = asked->rows, encode = std::move(asked->encode)](
                absl::StatusOr<RowAnswer> answer) mutable {
@@ -50,7 +54,7 @@ void DecodeAndSubmit(const std::shared_ptr<Request>& request) {
 }  // namespace
 
 void AnswerInBatch(const Batching& batching, std::size_t bytes,
-                   const RequestScope& scope,
+                   RequestScope& scope,
                    absl::AnyInvocable<absl::StatusOr<DecodedQuestion>()> decode,
                    absl::AnyInvocable<void(absl::Status)> done) {
   absl::StatusOr<ByteBudget::Hold> hold =

@@ -45,7 +45,7 @@ struct DecodedQuestion {
 // with ResourceExhausted if too much is waiting. `scope` and what `decode`
 // refers to must stay until then.
 void AnswerInBatch(const Batching& batching, std::size_t bytes,
-                   const RequestScope& scope,
+                   RequestScope& scope,
                    absl::AnyInvocable<absl::StatusOr<DecodedQuestion>()> decode,
                    absl::AnyInvocable<void(absl::Status)> done);
 

@@ -38,7 +38,6 @@ void ScoreStreamReactor::OnReadDone(bool ok) {
                          response_);
     }));
   }
-  scope_.Enter(RequestScope::Phase::kQueue);
   ScoreInBatch(request_, *served_, limits_, batching_, scope_, response_,
                [this](const absl::Status& status) { Answer(status); });
 }

@@ -125,9 +125,10 @@ TEST_F(MetricsTest, CallsInFlightAreSeen) {
 
 TEST_F(MetricsTest, TheServerAndItsProcessAreMeasured) {
   const std::string text = Text();
-  for (const char* line : {R"(poe_executor_queue_depth{executor="compute"} 0)",
-                           R"(poe_executor_queue_depth{executor="sampling"} 0)",
-                           R"(poe_executor_queue_depth{executor="files"} 0)",
+  for (const char* line : {R"(poe_queue_depth{queue="batches"} 0)",
+                           R"(poe_queue_depth{queue="compute"} 0)",
+                           R"(poe_queue_depth{queue="sampling"} 0)",
+                           R"(poe_queue_depth{queue="files"} 0)",
                            R"(poe_training_jobs{state="running"} 0)",
                            "# TYPE poe_request_duration_seconds histogram",
                            "# TYPE process_cpu_seconds_total counter",
