@@ -31,9 +31,18 @@
 #include "absl/time/time.h"
 #include "server/json_formatter.h"
 #include "server/server.h"
+#include "server/settings.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
 
+ABSL_FLAG(std::string, config, "",
+          "File of settings, in the text format of poe.v1.ServerConfig. Each "
+          "flag is also a variable, POE_SERVER_ and its name in capitals. What "
+          "the command line says comes before variables, and those before the "
+          "file.");
+ABSL_FLAG(bool, print_config, false,
+          "Print all settings, as such a file, with where each comes from, and "
+          "exit.");
 ABSL_FLAG(std::string, repository, "",
           "Folder that holds the models. Made if absent. Required.");
 ABSL_FLAG(std::string, version_policy,
@@ -269,6 +278,17 @@ int main(int argc, char** argv) {
     return Fail(absl::StrCat("unexpected argument \"", rest[1],
                              "\"; see poe-server --help"),
                 kUsageError);
+  }
+  const std::vector<absl::string_view> arguments(argv + 1, argv + argc);
+  std::vector<std::string> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    environment.emplace_back(*variable);
+  }
+  const auto settings = poe::server::ApplySettings(arguments, environment);
+  if (!settings.ok()) return Fail(settings.status().message(), kUsageError);
+  if (absl::GetFlag(FLAGS_print_config)) {
+    std::cout << poe::server::FormatSettings(*settings);
+    return EXIT_SUCCESS;
   }
   if (absl::GetFlag(FLAGS_repository).empty()) {
     return Fail("--repository DIR is required; see poe-server --help",

@@ -142,6 +142,48 @@ TEST_F(ServerBinaryTest, SignalsChangeTheLevelOfTheLog) {
   EXPECT_EQ(program.Wait(), 0);
 }
 
+// Names of flags in the help and in the settings are the same.
+TEST_F(ServerBinaryTest, EveryFlagIsASetting) {
+  Program print({"--print_config", "--threads=3"});
+  const std::string settings = print.ReadAll();
+  EXPECT_EQ(print.Wait(), 0);
+  EXPECT_THAT(settings, HasSubstr("# command line"));
+  Program help({"--help"});
+  std::set<std::string> flags = {"--config", "--print_config"}, named;
+  for (absl::string_view line : absl::StrSplit(settings, '\n')) {
+    if (line.empty()) continue;
+    flags.insert(absl::StrCat("--", line.substr(0, line.find(':'))));
+  }
+  for (absl::string_view line : absl::StrSplit(help.ReadAll(), '\n')) {
+    if (!absl::ConsumePrefix(&line, "  --")) continue;
+    named.insert(absl::StrCat("--", line.substr(0, line.find(' '))));
+  }
+  EXPECT_EQ(named, flags);
+}
+
+TEST_F(ServerBinaryTest, ABadFileOrVariableStopsTheStart) {
+  const std::string path = folder() + "/config.txtpb";
+  std::ofstream(path) << "threads: 2\nlisten_on: \"x\"\n";
+  Program file({"--config=" + path});
+  EXPECT_THAT(file.ReadAll(), IsEmpty());
+  EXPECT_EQ(file.Wait(), 2);
+  setenv("POE_SERVER_THREAD", "1", 1);
+  Program variable({"--print_config"});
+  unsetenv("POE_SERVER_THREAD");
+  EXPECT_EQ(variable.Wait(), 2);
+  std::ofstream(path) << "threads: 2\nmax_rows: 7\nmax_steps: 8\n";
+  setenv("POE_SERVER_MAX_ROWS", "9", 1);
+  setenv("POE_SERVER_MAX_STEPS", "9", 1);
+  Program good({"--print_config", "--config=" + path, "--max_steps=10"});
+  unsetenv("POE_SERVER_MAX_ROWS");
+  unsetenv("POE_SERVER_MAX_STEPS");
+  const std::string settings = good.ReadAll();
+  EXPECT_THAT(settings, HasSubstr("threads: 2 "));
+  EXPECT_THAT(settings, HasSubstr("max_rows: 9 "));
+  EXPECT_THAT(settings, HasSubstr("# POE_SERVER_MAX_ROWS"));
+  EXPECT_THAT(settings, HasSubstr("max_steps: 10 "));
+}
+
 TEST_F(ServerBinaryTest, HelpListsTheFlags) {
   Program program({"--help"});
   const std::string help = program.ReadAll();
