@@ -4,10 +4,13 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
@@ -162,10 +165,10 @@ TEST_F(ServerBinaryTest, EveryFlagIsASetting) {
 }
 
 TEST_F(ServerBinaryTest, ABadFileOrVariableStopsTheStart) {
-  const std::string path = folder() + "/config.txtpb";
+  const std::string path = (folder_ / "config.txtpb").string();
   std::ofstream(path) << "threads: 2\nlisten_on: \"x\"\n";
   Program file({"--config=" + path});
-  EXPECT_THAT(file.ReadAll(), IsEmpty());
+  EXPECT_THAT(file.ReadAll(), HasSubstr("config.txtpb: line 2"));
   EXPECT_EQ(file.Wait(), 2);
   setenv("POE_SERVER_THREAD", "1", 1);
   Program variable({"--print_config"});
