@@ -20,17 +20,17 @@ packages_of() {
         librandom123-dev libsvm-dev
       echo libgrpc++-dev libprotobuf-dev protobuf-compiler \
         protobuf-compiler-grpc libspdlog-dev libssl-dev
-      echo libcli11-dev libpng-dev nlohmann-json3-dev prometheus-cpp-dev \
-        zlib1g-dev
+      echo libcli11-dev libcpp-httplib-dev libpng-dev nlohmann-json3-dev \
+        prometheus-cpp-dev zlib1g-dev
       echo libgmock-dev libgtest-dev
       ;;
     demo) echo dataset-fashion-mnist ;;
     bench) echo libbenchmark-dev libdnnl-dev libomp-dev libopenblas-pthread-dev ;;
     image) echo buildah ;;
     runtime)
-      echo libabsl20220623 libgrpc++1.51 libhwy1 liblinear4 libpng16-16 \
-        libprometheus-cpp-core1.0 libprotobuf32 libspdlog1.10 libssl3 libsvm3 \
-        zlib1g
+      echo libabsl20220623 libcpp-httplib0.11 libgrpc++1.51 libhwy1 liblinear4 \
+        libpng16-16 libprometheus-cpp-core1.0 libprotobuf32 libspdlog1.10 \
+        libssl3 libsvm3 zlib1g
       # The smallest library that liblinear is content with.
       echo libblas3
       ;;

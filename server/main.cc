@@ -65,6 +65,9 @@ ABSL_FLAG(std::string, listen, poe::server::ServerOptions().listen,
           "Address to answer on, as HOST:PORT. 0.0.0.0 or [::] as HOST answers "
           "on all addresses; 0 as PORT takes a free port. Without TLS, HOST "
           "must be this machine alone.");
+ABSL_FLAG(std::string, http, poe::server::ServerOptions().http,
+          "Address to answer JSON over HTTP on as well, as HOST:PORT. TLS, "
+          "tokens and limits are those of --listen. See docs/http.md.");
 ABSL_FLAG(std::string, tls_certificate, "",
           "PEM file of the certificate to show, those between it and the root "
           "after it: answers by TLS. Looked at again when it changes.");
@@ -100,7 +103,7 @@ ABSL_FLAG(std::int64_t, max_steps, poe::server::RequestLimits().steps,
           "Most Gibbs steps in one request.");
 ABSL_FLAG(std::int64_t, max_message_bytes,
           poe::server::ServerOptions().max_message_bytes,
-          "Most bytes in one message.");
+          "Most bytes in one message, or in the body of an HTTP request.");
 ABSL_FLAG(std::int64_t, batch_rows, poe::server::ServerOptions().batch_rows,
           "Most rows of calls that are answered together. 1: each call by "
           "itself.");
@@ -137,13 +140,15 @@ namespace {
 constexpr absl::string_view kSynopsis =
     R"(poe-server: trains products of experts and answers questions with them.
 
-Usage: poe-server --repository DIR [--listen HOST:PORT] [option]...
+Usage: poe-server --repository DIR [--listen HOST:PORT] [--http HOST:PORT]
+                  [option]...
 
 Answers gRPC: scores, labels, reconstructions and samples (poe.v1), training
 and its jobs, the models in DIR, health (grpc.health.v1) and reflection. Prints
-"listening on HOST:PORT" to standard output once it does. SIGTERM or SIGINT
-ends it well: health says NOT_SERVING, no new calls, running ones are finished,
-exit status 0.
+"listening on HOST:PORT" to standard output once it does, and then, with
+--http, "http on HOST:PORT" for the same as JSON. SIGTERM or SIGINT ends it
+well: health says NOT_SERVING, no new calls, running ones are finished, exit
+status 0.
 
 Options:
 )";
@@ -338,6 +343,7 @@ int main(int argc, char** argv) {
   options.poll_interval = absl::Seconds(absl::GetFlag(FLAGS_poll_seconds));
   options.read_only = absl::GetFlag(FLAGS_read_only);
   options.listen = absl::GetFlag(FLAGS_listen);
+  options.http = absl::GetFlag(FLAGS_http);
   options.threads = absl::GetFlag(FLAGS_threads);
   options.training_threads = absl::GetFlag(FLAGS_training_threads);
   options.checkpoint_interval =
@@ -366,8 +372,15 @@ int main(int argc, char** argv) {
         absl::IsInvalidArgument(server.status()) ? kUsageError : EXIT_FAILURE);
   }
 
-  const std::string host = options.listen.substr(0, options.listen.rfind(':'));
-  std::cout << "listening on " << host << ":" << (*server)->port() << std::endl;
+  const auto host = [](const std::string& address) {
+    return address.substr(0, address.rfind(':'));
+  };
+  std::cout << "listening on " << host(options.listen) << ":"
+            << (*server)->port() << std::endl;
+  if (!options.http.empty()) {
+    std::cout << "http on " << host(options.http) << ":"
+              << (*server)->http_port() << std::endl;
+  }
   ServeUntilSignal(**server);
   spdlog::info("all calls have ended");
   return EXIT_SUCCESS;

@@ -4,12 +4,15 @@
 #include <chrono>
 #include <cstddef>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
@@ -21,6 +24,7 @@
 #include "server/credentials.h"
 #include "server/errors.h"
 #include "server/executor.h"
+#include "server/http_gateway.h"
 #include "server/listen_address.h"
 #include "server/metrics.h"
 #include "server/model_repository.h"
@@ -108,8 +112,10 @@ bool UsesTls(const TlsFiles& tls) {
   return !tls.certificate.empty() || !tls.key.empty() || !tls.client_ca.empty();
 }
 
-// Plain text is for this machine, unless somebody has said otherwise.
-absl::Status CheckPlainText(const ListenAddress& address,
+// Plain text is for this machine, unless somebody has said otherwise. `option`
+// is the one that gave the address.
+absl::Status CheckPlainText(absl::string_view option,
+                            const ListenAddress& address,
                             const ServerOptions& options) {
   const absl::StatusOr<bool> loopback = IsLoopback(address);
   if (!loopback.ok()) return loopback.status();
@@ -124,28 +130,60 @@ absl::Status CheckPlainText(const ListenAddress& address,
       "refused to listen on ", ToString(address),
       " in plain text: other machines reach it, and calls, with data and "
       "tokens, can be read and changed on the way. Use TLS (--tls_certificate "
-      "FILE --tls_key FILE), or listen on this machine alone (--listen "
-      "localhost:",
-      address.port,
+      "FILE --tls_key FILE), or listen on this machine alone (--",
+      option, " localhost:", address.port,
       "), or, if nobody can listen in there, give --allow_insecure_listen"));
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
-    const ListenAddress& address, const ServerOptions& options) {
+    const ListenAddress& address, const ServerOptions& options,
+    const std::shared_ptr<Access>& access) {
   absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials;
   if (UsesTls(options.tls)) {
     credentials = TlsCredentials(options.tls);
     if (!credentials.ok()) return credentials.status();
   } else {
-    absl::Status status = CheckPlainText(address, options);
+    absl::Status status = CheckPlainText("listen", address, options);
     if (!status.ok()) return status;
     credentials = PlainTextCredentials();
   }
-  if (options.tokens.empty()) return credentials;
+  if (access != nullptr) RequireTokens(access, **credentials);
+  return credentials;
+}
+
+// Null if calls need no token.
+absl::StatusOr<std::shared_ptr<Access>> OpenAccess(
+    const ServerOptions& options) {
+  if (options.tokens.empty()) return nullptr;
   absl::StatusOr<std::unique_ptr<Access>> access = Access::Open(options.tokens);
   if (!access.ok()) return WithPrefix("tokens", access.status());
-  RequireTokens(*std::move(access), **credentials);
-  return credentials;
+  return *std::move(access);
+}
+
+// None if HTTP is not asked for.
+absl::StatusOr<std::optional<ListenAddress>> CheckHttpAddress(
+    const ServerOptions& options) {
+  if (options.http.empty()) return std::nullopt;
+  absl::StatusOr<ListenAddress> address = ParseListenAddress(options.http);
+  if (!address.ok()) return WithPrefix("http", address.status());
+  if (!UsesTls(options.tls)) {
+    absl::Status status = CheckPlainText("http", *address, options);
+    if (!status.ok()) return status;
+  }
+  absl::Status status = CheckAvailable(*address);
+  if (!status.ok()) return WithPrefix("http", status);
+  return *std::move(address);
+}
+
+// Whoever asks for health hears that the server and its services answer.
+void ReportServing(grpc::Server& server) {
+  for (const char* service :
+       {v1::ProductOfExperts::service_full_name(),
+        v1::ModelRegistry::service_full_name(),
+        v1::TrainingJobs::service_full_name(),
+        inference::GRPCInferenceService::service_full_name()}) {
+    server.GetHealthCheckService()->SetServingStatus(service, true);
+  }
 }
 
 }  // namespace
@@ -207,6 +245,10 @@ class Server::Parts final : public ModelRepository::Listener {
   absl::Status Listen(const ListenAddress& address,
                       const ServerOptions& options,
                       std::shared_ptr<grpc::ServerCredentials> credentials);
+  absl::Status ListenHttp(const ListenAddress& address,
+                          const ServerOptions& options,
+                          std::shared_ptr<Access> access);
+  void RegisterServices(grpc::ServerBuilder& builder);
 
   void OnLoaded(const std::string& name,
                 const std::vector<LoadedVersion>& versions) override;
@@ -228,7 +270,23 @@ class Server::Parts final : public ModelRepository::Listener {
   RequestLog request_log_;
   std::unique_ptr<grpc::Server> grpc_;
   int port_ = 0;
+  // Of HTTP, null without it. The services answer it on a server that has no
+  // port: one that is told to end ends all calls of its own process at once,
+  // and this one is told last.
+  std::unique_ptr<grpc::Server> http_services_;
+  std::unique_ptr<HttpGateway> http_;
+  int http_port_ = 0;
 };
+
+void Server::Parts::RegisterServices(grpc::ServerBuilder& builder) {
+  for (grpc::Service* service :
+       {static_cast<grpc::Service*>(&product_of_experts_),
+        static_cast<grpc::Service*>(&registry_),
+        static_cast<grpc::Service*>(&open_inference_),
+        static_cast<grpc::Service*>(&training_jobs_)}) {
+    builder.RegisterService(service);
+  }
+}
 
 absl::Status Server::Parts::Listen(
     const ListenAddress& address, const ServerOptions& options,
@@ -255,27 +313,41 @@ absl::Status Server::Parts::Listen(
       GRPC_ARG_KEEPALIVE_TIME_MS,
       static_cast<int>(absl::ToInt64Milliseconds(kKeepalive)));
   builder.SetContextAllocator(ObservedContexts({&metrics_, &request_log_}));
-  for (grpc::Service* service :
-       {static_cast<grpc::Service*>(&product_of_experts_),
-        static_cast<grpc::Service*>(&registry_),
-        static_cast<grpc::Service*>(&open_inference_),
-        static_cast<grpc::Service*>(&training_jobs_)}) {
-    builder.RegisterService(service);
-  }
+  RegisterServices(builder);
   grpc_ = builder.BuildAndStart();
   if (grpc_ == nullptr || port_ == 0) {
     return absl::UnavailableError(
         absl::StrCat("cannot listen on ", ToString(address)));
   }
-  grpc::HealthCheckServiceInterface* health = grpc_->GetHealthCheckService();
-  for (const char* service :
-       {v1::ProductOfExperts::service_full_name(),
-        v1::ModelRegistry::service_full_name(),
-        v1::TrainingJobs::service_full_name(),
-        inference::GRPCInferenceService::service_full_name()}) {
-    health->SetServingStatus(service, true);
-  }
+  ReportServing(*grpc_);
   repository_->SetListener(this);
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::ListenHttp(const ListenAddress& address,
+                                       const ServerOptions& options,
+                                       std::shared_ptr<Access> access) {
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
+  builder.SetContextAllocator(ObservedContexts({&metrics_, &request_log_}));
+  RegisterServices(builder);
+  http_services_ = builder.BuildAndStart();
+  if (http_services_ == nullptr) {
+    return absl::InternalError("cannot start the services of HTTP");
+  }
+  ReportServing(*http_services_);
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);
+  http_ = std::make_unique<HttpGateway>(
+      HttpGatewayOptions{.channel = http_services_->InProcessChannel(arguments),
+                         .access = std::move(access),
+                         .tls = options.tls,
+                         .max_body_bytes = options.max_message_bytes});
+  http_->AddText("/metrics", "text/plain; version=0.0.4",
+                 [this] { return metrics_.Text(); });
+  const absl::StatusOr<int> port = http_->Listen(address);
+  if (!port.ok()) return WithPrefix("http", port.status());
+  http_port_ = *port;
   return absl::OkStatus();
 }
 
@@ -292,12 +364,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   const absl::StatusOr<ListenAddress> address =
       ParseListenAddress(options.listen);
   if (!address.ok()) return address.status();
+  const absl::StatusOr<std::shared_ptr<Access>> access = OpenAccess(options);
+  if (!access.ok()) return access.status();
   absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials =
-      MakeCredentials(*address, options);
+      MakeCredentials(*address, options, *access);
   if (!credentials.ok()) return credentials.status();
   if (absl::Status status = CheckAvailable(*address); !status.ok()) {
     return status;
   }
+  const absl::StatusOr<std::optional<ListenAddress>> http =
+      CheckHttpAddress(options);
+  if (!http.ok()) return http.status();
   absl::StatusOr<VersionPolicies> policies =
       ParseVersionPolicies(options.version_policy);
   if (!policies.ok()) {
@@ -323,6 +400,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       !status.ok()) {
     return status;
   }
+  if (http->has_value()) {
+    absl::Status status = parts->ListenHttp(**http, options, *access);
+    if (!status.ok()) return status;
+  }
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
@@ -334,15 +415,26 @@ int Server::port() const { return parts_->port_; }
 
 std::string Server::MetricsText() const { return parts_->metrics_.Text(); }
 
+int Server::http_port() const { return parts_->http_port_; }
+
 void Server::ReportNotServing() {
   parts_->grpc_->GetHealthCheckService()->Shutdown();
+  if (parts_->http_ != nullptr) {
+    parts_->http_services_->GetHealthCheckService()->Shutdown();
+  }
 }
 
 void Server::Drain(absl::Duration grace) {
+  const absl::Time deadline = absl::Now() + grace;
   ReportNotServing();
   parts_->jobs_->Shutdown();
-  parts_->grpc_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  if (parts_->http_ != nullptr) parts_->http_->StopAccepting();
+  parts_->grpc_->Shutdown(absl::ToChronoTime(deadline));
   parts_->grpc_->Wait();
+  if (parts_->http_ == nullptr) return;
+  parts_->http_->Close(deadline);
+  parts_->http_services_->Shutdown();
+  parts_->http_services_->Wait();
 }
 
 }  // namespace poe::server

@@ -27,6 +27,9 @@ struct ServerOptions {
   bool read_only = false;
   // HOST:PORT; port 0 takes a free one.
   std::string listen = "localhost:8500";
+  // The same for JSON over HTTP. Empty: none. Plain text, TLS and tokens are
+  // those of `listen`.
+  std::string http = "";
   // Threads that answer and threads that train. 0: as many as the processor
   // runs at once.
   int threads = 0;
@@ -43,7 +46,7 @@ struct ServerOptions {
   // Of questions that wait or are being answered, all together; at least
   // max_message_bytes.
   std::int64_t max_bytes_in_flight = 256 << 20;
-  // Of one message; at least 64 KiB.
+  // Of one message, or of the body of an HTTP request; at least 64 KiB.
   std::int64_t max_message_bytes = 64 << 20;
   // Files of TLS; plain text if none is given.
   TlsFiles tls;
@@ -77,6 +80,8 @@ class Server {
 
   // The port that is listened on.
   int port() const;
+  // The same of HTTP; 0 without it.
+  int http_port() const;
 
   // What is measured, in Prometheus's text format.
   std::string MetricsText() const;

@@ -1,0 +1,26 @@
+// Inference requests and responses of the Open Inference Protocol as its JSON.
+#ifndef POE_SERVER_CODEC_OPEN_INFERENCE_JSON_H_
+#define POE_SERVER_CODEC_OPEN_INFERENCE_JSON_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "inference/open_inference.pb.h"
+
+namespace poe::server {
+
+// The request without model and version, which stand in the URL. Elements may
+// be nested as the shape says or flat; null is NaN. Whether there are as many
+// as the shape says is left to those who read the tensors. InvalidArgument
+// naming the place for what is no JSON, has members that the protocol does not,
+// or elements that the datatype cannot hold.
+absl::StatusOr<inference::ModelInferRequest> ReadInferRequest(
+    absl::string_view json);
+
+// In one line, elements flat. A NaN or an infinity is null.
+std::string InferResponseJson(const inference::ModelInferResponse& response);
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_CODEC_OPEN_INFERENCE_JSON_H_

@@ -1,0 +1,175 @@
+#include "server/http_exchange.h"
+
+#include <cstddef>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/errors.h"
+#include "server/http_connection.h"
+#include "server/http_json.h"
+#include "server/http_listener.h"
+
+namespace poe::server {
+namespace {
+
+using httplib::ContentReader;
+using httplib::Request;
+using httplib::Response;
+
+constexpr std::size_t kLongestPath = 2048;
+
+// Reasons whose HTTP status is not that of their code.
+constexpr absl::string_view kTooLarge = "BODY_TOO_LARGE";
+constexpr absl::string_view kWrongMethod = "METHOD_NOT_ALLOWED";
+constexpr absl::string_view kWrongContentType = "WRONG_CONTENT_TYPE";
+constexpr absl::string_view kLongPath = "URL_TOO_LONG";
+
+int HttpStatusFor(const absl::Status& status) {
+  const std::string reason = ReasonOf(status);
+  if (reason == kTooLarge) return 413;
+  if (reason == kWrongMethod) return 405;
+  if (reason == kWrongContentType) return 415;
+  if (reason == kLongPath) return 414;
+  return HttpStatusOf(static_cast<grpc::StatusCode>(status.code()));
+}
+
+absl::Status Refusal(absl::string_view reason, absl::string_view text) {
+  return Error(absl::StatusCode::kInvalidArgument, reason, text);
+}
+
+}  // namespace
+
+absl::Status WrongMethod(absl::string_view text) {
+  return Refusal(kWrongMethod, text);
+}
+
+absl::Status TooLarge(absl::string_view what, std::int64_t most) {
+  return Error(absl::StatusCode::kResourceExhausted, kTooLarge,
+               absl::StrCat(what, " has more than ", most,
+                            " bytes; send less at once (--max_message_bytes)"));
+}
+
+bool IsPrintable(absl::string_view text) {
+  for (const char c : text) {
+    if (c < ' ' || c > '~') return false;
+  }
+  return true;
+}
+
+void Fail(const grpc::Status& status, int http_status, Response& response) {
+  response.status = http_status;
+  response.set_content(ErrorJson(status, http_status), kJsonType);
+  if (http_status == 401) response.set_header("WWW-Authenticate", "Bearer");
+  const std::optional<int> seconds = RetrySeconds(status);
+  if (seconds.has_value())
+    response.set_header("Retry-After", absl::StrCat(*seconds));
+}
+
+void Fail(const grpc::Status& status, Response& response) {
+  Fail(status, HttpStatusOf(status.error_code()), response);
+}
+
+void Fail(const absl::Status& status, Response& response) {
+  Fail(ToGrpcStatus(status), HttpStatusFor(status), response);
+}
+
+absl::Status CheckForm(const Request& request) {
+  // Only web pages have one. Any page that a user of this machine looks at
+  // could otherwise ask for what needs no body.
+  if (request.has_header("Origin")) {
+    return Error(absl::StatusCode::kPermissionDenied, "FROM_WEB_PAGE",
+                 "requests of web pages, which have a header Origin, are not "
+                 "answered");
+  }
+  if (request.path.size() > kLongestPath) {
+    return Refusal(kLongPath, absl::StrCat("the path has more than ",
+                                           kLongestPath, " characters"));
+  }
+  if (!IsPrintable(request.path)) {
+    return Refusal("BAD_URL", "the path has a character that is not ASCII");
+  }
+  // Where the body ends must be certain, or what is left of it could be taken
+  // for another request.
+  const std::size_t lengths = request.get_header_value_count("Content-Length");
+  const std::size_t encodings =
+      request.get_header_value_count("Transfer-Encoding");
+  std::uint64_t length = 0;
+  if (lengths + encodings > 1 ||
+      (encodings == 1 &&
+       !absl::EqualsIgnoreCase(request.get_header_value("Transfer-Encoding"),
+                               "chunked")) ||
+      (lengths == 1 &&
+       !absl::SimpleAtoi(request.get_header_value("Content-Length"),
+                         &length))) {
+    return Refusal("BAD_HEADERS",
+                   "the body must have either one Content-Length or "
+                   "\"Transfer-Encoding: chunked\"");
+  }
+  return absl::OkStatus();
+}
+
+std::optional<std::string> AuthorizationIn(const Request& request) {
+  switch (request.get_header_value_count("Authorization")) {
+    case 0:
+      return std::nullopt;
+    case 1:
+      return request.get_header_value("Authorization");
+    default:
+      return "";
+  }
+}
+
+absl::Status CheckContentType(const Request& request,
+                              absl::string_view wanted) {
+  const std::string type = request.get_header_value("Content-Type");
+  const absl::string_view essence = absl::StripAsciiWhitespace(
+      absl::string_view(type).substr(0, type.find(';')));
+  if (absl::EqualsIgnoreCase(essence, wanted)) return absl::OkStatus();
+  return Refusal(kWrongContentType,
+                 absl::StrCat("the body must have \"Content-Type: ", wanted,
+                              "\"; it has ", Quoted(type)));
+}
+
+absl::Status ReadPieces(const ContentReader& content,
+                        const httplib::ContentReceiver& take) {
+  HttpConnection& connection = HttpListener::Connection();
+  bool taken = true;
+  const bool complete = content([&](const char* data, std::size_t size) {
+    taken = take(data, size);
+    return taken;
+  });
+  if (complete) connection.set_body_unread(false);
+  if (complete || !taken) return absl::OkStatus();
+  return Refusal("BAD_BODY",
+                 "the body ended early, came too slowly, or is not encoded as "
+                 "its headers say");
+}
+
+absl::StatusOr<std::string> ReadBody(const Request& request,
+                                     const ContentReader& content,
+                                     absl::string_view content_type,
+                                     std::int64_t most) {
+  std::string body;
+  if (!HttpListener::Connection().body_unread()) return body;
+  absl::Status status = CheckContentType(request, content_type);
+  if (!status.ok()) return status;
+  const auto limit = static_cast<std::size_t>(most);
+  std::uint64_t length = 0;
+  bool too_large =
+      absl::SimpleAtoi(request.get_header_value("Content-Length"), &length) &&
+      length > limit;
+  if (!too_large) {
+    status = ReadPieces(content, [&](const char* data, std::size_t size) {
+      too_large = size > limit - body.size();
+      if (!too_large) body.append(data, size);
+      return !too_large;
+    });
+  }
+  if (too_large) return TooLarge("the body", most);
+  if (!status.ok()) return status;
+  return body;
+}
+
+}  // namespace poe::server

@@ -1,0 +1,59 @@
+// What httplib has read of a request, checked, and errors as its answers.
+#ifndef POE_SERVER_HTTP_EXCHANGE_H_
+#define POE_SERVER_HTTP_EXCHANGE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "grpcpp/support/status.h"
+#include "httplib.h"
+
+namespace poe::server {
+
+inline constexpr char kJsonType[] = "application/json";
+inline constexpr char kLinesType[] = "application/x-ndjson";
+
+// The errors of HTTP itself, whose statuses are not those of their codes: 405,
+// and 413 with `what` has more than `most` bytes.
+absl::Status WrongMethod(absl::string_view text);
+absl::Status TooLarge(absl::string_view what, std::int64_t most);
+
+// Whether all characters are ASCII's, and none controls anything.
+bool IsPrintable(absl::string_view text);
+
+// Makes the error the answer.
+void Fail(const grpc::Status& status, int http_status,
+          httplib::Response& response);
+void Fail(const grpc::Status& status, httplib::Response& response);
+void Fail(const absl::Status& status, httplib::Response& response);
+
+// An error for requests that nothing may be done for, whatever they ask: with
+// an unclear end, an unclear URL, or from a web page.
+absl::Status CheckForm(const httplib::Request& request);
+
+// The header; none if it is not there, empty if it comes more than once.
+std::optional<std::string> AuthorizationIn(const httplib::Request& request);
+
+absl::Status CheckContentType(const httplib::Request& request,
+                              absl::string_view wanted);
+
+// Reads the body, of the connection that this thread answers, piece by piece
+// until `take` returns false. InvalidArgument if it does not come as its
+// headers say.
+absl::Status ReadPieces(const httplib::ContentReader& content,
+                        const httplib::ContentReceiver& take);
+
+// The whole body; empty if the request has none. TooLarge, and an error of
+// CheckContentType.
+absl::StatusOr<std::string> ReadBody(const httplib::Request& request,
+                                     const httplib::ContentReader& content,
+                                     absl::string_view content_type,
+                                     std::int64_t most);
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_HTTP_EXCHANGE_H_

@@ -1,0 +1,72 @@
+// Accepts HTTP connections and has requests on them answered.
+#ifndef POE_SERVER_HTTP_LISTENER_H_
+#define POE_SERVER_HTTP_LISTENER_H_
+
+#include <memory>
+#include <set>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "httplib.h"
+#include "server/credentials.h"
+#include "server/http_connection.h"
+#include "server/listen_address.h"
+
+namespace poe::server {
+
+// httplib's server on connections of ours, in a fixed number of threads. A
+// connection has a thread as long as it lasts; those for which there is neither
+// a thread nor a place in the queue are turned away with 503. Handlers are set
+// before Listen. Thread-safe from then on.
+class HttpListener final : public httplib::Server {
+ public:
+  // Plain text if `tls` names no files.
+  explicit HttpListener(TlsFiles tls);
+  // Closes without grace.
+  ~HttpListener() override;
+
+  // Begins to answer, and returns the port. Of a host with several addresses
+  // the first one is listened on, an IPv4 one if there is any. Unavailable if
+  // that cannot be done. Once.
+  absl::StatusOr<int> Listen(const ListenAddress& address)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Takes no new connections, and closes those on which no request is being
+  // answered; the others are closed with their answer.
+  void StopAccepting() ABSL_LOCKS_EXCLUDED(mutex_);
+  // After StopAccepting: returns when all connections are closed. Those still
+  // open at `deadline` are cut.
+  void Close(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The connection of the request that this thread answers.
+  static HttpConnection& Connection();
+
+ private:
+  bool process_and_close_socket(socket_t socket) override;
+  void AnswerRequests(HttpConnection& connection);
+  void RunAccepting(const ListenAddress& address);
+  // The port, or -1.
+  int Bind(const ListenAddress& address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Marks a connection as one without a request. False if it is to be closed.
+  bool BeginIdle(socket_t socket) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndIdle(socket_t socket) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool HasNoConnections() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return open_.empty();
+  }
+
+  const TlsFiles tls_;
+  std::thread accepting_;
+  absl::Mutex join_mutex_;
+  absl::Mutex mutex_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<socket_t> open_ ABSL_GUARDED_BY(mutex_);
+  std::set<socket_t> idle_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_HTTP_LISTENER_H_
