@@ -31,6 +31,18 @@ constexpr absl::string_view kScoreMethods[] = {
     "/poe.v1.ProductOfExperts/Sample",
     "/poe.v1.ModelRegistry/ListModels",
     "/poe.v1.ModelRegistry/GetModel",
+    "/inference.GRPCInferenceService/ServerMetadata",
+    "/inference.GRPCInferenceService/ModelReady",
+    "/inference.GRPCInferenceService/ModelMetadata",
+    "/inference.GRPCInferenceService/ModelConfig",
+    "/inference.GRPCInferenceService/ModelStatistics",
+    "/inference.GRPCInferenceService/ModelInfer",
+    "/inference.GRPCInferenceService/RepositoryIndex",
+};
+// Those that probes ask.
+constexpr absl::string_view kOpenMethods[] = {
+    "/inference.GRPCInferenceService/ServerLive",
+    "/inference.GRPCInferenceService/ServerReady",
 };
 constexpr absl::string_view kTrainMethods[] = {
     "/poe.v1.ProductOfExperts/Train",
@@ -109,7 +121,9 @@ Role RoleFor(absl::string_view method) {
   const auto is_method = [method](absl::string_view name) {
     return name == method;
   };
-  if (absl::StartsWith(method, "/grpc.health.v1.Health/")) {
+  if (absl::StartsWith(method, "/grpc.health.v1.Health/") ||
+      std::any_of(std::begin(kOpenMethods), std::end(kOpenMethods),
+                  is_method)) {
     return Role::kAnyone;
   }
   if (absl::StartsWith(method, "/grpc.reflection.v1alpha.ServerReflection/") ||

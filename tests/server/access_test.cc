@@ -56,7 +56,9 @@ class AccessTest : public ::testing::Test {
 
 TEST(RoleForTest, EachMethodHasItsRole) {
   for (const char* method :
-       {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"}) {
+       {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch",
+        "/inference.GRPCInferenceService/ServerLive",
+        "/inference.GRPCInferenceService/ServerReady"}) {
     EXPECT_EQ(RoleFor(method), Role::kAnyone) << method;
   }
   for (const char* method :
@@ -64,6 +66,9 @@ TEST(RoleForTest, EachMethodHasItsRole) {
         "/poe.v1.ProductOfExperts/Reconstruct",
         "/poe.v1.ProductOfExperts/Sample", "/poe.v1.ModelRegistry/ListModels",
         "/poe.v1.ModelRegistry/GetModel",
+        "/inference.GRPCInferenceService/ModelInfer",
+        "/inference.GRPCInferenceService/ModelMetadata",
+        "/inference.GRPCInferenceService/RepositoryIndex",
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"}) {
     EXPECT_EQ(RoleFor(method), Role::kScore) << method;
   }
@@ -75,7 +80,9 @@ TEST(RoleForTest, EachMethodHasItsRole) {
        {kAdminMethod, "/poe.v1.ModelRegistry/LoadModel",
         "/poe.v1.ModelRegistry/UnloadModel", "/poe.v1.ModelRegistry/SetLabel",
         "/poe.v1.ModelRegistry/ClearLabel", "/poe.v1.ModelRegistry/ExportModel",
-        "/poe.v1.ModelRegistry/ImportModel"}) {
+        "/poe.v1.ModelRegistry/ImportModel",
+        "/inference.GRPCInferenceService/RepositoryModelLoad",
+        "/inference.GRPCInferenceService/RepositoryModelUnload"}) {
     EXPECT_EQ(RoleFor(method), Role::kAdmin) << method;
   }
 }
