@@ -8,7 +8,7 @@
 namespace poe::server {
 namespace {
 
-constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+constexpr absl::Duration kBudgetRetryDelay = absl::Seconds(1);
 
 }  // namespace
 
@@ -24,7 +24,7 @@ absl::StatusOr<ByteBudget::Hold> ByteBudget::Take(std::int64_t bytes) {
                              bytes, " more they would be over ", limit_,
                              "; try again later"),
                 {{"limit", absl::StrCat(limit_)}}),
-          kRetryDelay);
+          kBudgetRetryDelay);
     }
   } while (!in_flight_.compare_exchange_weak(taken, taken + bytes));
   return Hold(this, GiveBack{bytes});
