@@ -225,7 +225,8 @@ std::string ErrorJson(const grpc::Status& status, int http_status) {
                 {"field_violations", Json::array()}};
   google::rpc::ErrorInfo info;
   google::rpc::BadRequest bad;
-  for (const auto& detail : DetailsOf(status).details()) {
+  const google::rpc::Status details = DetailsOf(status);
+  for (const auto& detail : details.details()) {
     if (detail.UnpackTo(&info)) {
       error["reason"] = info.reason();
       for (const auto& [key, value] : info.metadata())
@@ -245,7 +246,8 @@ std::string ErrorJson(const grpc::Status& status, int http_status) {
 
 std::optional<int> RetrySeconds(const grpc::Status& status) {
   google::rpc::RetryInfo retry;
-  for (const auto& detail : DetailsOf(status).details()) {
+  const google::rpc::Status details = DetailsOf(status);
+  for (const auto& detail : details.details()) {
     if (!detail.UnpackTo(&retry)) continue;
     const auto& delay = retry.retry_delay();
     return static_cast<int>(std::clamp<std::int64_t>(
