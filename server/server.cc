@@ -389,7 +389,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   TrainingJobsOptions jobs_options;
   jobs_options.threads = ThreadsOrAll(options.training_threads);
   jobs_options.snapshot_interval = options.checkpoint_interval;
-  jobs_options.idle_priority = true;
+  jobs_options.low_priority = true;
   absl::StatusOr<std::unique_ptr<TrainingJobs>> jobs =
       TrainingJobs::Open(repository->get(), std::move(jobs_options));
   if (!jobs.ok()) return jobs.status();

@@ -1,8 +1,8 @@
 #include "server/training_jobs.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <set>
@@ -27,6 +27,7 @@ namespace {
 constexpr int kDefaultPageSize = 100;
 constexpr int kGreatestPageSize = 1000;
 constexpr std::size_t kLongestRequestId = 128;
+constexpr int kNicest = 19;
 constexpr absl::string_view kRecordSuffix = ".job";
 constexpr std::int64_t kMostRecordBytes = std::int64_t{1} << 30;
 
@@ -407,12 +408,11 @@ bool TrainingJobs::HasJobOrStops() const {
 }
 
 void TrainingJobs::RunJobs() {
-  if (options_.idle_priority) {
-    // Threads made here inherit it.
-    const sched_param none = {};
-    if (sched_setscheduler(0, SCHED_IDLE, &none) != 0) {
-      spdlog::warn("trainings run at normal priority: {}", strerror(errno));
-    }
+  // Of this thread, and of those that it makes. SCHED_IDLE would be lower yet,
+  // but a training then all but stands still beside any other program that is
+  // busy.
+  if (options_.low_priority && setpriority(PRIO_PROCESS, 0, kNicest) != 0) {
+    spdlog::warn("trainings run at normal priority: {}", strerror(errno));
   }
   const Workers workers(options_.threads);
   while (true) {

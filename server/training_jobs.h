@@ -38,7 +38,7 @@ struct TrainingJobsOptions {
   // How often a running job keeps what it needs to go on after a crash.
   absl::Duration snapshot_interval = absl::Minutes(1);
   // Whether trainings give way to whatever else wants the processor.
-  bool idle_priority = false;
+  bool low_priority = false;
   SpoolLimits spool;
   TrainingLimits training;
   // Goes into the record of the models: name and version of the program.
