@@ -8,6 +8,8 @@
 #   make sanitize  the same, and unit and server tests under AddressSanitizer and
 #                UndefinedBehaviorSanitizer
 #   make fuzz    runs the fuzzers of all decoders, each for FUZZ_SECONDS (10)
+#   make soak    the server under stress for some minutes; figures also in
+#                build/soak.json
 #   make bench   measures speed; figures also in build/bench.json
 #   make image   builds the container image and prints its size
 #   make format  formats the C++ sources
@@ -20,7 +22,7 @@ FUZZ_SECONDS ?= 10
 SOURCES = $(shell find core server client tests -name '*.h' -o -name '*.cc')
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-threads sanitize fuzz bench image format lint clean
+.PHONY: build demo test test-threads sanitize fuzz soak bench image format lint clean
 
 build:
 	$(INSTALL) build
@@ -53,6 +55,12 @@ fuzz:
 	cmake --preset fuzz
 	cmake --build --preset fuzz
 	tests/fuzz/run.sh build/fuzz/bin build/fuzz/found $(FUZZ_SECONDS)
+
+soak:
+	$(INSTALL) build
+	cmake --preset release
+	cmake --build --preset release --target poe-server soak_test
+	POE_SOAK=1 POE_SOAK_JSON=build/soak.json $(BUILD)/bin/soak_test
 
 bench:
 	$(INSTALL) build bench

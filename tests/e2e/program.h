@@ -27,6 +27,7 @@ class Program {
   std::string ReadLineWith(absl::string_view text);
   std::string ReadAll();
 
+  pid_t pid() const { return pid_; }
   void Signal(int signal);
 
   // The exit status; minus the signal that killed it, if one did.
