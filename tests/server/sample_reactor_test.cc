@@ -65,6 +65,8 @@ TEST_F(SampleReactorTest, AClientThatTakesTooLongIsCutOff) {
   request.set_thinning(1);
   grpc::ClientContext context;
   auto reader = stub->Sample(&context, request);
+  // Comes with the first message, however long that takes to compute.
+  reader->WaitForInitialMetadata();
   absl::SleepFor(absl::Seconds(2));
   v1::SampleResponse response;
   while (reader->Read(&response)) {
