@@ -77,18 +77,10 @@ absl::StatusOr<std::string> ReadAll(const std::string& path,
                                                    most_bytes, " are allowed"));
   }
   std::string contents(static_cast<std::size_t>(file->size), '\0');
-  std::size_t done = 0;
-  while (done < contents.size()) {
-    const ssize_t count = read(file->descriptor.get(), contents.data() + done,
-                               contents.size() - done);
-    if (count < 0) {
-      if (errno == EINTR) continue;
-      return FileError("read", path, errno);
-    }
-    if (count == 0) break;
-    done += static_cast<std::size_t>(count);
-  }
-  contents.resize(done);
+  const absl::StatusOr<std::size_t> size =
+      ReadAt(file->descriptor, contents.data(), contents.size(), 0, path);
+  if (!size.ok()) return size.status();
+  contents.resize(*size);
   return contents;
 }
 
@@ -220,6 +212,22 @@ absl::Status RenameToNew(const std::string& from, const std::string& to) {
     return FileError("make", to, errno);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::size_t> ReadAt(const FileDescriptor& file, void* bytes,
+                                   std::size_t size, std::int64_t offset,
+                                   const std::string& path) {
+  std::size_t done = 0;
+  while (done < size) {
+    const ssize_t count =
+        pread(file.get(), static_cast<char*>(bytes) + done, size - done,
+              offset + static_cast<std::int64_t>(done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return FileError("read", path, errno);
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  return done;
 }
 
 absl::StatusOr<RegularFile> OpenFile(const std::string& path) {

@@ -84,6 +84,12 @@ struct RegularFile {
 // For reading; links are not followed. InvalidArgument if it is something else.
 absl::StatusOr<RegularFile> OpenFile(const std::string& path);
 
+// Reads `size` bytes from an offset on; how many there were. `path` is for the
+// error.
+absl::StatusOr<std::size_t> ReadAt(const FileDescriptor& file, void* bytes,
+                                   std::size_t size, std::int64_t offset,
+                                   const std::string& path);
+
 // The contents of a regular file, links not followed. InvalidArgument if it is
 // something else or has more than `most_bytes`.
 absl::StatusOr<std::string> ReadFile(const std::string& path,

@@ -311,20 +311,15 @@ int main(int argc, char** argv) {
         absl::StrCat("--log_format ", log_format, ": must be text or json"),
         kUsageError);
   }
-  if (!(absl::GetFlag(FLAGS_poll_seconds) >= 0)) {
-    return Fail("--poll_seconds must not be negative", kUsageError);
+  for (const auto& [name, seconds] :
+       {std::pair("poll_seconds", absl::GetFlag(FLAGS_poll_seconds)),
+        std::pair("lame_duck_seconds", absl::GetFlag(FLAGS_lame_duck_seconds)),
+        std::pair("drain_seconds", absl::GetFlag(FLAGS_drain_seconds))}) {
+    if (seconds >= 0) continue;
+    return Fail(absl::StrCat("--", name, " must not be negative"), kUsageError);
   }
   if (!(absl::GetFlag(FLAGS_checkpoint_seconds) > 0)) {
     return Fail("--checkpoint_seconds must be positive", kUsageError);
-  }
-  if (!(absl::GetFlag(FLAGS_drain_seconds) >= 0)) {
-    return Fail("--drain_seconds must not be negative", kUsageError);
-  }
-  if (!(absl::GetFlag(FLAGS_batch_delay_ms) >= 0)) {
-    return Fail("--batch_delay_ms must not be negative", kUsageError);
-  }
-  if (!(absl::GetFlag(FLAGS_lame_duck_seconds) >= 0)) {
-    return Fail("--lame_duck_seconds must not be negative", kUsageError);
   }
   spdlog::set_default_logger(spdlog::stderr_color_mt("poe-server"));
   if (log_format == "json") {

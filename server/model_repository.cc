@@ -107,15 +107,12 @@ absl::StatusOr<std::unique_ptr<ModelRepository>> ModelRepository::Open(
   return repository;
 }
 
-ModelRepository::Entry ModelRepository::Scan(const std::string& name,
-                                             const Labels& before) const {
-  Entry entry;
+absl::StatusOr<ModelRepository::Entry> ModelRepository::Scan(
+    const std::string& name, const Labels& before) const {
   const absl::StatusOr<std::vector<std::int64_t>> numbers =
       store_.ListVersions(name);
-  if (!numbers.ok()) {
-    spdlog::warn("model {}: {}", name, numbers.status().ToString());
-    return entry;
-  }
+  if (!numbers.ok()) return numbers.status();
+  Entry entry;
   for (const std::int64_t number : *numbers) {
     Version version;
     version.info.set_version(number);

@@ -195,10 +195,12 @@ class ModelRepository {
   ModelRepository(VersionStore store, RepositoryOptions options);
 
   // What is on the disk of one model, nothing loaded. Labels that cannot be
-  // read are those of `before`.
-  Entry Scan(const std::string& name, const Labels& before) const;
-  // Takes over what Scan has found, and keeps what is loaded.
-  void Merge(const std::string& name, Entry on_disk)
+  // read are those of `before`. An error if the disk cannot be read.
+  absl::StatusOr<Entry> Scan(const std::string& name,
+                             const Labels& before) const;
+  // Takes over what Scan finds, and keeps what is loaded. Nothing changes where
+  // the disk cannot be read.
+  void Merge(const std::string& name, const Labels& before)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // LoadAndUnload and Tell: the end of every change.
   void Apply(const std::string& name)

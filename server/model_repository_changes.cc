@@ -7,6 +7,7 @@
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/model_repository.h"
+#include "server/warm_up.h"
 #include "spdlog/spdlog.h"
 
 namespace poe::server {
@@ -68,16 +69,22 @@ void ModelRepository::Refresh() {
     for (const auto& [name, entry] : models_) names[name] = entry.labels;
   }
   for (const auto& [name, labels] : names) {
-    Merge(name, Scan(name, labels));
+    Merge(name, labels);
     Apply(name);
   }
 }
 
-void ModelRepository::Merge(const std::string& name, Entry on_disk) {
+void ModelRepository::Merge(const std::string& name, const Labels& before) {
+  absl::StatusOr<Entry> on_disk = Scan(name, before);
+  if (!on_disk.ok()) {
+    spdlog::warn("model {} stays as it was: {}", name,
+                 on_disk.status().ToString());
+    return;
+  }
   // Models are freed after the lock is.
   std::vector<Version> gone;
   absl::MutexLock lock(&mutex_);
-  if (on_disk.versions.empty()) {
+  if (on_disk->versions.empty()) {
     const auto entry = models_.find(name);
     if (entry == models_.end()) return;
     for (auto& [number, version] : entry->second.versions) {
@@ -87,7 +94,7 @@ void ModelRepository::Merge(const std::string& name, Entry on_disk) {
     return;
   }
   Entry& entry = models_[name];
-  for (auto& [number, version] : on_disk.versions) {
+  for (auto& [number, version] : on_disk->versions) {
     const auto known = entry.versions.find(number);
     if (known == entry.versions.end()) continue;
     const v1::VersionInfo& info = known->second.info;
@@ -107,7 +114,7 @@ void ModelRepository::Merge(const std::string& name, Entry on_disk) {
   for (auto& [number, version] : entry.versions) {
     gone.push_back(std::move(version));
   }
-  entry = std::move(on_disk);
+  entry = *std::move(on_disk);
 }
 
 bool ModelRepository::EnsureLoaded(const std::string& name,
@@ -303,6 +310,7 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::FinishImport(
   if (!decoded.ok()) {
     return WithPrefix(std::string(kModelFile), decoded.status());
   }
+  if (absl::Status warm = WarmUp(*decoded); !warm.ok()) return warm;
   const std::string& name = model.name();
   absl::MutexLock change(&change_mutex_);
   if (absl::Status s = CheckFree(model); !s.ok()) return s;
@@ -331,7 +339,7 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
     const auto entry = models_.find(name);
     if (entry != models_.end()) labels = entry->second.labels;
   }
-  Merge(key, Scan(key, labels));
+  Merge(key, labels);
   Tell(key);
   Version target;
   {

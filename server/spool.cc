@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <new>
@@ -104,10 +103,10 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Reopen(std::string folder,
     absl::Status status = open(spool->starts_, true, bytes);
     if (!status.ok()) return status;
     Index last = 0;
-    if (pread(spool->starts_.descriptor.get(), &last, sizeof(last),
-              bytes - std::int64_t{sizeof(last)}) != sizeof(last)) {
-      return FileError("read", spool->starts_.path, errno);
-    }
+    const absl::StatusOr<std::size_t> read =
+        ReadAt(spool->starts_.descriptor, &last, sizeof(last),
+               bytes - std::int64_t{sizeof(last)}, spool->starts_.path);
+    if (!read.ok()) return read.status();
     spool->frames_ = last;
   }
   const std::int64_t values = spool->frames_ * layout.dimension;

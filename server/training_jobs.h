@@ -45,7 +45,8 @@ struct TrainingJobsOptions {
   std::string program = "poe-server";
 };
 
-// Jobs run one at a time, in the order in which they began. Those whose data
+// Jobs run one at a time, in the order in which their data were complete, and
+// after a restart in that in which they began. Those whose data
 // were complete are on the disk as well, below the repository: what an earlier
 // process has left goes on, and ends with the same bits. Thread-safe.
 class TrainingJobs {

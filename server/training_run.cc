@@ -20,6 +20,7 @@
 namespace poe::server {
 namespace {
 
+constexpr int kMostNewerVersions = 10;
 constexpr std::int64_t kMostSnapshotBytes = std::int64_t{1} << 40;
 
 v1::TrainingRecord MakeRecord(const TrainingJob& job, const TrainingRows& rows,
@@ -37,15 +38,17 @@ v1::TrainingRecord MakeRecord(const TrainingJob& job, const TrainingRows& rows,
   return record;
 }
 
-// The version that an earlier process has published for the job, or 0.
+// The version that an earlier process has published for the job, or 0. A model
+// has one job at a time, so that only what was brought in by hand since can be
+// newer.
 std::int64_t FindPublished(const TrainingJob& job,
                            const ModelRepository& repository) {
   const absl::StatusOr<v1::ModelInfo> model =
       repository.Get(job.start().model_name());
   if (!model.ok()) return 0;
-  const std::int64_t begun = job.Snapshot().created().seconds();
+  int looked_at = 0;
   for (const v1::VersionInfo& info : model->versions()) {
-    if (info.created().seconds() < begun) break;
+    if (++looked_at > kMostNewerVersions) break;
     const absl::StatusOr<v1::Model> stored =
         repository.Read(model->name(), info.version());
     if (stored.ok() && stored->training().job() == job.name()) {

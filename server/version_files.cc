@@ -1,8 +1,5 @@
 #include "server/version_files.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -34,20 +31,14 @@ absl::StatusOr<bool> OutgoingVersion::Next(v1::ModelFileChunk& chunk) {
   const std::int64_t wanted = std::min(kChunkBytes, file.size - offset_);
   std::string& data = *chunk.mutable_data();
   data.resize(static_cast<std::size_t>(wanted));
-  std::int64_t have = 0;
-  while (have < wanted) {
-    const ssize_t got =
-        pread(file.descriptor.get(), data.data() + have,
-              static_cast<std::size_t>(wanted - have), offset_ + have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FileError("read", path, errno);
-    if (got == 0) {
-      return absl::DataLossError(absl::StrCat(
-          name, " ended after ", offset_ + have, " of ", file.size, " bytes"));
-    }
-    have += got;
+  const absl::StatusOr<std::size_t> have =
+      ReadAt(file.descriptor, data.data(), data.size(), offset_, path);
+  if (!have.ok()) return have.status();
+  offset_ += static_cast<std::int64_t>(*have);
+  if (*have < data.size()) {
+    return absl::DataLossError(absl::StrCat(name, " ended after ", offset_,
+                                            " of ", file.size, " bytes"));
   }
-  offset_ += have;
   if (offset_ == file.size) {
     ++file_;
     offset_ = 0;

@@ -517,6 +517,19 @@ TEST_F(ModelRepositoryTest, RefreshFollowsTheDisk) {
   EXPECT_EQ(Answer(Select("copy")), "MODEL_NOT_FOUND");
 }
 
+TEST_F(ModelRepositoryTest, ADiskThatCannotBeReadChangesNothing) {
+  PublishTwoBits(*repository_, "digits", 0.5);
+  rlimit files;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  const rlimit none = {.rlim_cur = 0, .rlim_max = files.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  repository_->Refresh();
+  const auto loaded = repository_->Load("digits", 0);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+  EXPECT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 0.5");
+}
+
 TEST_F(ModelRepositoryTest, OldVersionsAreRemovedButNoneThatIsInUse) {
   RepositoryOptions options = WithPolicy("latest:1");
   options.keep_versions = 2;
