@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <iterator>
-#include <limits>
 #include <vector>
 
-#include "absl/random/random.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/request_scope.h"
 
 namespace poe::server {
 namespace {
@@ -35,14 +33,8 @@ bool IsRequestId(absl::string_view id) {
 }
 
 std::string NewRequestId() {
-  thread_local absl::BitGen generator;
-  const auto draw = [] {
-    return absl::Uniform<std::uint64_t>(
-        absl::IntervalClosed, generator, 0,
-        std::numeric_limits<std::uint64_t>::max());
-  };
-  return absl::StrCat(absl::Hex(draw(), absl::kZeroPad16),
-                      absl::Hex(draw(), absl::kZeroPad16));
+  return absl::StrCat(absl::Hex(FreshSeed(), absl::kZeroPad16),
+                      absl::Hex(FreshSeed(), absl::kZeroPad16));
 }
 
 // Lower case only, as the standard says.

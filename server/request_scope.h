@@ -63,7 +63,7 @@ class RequestScope {
   std::array<absl::Duration, 3> times_;            // by phase
 };
 
-// A seed from the system's randomness, for a call that gives none.
+// A random seed, for a call that gives none.
 std::uint64_t FreshSeed();
 
 // Ends a unary call with an error.
