@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/errors.h"
+#include "server/thread_priority.h"
 
 namespace poe::server {
 namespace {
@@ -15,11 +16,14 @@ constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
 }  // namespace
 
-Executor::Executor(int threads, std::size_t queue_capacity)
+Executor::Executor(int threads, std::size_t queue_capacity, int niceness)
     : queue_capacity_(queue_capacity) {
   threads_.reserve(threads);
   for (int i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { RunTasks(); });
+    threads_.emplace_back([this, niceness] {
+      LowerThreadPriority(niceness, "work on files");
+      RunTasks();
+    });
   }
 }
 

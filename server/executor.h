@@ -28,8 +28,8 @@ class Executor {
     absl::AnyInvocable<void(absl::Status)> run;
   };
 
-  // Both at least 1.
-  Executor(int threads, std::size_t queue_capacity);
+  // Threads and capacity are at least 1; of niceness see thread_priority.h.
+  Executor(int threads, std::size_t queue_capacity, int niceness = 0);
   // Runs what is queued, then returns.
   ~Executor();
   Executor(const Executor&) = delete;

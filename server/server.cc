@@ -36,6 +36,7 @@
 #include "server/services/open_inference_service.h"
 #include "server/services/product_of_experts_service.h"
 #include "server/services/training_jobs_service.h"
+#include "server/thread_priority.h"
 #include "server/training_jobs.h"
 #include "spdlog/spdlog.h"
 
@@ -208,7 +209,7 @@ class Server::Parts final : public ModelRepository::Listener {
                    const RowQuestion& question, InterruptCheck check) {
               return Ask(model, rows, question, workers_, check);
             }),
-        file_executor_(kFileThreads, kQueueCapacity),
+        file_executor_(kFileThreads, kQueueCapacity, kFilesNiceness),
         compute_(ThreadsOrAll(options.threads), kQueueCapacity),
         sampling_(ThreadsOrAll(options.threads), kQueueCapacity),
         product_of_experts_({.repository = *repository_,
@@ -389,7 +390,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   TrainingJobsOptions jobs_options;
   jobs_options.threads = ThreadsOrAll(options.training_threads);
   jobs_options.snapshot_interval = options.checkpoint_interval;
-  jobs_options.low_priority = true;
+  jobs_options.niceness = kTrainingNiceness;
   absl::StatusOr<std::unique_ptr<TrainingJobs>> jobs =
       TrainingJobs::Open(repository->get(), std::move(jobs_options));
   if (!jobs.ok()) return jobs.status();

@@ -1,9 +1,5 @@
 #include "server/training_jobs.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -18,6 +14,7 @@
 #include "poe/numerics/workers.h"
 #include "server/checkpoint.h"
 #include "server/errors.h"
+#include "server/thread_priority.h"
 #include "server/training_run.h"
 #include "spdlog/spdlog.h"
 
@@ -27,7 +24,6 @@ namespace {
 constexpr int kDefaultPageSize = 100;
 constexpr int kGreatestPageSize = 1000;
 constexpr std::size_t kLongestRequestId = 128;
-constexpr int kNicest = 19;
 constexpr absl::string_view kRecordSuffix = ".job";
 constexpr std::int64_t kMostRecordBytes = std::int64_t{1} << 30;
 
@@ -408,12 +404,7 @@ bool TrainingJobs::HasJobOrStops() const {
 }
 
 void TrainingJobs::RunJobs() {
-  // Of this thread, and of those that it makes. SCHED_IDLE would be lower yet,
-  // but a training then all but stands still beside any other program that is
-  // busy.
-  if (options_.low_priority && setpriority(PRIO_PROCESS, 0, kNicest) != 0) {
-    spdlog::warn("trainings run at normal priority: {}", strerror(errno));
-  }
+  LowerThreadPriority(options_.niceness, "training");
   const Workers workers(options_.threads);
   while (true) {
     std::shared_ptr<TrainingJob> job;

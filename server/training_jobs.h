@@ -37,8 +37,8 @@ struct TrainingJobsOptions {
   absl::Duration upload_patience = absl::Minutes(10);
   // How often a running job keeps what it needs to go on after a crash.
   absl::Duration snapshot_interval = absl::Minutes(1);
-  // Whether trainings give way to whatever else wants the processor.
-  bool low_priority = false;
+  // Of the thread that trains: see thread_priority.h.
+  int niceness = 0;
   SpoolLimits spool;
   TrainingLimits training;
   // Goes into the record of the models: name and version of the program.

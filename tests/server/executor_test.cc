@@ -1,5 +1,8 @@
 #include "server/executor.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -132,6 +135,19 @@ TEST(ExecutorTest, UnwantedTasksMakeRoomInAFullQueue) {
   }
   EXPECT_THAT(codes,
               ElementsAre(absl::StatusCode::kCancelled, absl::StatusCode::kOk));
+}
+
+TEST(ExecutorTest, ThreadsAreAsNiceAsAsked) {
+  int niceness = 0;
+  {
+    Executor executor(1, 1, 10);
+    ASSERT_TRUE(executor
+                    .Submit(Wanted([&](absl::Status) {
+                      niceness = getpriority(PRIO_PROCESS, 0);
+                    }))
+                    .ok());
+  }
+  EXPECT_EQ(niceness, std::max(10, getpriority(PRIO_PROCESS, 0)));
 }
 
 }  // namespace

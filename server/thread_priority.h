@@ -1,0 +1,23 @@
+// Threads whose work may wait for that of others.
+#ifndef POE_SERVER_THREAD_PRIORITY_H_
+#define POE_SERVER_THREAD_PRIORITY_H_
+
+#include "absl/strings/string_view.h"
+
+namespace poe::server {
+
+// Niceness of threads that read and write files and load models: beside answers
+// that take all processors they still get a tenth of one.
+inline constexpr int kFilesNiceness = 10;
+
+// Of threads that train. SCHED_IDLE would be lower yet, but a training then all
+// but stands still beside any other program that is busy.
+inline constexpr int kTrainingNiceness = 19;
+
+// Makes this thread, and those that it will make, at least as nice, up to 19; 0
+// changes nothing. Logs, naming `work`, where that is not possible.
+void LowerThreadPriority(int niceness, absl::string_view work);
+
+}  // namespace poe::server
+
+#endif  // POE_SERVER_THREAD_PRIORITY_H_
