@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "poe/best_epoch.h"
 #include "poe/exact_gradient.h"
 #include "poe/exact_tree_gradient.h"
 #include "poe/imputation.h"
@@ -27,6 +28,8 @@ constexpr std::int64_t kFiniteCheckEvery = 50;
 constexpr double kReportEvery = 0.5;
 // Names the draws of missing values among those of a class.
 constexpr std::uint64_t kImputation = 1 << 21;
+// And those by which held-out rows are judged.
+constexpr std::uint64_t kHeldOutJudgement = 1 << 22;
 
 double Seconds(Clock::time_point since) {
   return std::chrono::duration<double>(Clock::now() - since).count();
@@ -222,17 +225,23 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
   const Clock::time_point start = Clock::now();
   Clock::time_point reported = start;
   std::int64_t update = 0, rows_done = 0;
-  const auto stage = settings.chains.has_value()
-                         ? TrainingSnapshots::Stage::kUnlearning
-                         : TrainingSnapshots::Stage::kTraining;
+  std::optional<BestEpoch> best;
+  if (settings.early_stopping.has_value())
+    best.emplace(*settings.early_stopping, held_out, product,
+                 settings.reconstruction, DeriveSeed(seed, kHeldOutJudgement));
   if (snapshots != nullptr &&
-      snapshots->StepOf(stage) == TrainingSnapshots::Step::kResume) {
+      snapshots->step() == TrainingSnapshots::Step::kResume) {
     ArchiveReader& memory = snapshots->OpenStage(update);
     ascent.Load(memory);
     teacher.Load(memory);
-    if (!memory.at_end() || update < 0 || update > updates)
+    const bool fits = !best.has_value() || best->Load(memory);
+    if (!fits || !memory.at_end() || update < 0 || update > updates)
       return absl::DataLossError(
           "the snapshot of the training does not fit its optimizer");
+  } else if (best.has_value()) {
+    if (absl::Status status = best->Judge(0, product, workers, check);
+        !status.ok())
+      return status;
   }
   Product<float> kept = product;
   std::int64_t kept_after = update;
@@ -258,6 +267,11 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     if (!settings.exact && !settings.chains.has_value())
       now.reconstruction_error = error;
     now.gradient_norm = teacher.estimate().gradient_norm();
+    if (best.has_value()) now.best_epoch = best->epoch();
+    if (best.has_value() && end_of_epoch) {
+      now.held_out_log_probability = best->figure().log_probability;
+      now.held_out_reconstruction_error = best->figure().reconstruction_error;
+    }
     if (end_of_epoch && held_out.size() > 0)
       now.free_energy_gap = MeanLogScore(product, held_out, workers) -
                             MeanLogScore(product, training, workers);
@@ -280,9 +294,10 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     for (Index begin = update % updates_per_epoch * batch;
          begin < rows && update < updates; begin += batch) {
       if (snapshots != nullptr && snapshots->IsDue() && IsFinite(product))
-        snapshots->Keep(stage, update, product, [&](ArchiveWriter& writer) {
+        snapshots->Keep(update, product, [&](ArchiveWriter& writer) {
           ascent.Save(writer);
           teacher.Save(writer);
+          if (best.has_value()) best->Save(writer);
         });
       if (absl::Status status = check(); !status.ok()) return status;
       const auto positions = absl::MakeConstSpan(order).subspan(begin, batch);
@@ -309,8 +324,14 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
       if (Seconds(reported) > kReportEvery)
         report(epoch, error / batches, false);
     }
+    if (best.has_value())
+      if (absl::Status status = best->Judge(epoch + 1, product, workers, check);
+          !status.ok())
+        return status;
     report(epoch, error / std::max(batches, 1), true);
+    if (best.has_value() && best->is_over()) break;
   }
+  if (best.has_value()) best->Restore(product);
   ascent.Finish();
   if (!IsFinite(product))
     return diverged(absl::StrCat(

@@ -15,13 +15,14 @@
 namespace poe {
 
 // Trains `product` on `training` and reports progress of this class:
-// `fraction` is that of the class. `held_out` only watches for overfitting.
-// FailedPrecondition if the exact gradient is asked for and there is none.
-// Internal, naming the update, if a parameter stops being finite: then
-// `product` is what it was after update `kept_update` (0: the start), the last
-// of those at which all parameters and gradients were seen to be finite.
-// Looked at is every epoch's end, and every 50th update. DataLoss if
-// `snapshots` has the stage and does not fit.
+// `fraction` is that of the class. `held_out` only watches for overfitting and
+// tells early stopping which epoch was best. FailedPrecondition if the exact
+// gradient is asked for and there is none, or early stopping and there is no
+// held-out row to go by. Internal, naming the update, if a parameter stops
+// being finite: then `product` is what it was after update `kept_update` (0:
+// the start), the last of those at which all parameters and gradients were seen
+// to be finite. Looked at is every epoch's end, and every 50th update. DataLoss
+// if the stage that has begun is in `snapshots` and does not fit.
 absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
                           const RowSelection& training,
                           const RowSelection& held_out, std::uint64_t seed,

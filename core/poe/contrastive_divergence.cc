@@ -27,6 +27,20 @@ absl::Status Validate(const ContrastiveDivergenceSettings& settings) {
   if (settings.chains.has_value())
     if (absl::Status status = Validate(*settings.chains); !status.ok())
       return status;
+  if (settings.early_stopping.has_value()) {
+    if (settings.early_stopping->patience < 0)
+      return absl::InvalidArgumentError(
+          absl::StrCat("contrastive_divergence.early_stopping.patience is ",
+                       settings.early_stopping->patience,
+                       "; it must be at least 0, 0 to train to the end"));
+    if (settings.optimizer.average_share > 0)
+      return absl::InvalidArgumentError(absl::StrCat(
+          "contrastive_divergence.early_stopping is given with "
+          "optimizer.average_share ",
+          settings.optimizer.average_share,
+          "; the average is of the last updates, which the best epoch need not "
+          "be among. Leave out one of the two"));
+  }
   return Validate(settings.optimizer);
 }
 

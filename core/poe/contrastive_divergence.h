@@ -15,6 +15,13 @@ namespace poe {
 // The most Gibbs steps of one reconstruction.
 inline constexpr int kMostGibbsSteps = 256;
 
+// Training ends with the parameters of the epoch that was best on held-out
+// rows (best_epoch.h).
+struct EarlyStopping {
+  // It also ends once so many epochs have passed without a new best; 0: never.
+  int patience = 0;
+};
+
 struct ContrastiveDivergenceSettings {
   // Exactly one of the two is positive.
   int epochs = 20;
@@ -30,6 +37,8 @@ struct ContrastiveDivergenceSettings {
   // Instead of reconstructions, chains that have never seen the data, each
   // gibbs_steps further at every update (unlearning.h).
   std::optional<LongChainSettings> chains = std::nullopt;
+  // Not with optimizer.average_share: the average is that of the last updates.
+  std::optional<EarlyStopping> early_stopping = std::nullopt;
 };
 
 // InvalidArgument naming the field at fault.

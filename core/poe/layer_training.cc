@@ -13,12 +13,34 @@
 namespace poe {
 namespace {
 
-using Stage = TrainingSnapshots::Stage;
-using Step = TrainingSnapshots::Step;
-
 constexpr Index kMostInitialRows = 10000;
-// Names the draws of unlearning among those of a class.
-constexpr std::uint64_t kUnlearning = 1 << 20;
+// Name the draws of unlearning, and of further stages of contrastive divergence
+// by their numbers, among those of a class.
+constexpr std::uint64_t kUnlearning = 1 << 20, kFurtherStages = 1 << 23;
+
+// One training of a product, by its own settings.
+struct AscentStage {
+  const ContrastiveDivergenceSettings& settings;
+  std::uint64_t seed;
+};
+
+// Those of a layer, in their order. `seed` is the layer's.
+std::vector<AscentStage> AscentStages(const TrainingSettings& settings,
+                                      std::size_t layer, std::uint64_t seed) {
+  if (layer > 0)
+    return {{settings.next_layers[layer - 1].contrastive_divergence, seed}};
+  std::vector<AscentStage> stages;
+  if (settings.train_together) {
+    stages.push_back({settings.contrastive_divergence, seed});
+    for (const ContrastiveDivergenceSettings& further :
+         settings.further_divergence)
+      stages.push_back(
+          {further, DeriveSeed(seed, kFurtherStages + stages.size())});
+  }
+  if (settings.unlearning.has_value())
+    stages.push_back({*settings.unlearning, DeriveSeed(seed, kUnlearning)});
+  return stages;
+}
 
 // Puts the mean of what was observed in a column where values are missing.
 void FillInMeans(const RowSelection& training, Observations<float>& x) {
@@ -94,7 +116,8 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
     const RowSelection training(spec, rows, split.training[class_index], below);
     const RowSelection held_out(spec, rows, split.held_out[class_index], below);
     const std::uint64_t layer_seed = l == 0 ? seed : DeriveSeed(seed, l);
-    const bool unlearns = l == 0 && settings.unlearning.has_value();
+    const std::vector<AscentStage> stages =
+        AscentStages(settings, l, layer_seed);
     absl::Status status;
     if (l > 0) {
       absl::StatusOr<Product<float>> product =
@@ -121,28 +144,24 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
         now.pool_weights = pool->weights;
         now.pool_gain = pool->gain;
         now.fraction = 1;
-        announce(l, now, 0, 1);
+        announce(l, now, 0, stages.empty() ? 1 : 0);
       }
     }
     if (status.ok())
       status = snapshots.Enter(class_index, static_cast<Index>(l), layers[l]);
-    if (status.ok() && (l > 0 || settings.train_together) &&
-        snapshots.StepOf(Stage::kTraining) != Step::kSkip)
+    const auto of_stages = [&](std::size_t i) {
+      return static_cast<double>(i) / static_cast<double>(stages.size());
+    };
+    for (std::size_t i = 0; status.ok() && i < stages.size(); ++i) {
+      snapshots.BeginStage();
+      if (snapshots.step() == TrainingSnapshots::Step::kSkip) continue;
       status = TrainProduct(
-          l == 0 ? settings.contrastive_divergence
-                 : settings.next_layers[l - 1].contrastive_divergence,
-          training, held_out, layer_seed, workers,
+          stages[i].settings, training, held_out, stages[i].seed, workers,
           [&](const TrainingProgress& now) {
-            announce(l, now, 0, unlearns ? 0.5 : 1);
+            announce(l, now, of_stages(i), of_stages(i + 1));
           },
           check, layers[l], kept_update, &snapshots);
-    if (status.ok() && unlearns &&
-        snapshots.StepOf(Stage::kUnlearning) != Step::kSkip)
-      status = TrainProduct(
-          *settings.unlearning, training, held_out,
-          DeriveSeed(layer_seed, kUnlearning), workers,
-          [&](const TrainingProgress& now) { announce(l, now, 0.5, 1); }, check,
-          layers[l], kept_update, &snapshots);
+    }
     if (!status.ok()) return status;
     snapshots.Leave(layers[l]);
   }

@@ -23,6 +23,10 @@ class RowSelection {
   Index size() const { return static_cast<Index>(numbers_.size()); }
   const std::vector<Index>& numbers() const { return numbers_; }
   const DataSpec& spec() const { return spec_; }
+  // Of what is taken: spec(), or that of what the layer below hides.
+  DataSpec seen_spec() const {
+    return below_.empty() ? spec_ : HiddenSpec(below_.back().num_hidden());
+  }
   const RawRows& rows() const { return rows_; }
 
   // The rows at these positions of the selection; row ids are row numbers. What

@@ -113,6 +113,13 @@ absl::Status CheckHidden(const TrainingSettings& settings) {
   return absl::OkStatus();
 }
 
+// Whether any of these rows counts.
+bool HasWeight(const TrainingRows& rows, absl::Span<const Index> numbers) {
+  return std::any_of(numbers.begin(), numbers.end(), [&](Index n) {
+    return rows.weights.empty() || rows.weights[n] > 0;
+  });
+}
+
 TrainingSettings WithSpreadCoordinates(TrainingSettings settings) {
   if (!settings.fit_apart.has_value()) return settings;
   for (std::size_t p = 0; p < settings.products.size(); ++p)
@@ -130,6 +137,19 @@ absl::Status Validate(const LayerSettings& settings) {
       !status.ok())
     return Refuse(absl::StrCat("product", status.message()));
   return Validate(settings.contrastive_divergence);
+}
+
+bool TrainingSettings::StopsEarly() const {
+  const auto stops = [](const ContrastiveDivergenceSettings& stage) {
+    return stage.early_stopping.has_value();
+  };
+  return stops(contrastive_divergence) ||
+         std::any_of(further_divergence.begin(), further_divergence.end(),
+                     stops) ||
+         std::any_of(next_layers.begin(), next_layers.end(),
+                     [&](const LayerSettings& layer) {
+                       return stops(layer.contrastive_divergence);
+                     });
 }
 
 absl::Status Validate(const TrainingSettings& settings) {
@@ -156,6 +176,10 @@ absl::Status Validate(const TrainingSettings& settings) {
   if (!(settings.held_out_share >= 0 && settings.held_out_share < 1))
     return Refuse(absl::StrCat("held_out_share is ", settings.held_out_share,
                                "; it must be in [0, 1)"));
+  if (settings.held_out_share == 0 && settings.StopsEarly())
+    return Refuse(
+        "held_out_share is 0; early_stopping goes by held-out rows, so it must "
+        "be positive");
   if (settings.separator.has_value() && settings.class_names.size() < 2)
     return Refuse("a separator needs at least two classes");
   if (settings.fit_apart.has_value())
@@ -198,6 +222,9 @@ absl::Status Validate(const TrainingSettings& settings) {
     if (absl::Status status = Validate(*settings.unlearning); !status.ok())
       return status;
   }
+  for (const ContrastiveDivergenceSettings& further :
+       settings.further_divergence)
+    if (absl::Status status = Validate(further); !status.ok()) return status;
   return Validate(settings.contrastive_divergence);
 }
 
@@ -221,6 +248,13 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
           absl::StrCat("class \"", settings.class_names[c],
                        "\" has no held-out rows to fit the separator on; raise "
                        "held_out_share"));
+
+  for (Index c = 0; c < classes; ++c)
+    if (settings.StopsEarly() && !HasWeight(rows, split->held_out[c]))
+      return absl::FailedPreconditionError(absl::StrCat(
+          "class \"", settings.class_names[c],
+          "\" has no held-out rows, by which early_stopping goes; raise "
+          "held_out_share (rows with missing values are never held out)"));
 
   for (Index c = 0; c < classes; ++c) {
     const std::vector<Index>& own = split->training[c];

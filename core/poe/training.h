@@ -128,8 +128,10 @@ struct TrainingSettings {
   // Instead of that.
   std::optional<PoolSettings> pool = std::nullopt;
   ContrastiveDivergenceSettings contrastive_divergence;
-  // Of the lowest layer, after that: its `chains` are set. Dense rows without
-  // inputs only.
+  // Of the lowest layer, one after another when that is done.
+  std::vector<ContrastiveDivergenceSettings> further_divergence = {};
+  // Of the lowest layer, after all that: its `chains` are set. Dense rows
+  // without inputs only.
   std::optional<ContrastiveDivergenceSettings> unlearning = std::nullopt;
   // Trained one after another when the layer below is done.
   std::vector<LayerSettings> next_layers;
@@ -144,6 +146,8 @@ struct TrainingSettings {
   const ProductSettings& ProductOf(Index class_index) const {
     return products[products.size() == 1 ? 0 : class_index];
   }
+  // Whether any stage goes by held-out rows.
+  bool StopsEarly() const;
 };
 
 // InvalidArgument naming the field at fault. Needs no data.
@@ -163,13 +167,17 @@ struct TrainingProgress {
   Index class_index = 0;
   Index layer = 0;
   int epoch = 0, epochs = 0;
-  std::int64_t update = 0, updates = 0;  // of this layer of this class
+  std::int64_t update = 0, updates = 0;  // of this stage of this layer
   double fraction = 0;                   // of the whole job
   double rows_per_second = 0;
   std::optional<double> reconstruction_error;
   // Mean log score of held-out minus training rows, once an epoch.
   std::optional<double> free_energy_gap;
   std::optional<double> gradient_norm;
+  // One of the two at an epoch's end, where early stopping goes by it
+  // (held_out_figure.h), and the best epoch so far; 0: the start.
+  std::optional<double> held_out_log_probability, held_out_reconstruction_error;
+  std::optional<int> best_epoch;
   // Once a pool is made: TreePool.
   std::vector<double> pool_weights;
   std::optional<double> pool_gain;
@@ -182,9 +190,9 @@ using ProgressCallback = absl::FunctionRef<void(const TrainingProgress&)>;
 // What is left of a training whose parameters stopped being finite.
 struct Checkpoint {
   // The classes trained before that, and last the one it happened to, its
-  // highest layer as it was after `update` of its updates (0: as it started).
-  // Those not reached are missing, and so are layers that the last class has
-  // not reached; there is no separator and no calibration.
+  // highest layer as it was after `update` of the updates of the stage (0: as
+  // that started). Those not reached are missing, and so are layers that the
+  // last class has not reached; there is no separator and no calibration.
   Model model;
   std::int64_t update = 0;
 };
@@ -197,17 +205,18 @@ struct Resumption {
   absl::string_view from;
   // Asked before every update: whether the state is to be kept now.
   absl::FunctionRef<bool()> is_due;
-  // `update` is that of the layer that is being trained.
+  // `update` is that of the stage that is running.
   absl::FunctionRef<void(const std::string& snapshot, std::int64_t update)>
       keep;
 };
 
 // The same settings, rows and seed give the same bits at any number of threads.
 // InvalidArgument for rows that do not fit the settings (naming the row),
-// FailedPrecondition for a class without rows, Internal naming the update where
-// a parameter stopped being finite; the status of `check`, which is asked at
-// every update. `checkpoint`, unless null, is set where a parameter stopped
-// being finite. DataLoss if `resumption`, unless null, does not fit.
+// FailedPrecondition for a class without rows, or without held-out rows where a
+// stage stops early, Internal naming the update where a parameter stopped being
+// finite; the status of `check`, which is asked at every update. `checkpoint`,
+// unless null, is set where a parameter stopped being finite. DataLoss if
+// `resumption`, unless null, does not fit.
 absl::StatusOr<Model> Train(const TrainingSettings& settings,
                             const TrainingRows& rows, const Workers& workers,
                             ProgressCallback progress, InterruptCheck check,

@@ -39,7 +39,10 @@ absl::Status CheckMissing(const TrainingSettings& settings,
   if (settings.fit_apart.has_value())
     return Refuse(
         "rows have missing values; initialize fits experts to complete rows");
-  if (settings.contrastive_divergence.exact)
+  if (settings.contrastive_divergence.exact ||
+      std::any_of(settings.further_divergence.begin(),
+                  settings.further_divergence.end(),
+                  [](const auto& further) { return further.exact; }))
     return Refuse(
         "rows have missing values; contrastive_divergence.exact is for "
         "complete rows");

@@ -9,7 +9,7 @@ namespace poe {
 namespace {
 
 // Changes with whatever the bytes mean.
-constexpr std::uint64_t kFormat = 0x706f65'736e6170'01;
+constexpr std::uint64_t kFormat = 0x706f65'736e6170'02;
 
 void Put(const Product<float>& product, ArchiveWriter& writer) {
   writer.PutMatrix(product.base().parameters());
@@ -43,7 +43,7 @@ TrainingSnapshots::TrainingSnapshots(const Resumption* resumption)
   if (reader_.Get<std::uint64_t>() != kFormat) reader_ = ArchiveReader("");
   from.class_index = reader_.Get<std::int64_t>();
   from.layer = reader_.Get<std::int64_t>();
-  from.stage = static_cast<Stage>(reader_.Get<std::int32_t>());
+  from.stage = reader_.Get<std::int32_t>();
   from.update = reader_.Get<std::int64_t>();
 }
 
@@ -51,6 +51,7 @@ absl::Status TrainingSnapshots::Enter(Index class_index, Index layer,
                                       Product<float>& product) {
   class_index_ = class_index;
   layer_ = layer;
+  stage_ = -1;
   if (!from_.has_value()) return absl::OkStatus();
   if (!reader_.ok()) return DoesNotFit("is damaged or of another version");
   if (std::pair(class_index, layer) >
@@ -64,9 +65,9 @@ absl::Status TrainingSnapshots::Enter(Index class_index, Index layer,
       absl::StrCat("does not fit layer ", layer, " of class ", class_index));
 }
 
-TrainingSnapshots::Step TrainingSnapshots::StepOf(Stage stage) const {
+TrainingSnapshots::Step TrainingSnapshots::step() const {
   if (!from_.has_value()) return Step::kRun;
-  const auto here = std::tuple(class_index_, layer_, stage);
+  const auto here = std::tuple(class_index_, layer_, stage_);
   const auto there = std::tuple(from_->class_index, from_->layer, from_->stage);
   if (here == there) return Step::kResume;
   return here < there ? Step::kSkip : Step::kRun;
@@ -81,14 +82,13 @@ ArchiveReader& TrainingSnapshots::OpenStage(std::int64_t& update) {
   return reader_;
 }
 
-void TrainingSnapshots::Keep(Stage stage, std::int64_t update,
-                             const Product<float>& product,
+void TrainingSnapshots::Keep(std::int64_t update, const Product<float>& product,
                              absl::FunctionRef<void(ArchiveWriter&)> memory) {
   ArchiveWriter writer;
   writer.Put(kFormat);
   writer.Put<std::int64_t>(class_index_);
   writer.Put<std::int64_t>(layer_);
-  writer.Put(static_cast<std::int32_t>(stage));
+  writer.Put<std::int32_t>(stage_);
   writer.Put(update);
   writer.Append(done_.bytes());
   Put(product, writer);
