@@ -132,6 +132,13 @@ void EncodeProgress(const TrainingProgress& progress,
     message->set_free_energy_gap(*progress.free_energy_gap);
   if (progress.gradient_norm.has_value())
     message->set_gradient_norm(*progress.gradient_norm);
+  if (progress.held_out_log_probability.has_value())
+    message->set_held_out_log_probability(*progress.held_out_log_probability);
+  if (progress.held_out_reconstruction_error.has_value())
+    message->set_held_out_reconstruction_error(
+        *progress.held_out_reconstruction_error);
+  if (progress.best_epoch.has_value())
+    message->set_best_epoch(*progress.best_epoch);
   message->mutable_pool_weights()->Assign(progress.pool_weights.begin(),
                                           progress.pool_weights.end());
   if (progress.pool_gain.has_value())

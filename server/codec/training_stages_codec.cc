@@ -94,6 +94,8 @@ absl::StatusOr<ContrastiveDivergenceSettings> DecodeContrastiveDivergence(
       sample ? Reconstruction::kSample : Reconstruction::kMean;
   settings.grow_gibbs_steps_every = message.grow_gibbs_steps_every();
   settings.exact = message.exact();
+  if (message.has_early_stopping())
+    settings.early_stopping = {.patience = message.early_stopping().patience()};
   absl::StatusOr<OptimizerSettings> optimizer =
       DecodeOptimizer(message.optimizer(), absl::StrCat(field, ".optimizer"));
   if (!optimizer.ok()) return optimizer.status();
@@ -142,12 +144,14 @@ absl::StatusOr<SeparatorSettings> DecodeSeparator(
 constexpr Index kMostChains = 100'000;
 constexpr int kMostChainSteps = 1'000'000;
 
-// Stages in the order of the request; each kind at most once.
+// Stages in the order of the request; each kind at most once, but for
+// contrastive divergence and further layers.
 class StageReader {
  public:
   explicit StageReader(TrainingSettings& settings) : settings_(settings) {
     settings_.fit_apart.reset();
     settings_.pool.reset();
+    settings_.further_divergence.clear();
     settings_.unlearning.reset();
     settings_.next_layers.clear();
     settings_.normalizer.reset();
@@ -223,10 +227,6 @@ class StageReader {
 
   absl::Status ReadContrastiveDivergence(
       const v1::ContrastiveDivergenceStage& stage, absl::string_view field) {
-    if (trained_)
-      return NotBuiltYet(field,
-                         "is the second of its kind; this version trains in "
-                         "one stage of contrastive divergence for each layer");
     if (settings_.pool.has_value())
       return FieldError(field, "CONFLICT",
                         "comes after pool, which is instead of it");
@@ -239,15 +239,16 @@ class StageReader {
     auto decoded =
         DecodeContrastiveDivergence(stage, settings_.data_spec.family, field);
     if (!decoded.ok()) return decoded.status();
+    ContrastiveDivergenceSettings& settings =
+        trained_ ? settings_.further_divergence.emplace_back()
+                 : settings_.contrastive_divergence;
     trained_ = true;
-    settings_.contrastive_divergence = *std::move(decoded);
+    settings = *std::move(decoded);
     absl::Status status =
-        AsFieldError(field, "INVALID_SETTINGS",
-                     Validate(settings_.contrastive_divergence.optimizer));
+        AsFieldError(field, "INVALID_SETTINGS", Validate(settings.optimizer));
     if (!status.ok()) return status;
     const absl::string_view stage_field = field.substr(0, field.find('.'));
-    return AsFieldError(stage_field, "INVALID_SETTINGS",
-                        Validate(settings_.contrastive_divergence));
+    return AsFieldError(stage_field, "INVALID_SETTINGS", Validate(settings));
   }
 
   absl::Status ReadPool(const v1::PoolStage& stage, absl::string_view field) {
@@ -390,6 +391,7 @@ absl::Status DecodeStages(const v1::TrainStart& start,
         DecodeContrastiveDivergence({}, settings.data_spec.family, "stages");
     if (!defaults.ok()) return defaults.status();
     settings.contrastive_divergence = *std::move(defaults);
+    settings.further_divergence.clear();
     settings.fit_apart.reset();
     settings.pool.reset();
     settings.unlearning.reset();
