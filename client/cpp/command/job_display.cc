@@ -3,16 +3,44 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/cpp/command/format.h"
 
 namespace poe::client {
+
+namespace {
+
+// How well it learns.
+std::string NoteOf(const v1::Progress& progress) {
+  std::vector<std::string> parts;
+  const auto add = [&parts](absl::string_view name, double value) {
+    parts.push_back(absl::StrCat(name, " ", FormatNumber(value)));
+  };
+  if (progress.has_reconstruction_error()) {
+    add("reconstruction error", progress.reconstruction_error());
+  }
+  if (progress.has_held_out_log_probability()) {
+    add("held-out log p", progress.held_out_log_probability());
+  }
+  if (progress.has_held_out_reconstruction_error()) {
+    add("held-out error", progress.held_out_reconstruction_error());
+  }
+  if (progress.has_best_epoch()) {
+    parts.push_back(absl::StrCat("best epoch ", progress.best_epoch()));
+  }
+  return absl::StrJoin(parts, ", ");
+}
+
+}  // namespace
 
 ProgressView ViewOf(const v1::Progress& progress) {
   ProgressView view;
@@ -29,10 +57,7 @@ ProgressView ViewOf(const v1::Progress& progress) {
     view.detail = absl::StrCat("update ", FormatCount(progress.update()),
                                " of ", FormatCount(progress.updates()));
   }
-  if (progress.has_reconstruction_error()) {
-    view.note = absl::StrCat("reconstruction error ",
-                             FormatNumber(progress.reconstruction_error()));
-  }
+  view.note = NoteOf(progress);
   view.fraction = progress.fraction();
   if (progress.rows_per_second() > 0) {
     view.rows_per_second = progress.rows_per_second();

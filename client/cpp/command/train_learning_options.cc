@@ -78,12 +78,23 @@ void AddOptimizerOptions(CLI::App& command, TrainOptions& options) {
       ->type_name("X")
       ->check(NotNegative())
       ->group(kDivergence);
+  CLI::Option* average =
+      command
+          .add_option("--average", options.average,
+                      "Average the parameters over this last share of the "
+                      "updates. Default: 0.")
+          ->type_name("SHARE")
+          ->check(Share())
+          ->group(kDivergence);
   command
-      .add_option("--average", options.average,
-                  "Average the parameters over this last share of the "
-                  "updates. Default: 0.")
-      ->type_name("SHARE")
-      ->check(Share())
+      .add_option("--early-stopping", options.early_stopping,
+                  "End with the epoch that is best on the rows held out "
+                  "(--held-out), and after so many epochs without a better "
+                  "one; 0: look at all epochs. Default: the last epoch is "
+                  "taken.")
+      ->type_name("PATIENCE")
+      ->check(NotNegative())
+      ->excludes(average)
       ->group(kDivergence);
 }
 

@@ -27,7 +27,8 @@ void AddClassOptions(CLI::App& command, TrainOptions& options) {
   command
       .add_option("--held-out", options.held_out,
                   "Share of each class's rows that is not trained on, but "
-                  "fits the separator and the percentiles.")
+                  "fits the separator and the percentiles, and tells "
+                  "--early-stopping which epoch is best.")
       ->type_name("SHARE")
       ->check(Share())
       ->capture_default_str()

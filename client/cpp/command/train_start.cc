@@ -140,6 +140,9 @@ void SetDivergence(const TrainOptions& options,
   stage.set_updates(options.updates);
   stage.set_batch_size(options.batch);
   stage.set_gibbs_steps(options.steps);
+  if (options.early_stopping) {
+    stage.mutable_early_stopping()->set_patience(*options.early_stopping);
+  }
   SetOptimizer(options, kinds, *stage.mutable_optimizer());
 }
 

@@ -67,6 +67,7 @@ struct TrainOptions {
   double final_rate = 0;
   double weight_decay = 0;
   double average = 0;
+  std::optional<int> early_stopping;  // patience; absent: to the end
 
   // Estimates of log Z; 0: the server's default.
   bool normalizer = false;
