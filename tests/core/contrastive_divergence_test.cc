@@ -70,6 +70,15 @@ TEST(ContrastiveDivergenceTest, SettingsAtFaultAreNamed) {
               HasSubstr("gibbs_steps"));
   EXPECT_THAT(refused([](auto& s) { s.grow_gibbs_steps_every = -1; }),
               HasSubstr("grow_gibbs_steps_every"));
+  EXPECT_THAT(refused([](auto& s) {
+                s.early_stopping = EarlyStopping{.patience = -1};
+              }),
+              HasSubstr("early_stopping.patience is -1"));
+  EXPECT_THAT(refused([](auto& s) {
+                s.early_stopping.emplace();
+                s.optimizer.average_share = 0.25;
+              }),
+              HasSubstr("with optimizer.average_share 0.25"));
   EXPECT_THAT(refused([](auto& s) { s.optimizer.rate = 0; }),
               HasSubstr("optimizer.rate"));
 }

@@ -1,5 +1,6 @@
 #include "tests/core/training_cases.h"
 
+#include "poe/training_rows.h"
 #include "tests/core/core_models.h"
 
 namespace poe {
@@ -58,6 +59,40 @@ TrainingSettings RealSettings() {
 std::vector<Case> Cases() {
   return {{BinarySettings(7), BinaryRows(203, 7)},
           {RealSettings(), RealRows(203)}};
+}
+
+Case Overfitting() {
+  constexpr Index kRows = 80, kBits = 4;
+  Case overfitting;
+  TrainingSettings& settings = overfitting.settings;
+  settings.class_names = {"data"};
+  settings.data_spec.dimension = kBits;
+  settings.products.resize(1);
+  settings.products[0].groups.push_back(
+      {.num_experts = 6,
+       .power = 1,
+       .kind = BernoulliUnitsSettings{.initial_weight_scale = 0.1}});
+  ContrastiveDivergenceSettings& stage = settings.contrastive_divergence;
+  stage.exact = true;
+  stage.epochs = 200;
+  stage.batch_size = -1;
+  stage.optimizer.rate = 0.5;
+  stage.optimizer.momentum = stage.optimizer.early_momentum = 0;
+  settings.held_out_share = 0.3;
+  settings.seed = 1;
+  RowMatrix<float>& values = overfitting.rows.values;
+  values = RowMatrix<float>::Zero(kRows, kBits);
+  const Split split = *SplitRows(settings, overfitting.rows.View());
+  for (std::size_t i = 0; i < split.training[0].size(); i += 2)
+    values.row(split.training[0][i]).setOnes();
+  // All bits equal, then all but one of them; each row and its opposite.
+  for (std::size_t i = 0; i < split.held_out[0].size(); ++i) {
+    auto row = values.row(split.held_out[0][i]);
+    row.setConstant(i % 2 == 0 ? 1 : 0);
+    const auto other = static_cast<Index>(i / 2 % 5) - 1;
+    if (other >= 0) row(other) = 1 - row(other);
+  }
+  return overfitting;
 }
 
 absl::StatusOr<Model> TrainOn(const TrainingSettings& settings,

@@ -1,5 +1,6 @@
 // What training refuses, and how it fails.
 #include <cmath>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,6 +54,23 @@ TEST(TrainingErrorsTest, SettingsAtFaultAreNamed) {
       HasSubstr("Gaussian factor"));
   EXPECT_THAT(refused(binary, [](auto& s) { s.held_out_share = 1; }),
               HasSubstr("held_out_share"));
+  EXPECT_THAT(refused(binary,
+                      [](auto& s) {
+                        s.contrastive_divergence.early_stopping.emplace();
+                        s.held_out_share = 0;
+                      }),
+              HasSubstr("held_out_share is 0; early_stopping"));
+  EXPECT_THAT(
+      refused(binary,
+              [](auto& s) {
+                s.further_divergence.emplace_back().early_stopping.emplace();
+                s.held_out_share = 0;
+              }),
+      HasSubstr("held_out_share is 0; early_stopping"));
+  EXPECT_THAT(
+      refused(binary,
+              [](auto& s) { s.further_divergence.emplace_back().epochs = 0; }),
+      HasSubstr("epochs"));
   EXPECT_THAT(refused(binary, [](auto& s) { s.class_names = {"one"}; }),
               HasSubstr("separator"));
   EXPECT_THAT(
@@ -237,6 +255,39 @@ TEST(TrainingErrorsTest, ASeparatorOnHeldOutRowsNeedsSomeOfEveryClass) {
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_THAT(status.message(), HasSubstr("held_out_share"));
   EXPECT_FALSE(progressed);
+}
+
+TEST(TrainingErrorsTest, EarlyStoppingNeedsHeldOutRowsOfEveryClass) {
+  TrainingSettings settings = BinarySettings(4);
+  settings.contrastive_divergence.early_stopping.emplace();
+  const LabelledRows rows = BinaryRows(60, 4);
+  EXPECT_TRUE(TrainOn(settings, rows).ok());
+  const auto refused = [&](const TrainingRows& given) {
+    const absl::Status status =
+        Train(
+            settings, given, Workers::Inline(),
+            [](const TrainingProgress&) { FAIL() << "no work was due"; },
+            NeverInterrupt)
+            .status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    return std::string(status.message());
+  };
+  // Of the second class, one row; with this seed it is not held out.
+  LabelledRows rare = rows;
+  rare.labels.assign(60, 0);
+  rare.labels[1] = 1;
+  EXPECT_THAT(refused(rare.View()),
+              HasSubstr("class \"odd\" has no held-out rows"));
+  LabelledRows weightless = rows;
+  for (std::int32_t label : rows.labels)
+    weightless.weights.push_back(label == 0 ? 1 : 0);
+  EXPECT_THAT(refused(weightless.View()), HasSubstr("\"odd\""));
+  settings.separator.reset();
+  TrainingRows incomplete = rows.View();
+  std::vector<std::uint8_t> observed(60 * 4, 1);
+  for (std::size_t i = 0; i < observed.size(); i += 4) observed[i] = 0;
+  incomplete.observed = observed;
+  EXPECT_THAT(refused(incomplete), HasSubstr("missing values"));
 }
 
 TEST(TrainingErrorsTest, MoreComponentsThanRowsAreRefusedBeforeAnyWork) {

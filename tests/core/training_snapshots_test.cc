@@ -124,6 +124,36 @@ TEST(TrainingSnapshotsTest, MissingValuesAndFitsApart) {
   ExpectTheSameFromEverywhere(real, RealRows(203).View());
 }
 
+// Most snapshots are of epochs after the best one.
+TEST(TrainingSnapshotsTest, EarlyStoppingBeforeAndAfterTheBestEpoch) {
+  auto [settings, rows] = Overfitting();
+  settings.contrastive_divergence.early_stopping = EarlyStopping{};
+  ExpectTheSameFromEverywhere(settings, rows.View());
+  settings.contrastive_divergence.early_stopping->patience = 10;
+  ExpectTheSameFromEverywhere(settings, rows.View());
+}
+
+TEST(TrainingSnapshotsTest, EarlyStoppingByReconstructions) {
+  TrainingSettings settings = BinarySettings(13);
+  settings.products[0].groups[0].num_experts = 20;
+  settings.contrastive_divergence.early_stopping = EarlyStopping{.patience = 1};
+  ExpectTheSameFromEverywhere(settings, BinaryRows(203, 13).View());
+}
+
+TEST(TrainingSnapshotsTest, SeveralStagesAndUnlearning) {
+  TrainingSettings settings = BinarySettings(7);
+  settings.contrastive_divergence.epochs = 2;
+  ContrastiveDivergenceSettings further = settings.contrastive_divergence;
+  further.gibbs_steps = 3;
+  further.early_stopping.emplace();
+  settings.further_divergence = {settings.contrastive_divergence, further};
+  settings.unlearning = settings.contrastive_divergence;
+  settings.unlearning->chains.emplace();
+  settings.unlearning->chains->chains = 5;
+  settings.unlearning->chains->steps = 7;
+  ExpectTheSameFromEverywhere(settings, BinaryRows(203, 7).View());
+}
+
 TEST(TrainingSnapshotsTest, WhatDoesNotFitIsRefused) {
   const TrainingSettings settings = BinarySettings(7);
   const LabelledRows rows = BinaryRows(203, 7);

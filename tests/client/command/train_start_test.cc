@@ -62,6 +62,29 @@ TEST(TrainOptionsTest, RealInputsNeedInputs) {
   EXPECT_THROW(Parse("--real-inputs"), CLI::RequiresError);
 }
 
+TEST(TrainOptionsTest, EarlyStoppingIsNotAnAverage) {
+  EXPECT_EQ(Parse("").early_stopping, std::nullopt);
+  EXPECT_EQ(Parse("--early-stopping 0").early_stopping, 0);
+  EXPECT_EQ(Parse("--early-stopping 5").early_stopping, 5);
+  EXPECT_THROW(Parse("--early-stopping=-1"), CLI::ParseError);
+  EXPECT_THROW(Parse("--early-stopping 5 --average 0.2"), CLI::ExcludesError);
+}
+
+TEST(TrainStartTest, EveryLayerStopsEarly) {
+  const auto without = MakeTrainStart(Parse(""), Images(), {});
+  EXPECT_FALSE(
+      without->stages(0).contrastive_divergence().has_early_stopping());
+  const auto start = MakeTrainStart(
+      Parse("--early-stopping 3 --next-layers 30"), Images(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  const auto& lowest = start->stages(0).contrastive_divergence();
+  const auto& next = start->stages(1).next_layer().contrastive_divergence();
+  for (const auto* stage : {&lowest, &next}) {
+    ASSERT_TRUE(stage->has_early_stopping());
+    EXPECT_EQ(stage->early_stopping().patience(), 3);
+  }
+}
+
 TEST(TrainStartTest, GreyLevelsGetBernoulliUnits) {
   TrainOptions options;
   options.model = "digits";

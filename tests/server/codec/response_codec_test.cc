@@ -219,6 +219,23 @@ TEST(ResponseCodecTest, ProgressNamesItsClassAndTellsTheTimeLeft) {
   EXPECT_DOUBLE_EQ(message.seconds_left(), 9);
 }
 
+TEST(ResponseCodecTest, ProgressTellsWhatEarlyStoppingGoesBy) {
+  TrainingProgress progress;
+  v1::Progress message;
+  EncodeProgress(progress, {}, &message);
+  EXPECT_FALSE(message.has_held_out_log_probability());
+  EXPECT_FALSE(message.has_held_out_reconstruction_error());
+  EXPECT_FALSE(message.has_best_epoch());
+  progress.held_out_log_probability = -2.5;
+  progress.held_out_reconstruction_error = 0.25;
+  progress.best_epoch = 0;
+  EncodeProgress(progress, {}, &message);
+  EXPECT_EQ(message.held_out_log_probability(), -2.5);
+  EXPECT_EQ(message.held_out_reconstruction_error(), 0.25);
+  ASSERT_TRUE(message.has_best_epoch());
+  EXPECT_EQ(message.best_epoch(), 0);
+}
+
 TEST(ResponseCodecTest, ProgressAtTheStartPromisesNoTime) {
   v1::Progress message;
   EncodeProgress(TrainingProgress(), {}, &message);

@@ -54,6 +54,8 @@ TEST(TrainingStagesCodecTest, DefaultsAreThoseOfTheApi) {
   EXPECT_EQ(cd.gibbs_steps, 1);
   EXPECT_EQ(cd.reconstruction, Reconstruction::kMean);
   EXPECT_EQ(cd.grow_gibbs_steps_every, 0);
+  EXPECT_FALSE(cd.early_stopping.has_value());
+  EXPECT_TRUE(settings->further_divergence.empty());
   EXPECT_EQ(cd.optimizer.kind, OptimizerSettings::Kind::kMomentum);
   EXPECT_EQ(cd.optimizer.schedule, OptimizerSettings::Schedule::kConstant);
   EXPECT_EQ(cd.optimizer.rate, 0.05);
@@ -130,6 +132,59 @@ TEST(TrainingStagesCodecTest, EveryFieldIsRead) {
             SeparatorOptions::Method::kLogistic);
   EXPECT_EQ(settings->separator->options.cost, 4);
   EXPECT_TRUE(settings->calibrate);
+}
+
+TEST(TrainingStagesCodecTest, ContrastiveDivergenceMayBeGivenMoreThanOnce) {
+  const absl::StatusOr<TrainingSettings> settings = Decode(Start(R"pb(
+    stages { contrastive_divergence { epochs: 3 } }
+    stages {
+      contrastive_divergence {
+        epochs: 4
+        gibbs_steps: 3
+        optimizer { kind: KIND_ADAM }
+      }
+    }
+    stages { contrastive_divergence { gibbs_steps: 10 } }
+    stages { unlearn {} }
+  )pb"));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->contrastive_divergence.epochs, 3);
+  EXPECT_EQ(settings->contrastive_divergence.gibbs_steps, 1);
+  ASSERT_EQ(settings->further_divergence.size(), 2u);
+  EXPECT_EQ(settings->further_divergence[0].epochs, 4);
+  EXPECT_EQ(settings->further_divergence[0].gibbs_steps, 3);
+  EXPECT_EQ(settings->further_divergence[0].optimizer.kind,
+            OptimizerSettings::Kind::kAdam);
+  EXPECT_EQ(settings->further_divergence[1].epochs, 20);
+  EXPECT_EQ(settings->further_divergence[1].gibbs_steps, 10);
+  EXPECT_EQ(settings->further_divergence[1].optimizer.kind,
+            OptimizerSettings::Kind::kMomentum);
+}
+
+TEST(TrainingStagesCodecTest, EarlyStoppingIsReadForEveryLayer) {
+  const absl::StatusOr<TrainingSettings> settings = Decode(Start(R"pb(
+    held_out_share: 0.25
+    stages { contrastive_divergence { early_stopping {} } }
+    stages { contrastive_divergence { early_stopping { patience: 4 } } }
+    stages {
+      next_layer {
+        product {
+          groups {
+            num_experts: 7
+            bernoulli_units {}
+          }
+        }
+        contrastive_divergence { early_stopping { patience: 5 } }
+      }
+    }
+  )pb"));
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  ASSERT_TRUE(settings->contrastive_divergence.early_stopping.has_value());
+  EXPECT_EQ(settings->contrastive_divergence.early_stopping->patience, 0);
+  EXPECT_EQ(settings->further_divergence[0].early_stopping->patience, 4);
+  EXPECT_EQ(
+      settings->next_layers[0].contrastive_divergence.early_stopping->patience,
+      5);
 }
 
 TEST(TrainingStagesCodecTest, FurtherLayersAreReadInOrder) {
@@ -371,8 +426,27 @@ TEST(TrainingStagesCodecTest, BadStagesAreRefused) {
                  "-1 } } }"),
          kInvalid, "INVALID_SETTINGS",
          "stages[1].next_layer.contrastive_divergence.gibbs_steps is -1"},
-       R{to(cd + cd), kUnbuilt, "NOT_BUILT_YET",
-         "stages[1].contrastive_divergence is the second"},
+       R{to(cd + "stages { contrastive_divergence { gibbs_steps: -2 } }"),
+         kInvalid, "INVALID_SETTINGS",
+         "stages[1].contrastive_divergence.gibbs_steps is -2"},
+       R{to("stages { contrastive_divergence { early_stopping {} } }"),
+         kInvalid, "INVALID_SETTINGS",
+         "held_out_share is 0; early_stopping goes by held-out rows"},
+       R{to("stages { contrastive_divergence { early_stopping { patience: -1 } "
+            "} }"),
+         kInvalid, "INVALID_SETTINGS",
+         "stages[0].contrastive_divergence.early_stopping.patience is -1"},
+       R{to("held_out_share: 0.1 stages { contrastive_divergence { "
+            "early_stopping {} optimizer { average_share: 0.5 } } }"),
+         kInvalid, "INVALID_SETTINGS",
+         "stages[0].contrastive_divergence.early_stopping is given with "
+         "optimizer.average_share 0.5"},
+       R{to(cd + "stages { next_layer { product { groups { num_experts: 2 "
+                 "bernoulli_units {} } } contrastive_divergence { "
+                 "early_stopping { patience: -3 } } } }"),
+         kInvalid, "INVALID_SETTINGS",
+         "stages[1].next_layer.contrastive_divergence.early_stopping.patience "
+         "is -3"},
        R{to("stages { separator {} }"), kInvalid, "REQUIRED",
          "stages has none of initialize, contrastive_divergence and pool"},
        R{to("stages { separator {} }" + cd), kInvalid, "INVALID_ORDER",
