@@ -18,19 +18,8 @@
 #include "poe/v1/registry.pb.h"
 
 namespace poe::server {
-namespace {
 
 using client::Client;
-
-v1::ScoreRequest OneRow() {
-  v1::ScoreRequest request;
-  request.mutable_model()->set_name("model");
-  *request.mutable_observations() =
-      client::MakeObservations(std::vector<float>(kDimension, 1), kDimension);
-  return request;
-}
-
-}  // namespace
 
 v1::TrainStart Start(std::int64_t updates) {
   v1::TrainStart start;
@@ -64,6 +53,14 @@ v1::Observations Rows() {
     observed.push_back(random() % 10 > 0 ? 1 : 0);
   }
   return client::MakeObservations(values, kDimension, observed);
+}
+
+v1::ScoreRequest OneRow() {
+  v1::ScoreRequest request;
+  request.mutable_model()->set_name("model");
+  *request.mutable_observations() =
+      client::MakeObservations(std::vector<float>(kDimension, 1), kDimension);
+  return request;
 }
 
 absl::Status Ignore(const v1::TrainResponse&) { return absl::OkStatus(); }

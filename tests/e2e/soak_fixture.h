@@ -34,6 +34,9 @@ v1::TrainStart Start(std::int64_t updates);
 // kRows x kDimension random bits, of which a tenth are missing.
 v1::Observations Rows();
 
+// Asks "model" for the score of one row.
+v1::ScoreRequest OneRow();
+
 // For what the server answers to a training.
 absl::Status Ignore(const v1::TrainResponse& response);
 
@@ -78,7 +81,7 @@ class Load {
   // Each caller connects for itself.
   Load(int callers, const Connect& connect, const v1::ScoreRequest& request);
 
-  // One row of "model".
+  // That ask for OneRow().
   Load(const std::string& address, int callers);
   ~Load();
 
