@@ -8,7 +8,7 @@
 #   make sanitize  the same, and unit and server tests under AddressSanitizer and
 #                UndefinedBehaviorSanitizer
 #   make fuzz    runs the fuzzers of all decoders, each for FUZZ_SECONDS (10)
-#   make soak    the server under stress for a minute; figures also in
+#   make soak    the server under stress for minutes; figures also in
 #                build/soak.json
 #   make bench   measures speed; figures also in build/bench.json
 #   make image   builds the container image and prints its size

@@ -160,7 +160,7 @@ class Unread {
 
 TEST_F(SoakTest, AClientThatDoesNotReadHoldsUpNobody) {
   constexpr double kDrainSeconds = 0.5;
-  const absl::Duration time = absl::Seconds(IsLongForm() ? 10 : 1.5);
+  const absl::Duration window = absl::Seconds(IsLongForm() ? 10 : 1.5);
   // Two threads sample: both wait for the client.
   StartServer("models", {kHttpFlag, "--threads=2",
                          absl::StrCat("--drain_seconds=", kDrainSeconds)});
@@ -170,10 +170,10 @@ TEST_F(SoakTest, AClientThatDoesNotReadHoldsUpNobody) {
   {
     Load callers(address_, 2);
     const double memory = ResidentMemory(server_->pid());
-    const absl::Time deadline = absl::Now() + time;
+    const absl::Time deadline = absl::Now() + window;
     Unread unread(address_, deadline);
     const std::int64_t already = callers.answered();
-    absl::SleepFor(deadline - absl::Now() - time / 10);
+    absl::SleepFor(deadline - absl::Now() - window / 10);
     const double grown = ResidentMemory(server_->pid()) - memory;
     const std::int64_t answered = callers.answered() - already;
     Report("MiB that unread streams take", grown, "at most 64", grown <= 64,

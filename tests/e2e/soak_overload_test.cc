@@ -55,7 +55,7 @@ v1::TrainStart HeavyModel() {
 v1::ScoreRequest HeavyCall() {
   v1::ScoreRequest request;
   request.mutable_model()->set_name("heavy");
-  *request.mutable_observations() = GreyRows(32);
+  *request.mutable_observations() = GreyRows(64);
   return request;
 }
 
@@ -170,7 +170,7 @@ struct Counted {
 
 TEST_F(SoakTest, TwiceTheLoadLeavesTheServerAsGoodAsItWas) {
   // A line that takes less time than patient callers wait.
-  StartServer("models", {kHttpFlag, "--queue_calls=32", "--batch_rows=128"});
+  StartServer("models", {kHttpFlag, "--queue_calls=32", "--batch_rows=256"});
   ASSERT_FALSE(HasFatalFailure());
   const SoakMetrics metrics(*server_);
   const auto trained =
@@ -180,7 +180,7 @@ TEST_F(SoakTest, TwiceTheLoadLeavesTheServerAsGoodAsItWas) {
   const auto seconds = [](double in_short, double in_long) {
     return absl::Seconds(IsLongForm() ? in_long : in_short);
   };
-  // Two callers: the 99th percentile where nobody waits for others.
+  // The 99th percentile of calls that do not wait for others.
   const auto calm = [&] {
     Load callers(2, connect, HeavyCall());
     return callers.Measure([&] { absl::SleepFor(seconds(0.2, 3)); });
@@ -198,7 +198,6 @@ TEST_F(SoakTest, TwiceTheLoadLeavesTheServerAsGoodAsItWas) {
                absl::ToDoubleSeconds(absl::Now() - begin);
     EXPECT_EQ(callers.failed(), 0);
   }
-  ASSERT_GT(greatest, 0);
 
   const Counted first(metrics);
   OpenLoop loop(address_, HeavyCall());

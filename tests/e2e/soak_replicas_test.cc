@@ -97,19 +97,22 @@ TEST_F(SoakTest, ARollingRestartFailsNoCall) {
   }
   const auto channel = BalancedChannel(replicas);
   const auto stub = v1::ProductOfExperts::NewStub(channel);
+  for (const Replica& replica : replicas) {
+    ASSERT_TRUE(Answers(replica, *stub, OneRow())) << replica.address;
+  }
   Load callers(
       4, [&] { return std::make_unique<client::Client>(channel); }, OneRow());
   absl::Duration longest;
   for (int round = 0; round < rounds; ++round) {
     for (Replica& replica : replicas) {
-      // Only then may the other go.
-      ASSERT_TRUE(Answers(replica, *stub, OneRow())) << replica.address;
       const absl::Time begin = absl::Now();
       replica.program->Signal(SIGTERM);
       EXPECT_EQ(replica.program->Wait(), 0);
       longest = std::max(longest, absl::Now() - begin);
       start(replica);
       ASSERT_FALSE(HasFatalFailure());
+      // Only then may the other go.
+      ASSERT_TRUE(Answers(replica, *stub, OneRow())) << replica.address;
     }
   }
   Report("rolling restarts: calls", static_cast<double>(callers.answered()), "",
