@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "server/errors.h"
 
 namespace poe::server {
@@ -43,13 +42,14 @@ Batcher::~Batcher() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
+    full_line_or_stops_.NotifyAll();
   }
   for (std::thread& thread : threads_) thread.join();
 }
 
 void Batcher::Submit(Call call) {
   std::list<Waiting> added, unwanted;
-  added.push_back({std::move(call), absl::Now()});
+  added.push_back({std::move(call), SteadyTimeAfter(options_.delay)});
   const Call& mine = added.front().call;
   absl::Status refusal;
   {
@@ -66,6 +66,7 @@ void Batcher::Submit(Call call) {
     if (line->calls.size() < options_.waiting_calls) {
       line->rows += FramesOf(mine);
       line->calls.splice(line->calls.end(), added);
+      if (line->rows >= options_.rows) full_line_or_stops_.NotifyAll();
     } else {
       const absl::Duration delay = RetryDelay();
       refusal = WithRetryDelay(
@@ -94,8 +95,11 @@ void Batcher::AnswerCalls() {
       if (lines_.empty()) return;
       TakeBatch(batch, unwanted);
       if (batch.empty() && unwanted.empty()) {
-        mutex_.AwaitWithDeadline(
-            absl::Condition(this, &Batcher::HasFullLineOrStops), EndOfDelay());
+        full_line_or_stops_.AwaitUntil(
+            mutex_, EndOfDelay(),
+            [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+              return HasFullLineOrStops();
+            });
       }
     }
     Dismiss(unwanted);
@@ -104,7 +108,7 @@ void Batcher::AnswerCalls() {
 }
 
 void Batcher::AnswerBatch(std::list<Waiting>& batch) {
-  const absl::Time start = absl::Now();
+  const SteadyTime start = SteadyNow();
   for (Waiting& waiting : batch) {
     if (waiting.call.begin != nullptr) waiting.call.begin();
   }
@@ -124,7 +128,7 @@ void Batcher::AnswerBatch(std::list<Waiting>& batch) {
     }
   }
   const absl::Duration per_call =
-      (absl::Now() - start) / static_cast<double>(batch.size());
+      absl::FromChrono(SteadyNow() - start) / static_cast<double>(batch.size());
   absl::MutexLock lock(&mutex_);
   time_per_call_ = time_per_call_ == absl::ZeroDuration()
                        ? per_call
@@ -173,22 +177,22 @@ bool Batcher::HasFullLineOrStops() const {
          });
 }
 
-absl::Time Batcher::EndOfDelay() const {
-  absl::Time end = absl::InfiniteFuture();
+SteadyTime Batcher::EndOfDelay() const {
+  SteadyTime end = SteadyTime::max();
   for (const Line& line : lines_) {
-    end = std::min(end, line.calls.front().arrival + options_.delay);
+    end = std::min(end, line.calls.front().due);
   }
   return end;
 }
 
-bool Batcher::IsDue(const Line& line, absl::Time now) const {
+bool Batcher::IsDue(const Line& line, SteadyTime now) const {
   return stopping_ || line.rows >= options_.rows ||
-         line.calls.front().arrival + options_.delay <= now;
+         line.calls.front().due <= now;
 }
 
 void Batcher::TakeBatch(std::list<Waiting>& batch,
                         std::list<Waiting>& unwanted) {
-  const absl::Time now = absl::Now();
+  const SteadyTime now = SteadyNow();
   const auto line = std::find_if(
       lines_.begin(), lines_.end(),
       [&](const Line& one)

@@ -19,6 +19,7 @@
 #include "poe/model.h"
 #include "poe/raw_rows.h"
 #include "server/row_answers.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 
@@ -80,7 +81,7 @@ class Batcher {
  private:
   struct Waiting {
     Call call;
-    absl::Time arrival;
+    SteadyTime due;  // has waited long enough then
   };
 
   // Calls for one model, by arrival; never empty.
@@ -99,8 +100,8 @@ class Batcher {
   // Whether some line need not wait for more calls.
   bool HasFullLineOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // When the call that has waited longest will have waited long enough.
-  absl::Time EndOfDelay() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool IsDue(const Line& line, absl::Time now) const
+  SteadyTime EndOfDelay() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsDue(const Line& line, SteadyTime now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Moves calls out of the first line that is due, and makes it the last.
   // Moves none if none is due yet.
@@ -116,6 +117,8 @@ class Batcher {
   const Options options_;
   const Answer answer_;
   mutable absl::Mutex mutex_;
+  // HasFullLineOrStops.
+  SteadyCondition full_line_or_stops_;
   // The next to be served first.
   std::list<Line> lines_ ABSL_GUARDED_BY(mutex_);
   // Of a thread, a mean over the latest batches; zero before the first.

@@ -15,7 +15,6 @@
 #include <cstring>
 #include <limits>
 
-#include "absl/time/clock.h"
 #include "server/errors.h"
 
 namespace poe::server {
@@ -101,7 +100,7 @@ HttpConnection::~HttpConnection() {
   shutdown(socket_, SHUT_WR);
   if (body_unread_) {
     // Closed with bytes unread, the socket would take the answer back.
-    const absl::Time deadline = absl::Now() + kMostLinger;
+    const SteadyTime deadline = SteadyTimeAfter(kMostLinger);
     while (AwaitEvents(POLLIN, deadline) &&
            recv(socket_, buffer_.data(), buffer_.size(), 0) > 0) {
     }
@@ -111,7 +110,7 @@ HttpConnection::~HttpConnection() {
 
 bool HttpConnection::Handshake() {
   if (tls_ == nullptr) return true;
-  const absl::Time deadline = absl::Now() + kMostHandshakeTime;
+  const SteadyTime deadline = SteadyTimeAfter(kMostHandshakeTime);
   for (;;) {
     const int result = SSL_accept(tls_.get());
     if (result == 1) return true;
@@ -122,13 +121,13 @@ bool HttpConnection::Handshake() {
 bool HttpConnection::AwaitRequest(absl::Duration patience) {
   if (begin_ < end_) return true;
   if (tls_ != nullptr && SSL_pending(tls_.get()) > 0) return true;
-  return AwaitEvents(POLLIN, absl::Now() + patience);
+  return AwaitEvents(POLLIN, SteadyTimeAfter(patience));
 }
 
 void HttpConnection::BeginHeaders() {
   in_headers_ = true;
   header_bytes_ = end_ - begin_;
-  headers_deadline_ = absl::Now() + kMostHeaderTime;
+  headers_deadline_ = SteadyTimeAfter(kMostHeaderTime);
   headers_too_large_ = false;
   headers_too_slow_ = false;
   body_unread_ = true;
@@ -136,7 +135,7 @@ void HttpConnection::BeginHeaders() {
 
 void HttpConnection::EndHeaders() {
   in_headers_ = false;
-  headers_deadline_ = absl::InfiniteFuture();
+  headers_deadline_ = SteadyTime::max();
 }
 
 bool HttpConnection::IsGone() const {
@@ -154,7 +153,7 @@ bool HttpConnection::IsGone() const {
 }
 
 bool HttpConnection::is_readable() const {
-  return begin_ < end_ || AwaitEvents(POLLIN, absl::Now() + kMostIdle);
+  return begin_ < end_ || AwaitEvents(POLLIN, SteadyTimeAfter(kMostIdle));
 }
 
 ssize_t HttpConnection::read(char* to, std::size_t size) {
@@ -164,7 +163,7 @@ ssize_t HttpConnection::read(char* to, std::size_t size) {
       return -1;
     }
     const ssize_t received =
-        Receive(std::min(absl::Now() + kMostIdle, headers_deadline_));
+        Receive(std::min(SteadyTimeAfter(kMostIdle), headers_deadline_));
     if (received < 0 && in_headers_) headers_too_slow_ = true;
     if (received <= 0) return received;
     begin_ = 0;
@@ -187,7 +186,7 @@ ssize_t HttpConnection::write(const char* from, std::size_t size) {
       sent = send(socket_, from, size, MSG_NOSIGNAL);
     }
     if (sent > 0) return sent;
-    if (Await(static_cast<int>(sent), POLLOUT, absl::Now() + kMostIdle) !=
+    if (Await(static_cast<int>(sent), POLLOUT, SteadyTimeAfter(kMostIdle)) !=
         Progress::kMade) {
       return -1;
     }
@@ -209,7 +208,7 @@ void HttpConnection::get_local_ip_and_port(std::string& ip, int& port) const {
 }
 
 HttpConnection::Progress HttpConnection::Await(int result, int plain_events,
-                                               absl::Time deadline) const {
+                                               SteadyTime deadline) const {
   int events = plain_events;
   if (tls_ != nullptr) {
     switch (SSL_get_error(tls_.get(), result)) {
@@ -231,21 +230,21 @@ HttpConnection::Progress HttpConnection::Await(int result, int plain_events,
   return AwaitEvents(events, deadline) ? Progress::kMade : Progress::kNone;
 }
 
-bool HttpConnection::AwaitEvents(int events, absl::Time deadline) const {
+bool HttpConnection::AwaitEvents(int events, SteadyTime deadline) const {
   pollfd waited = {.fd = socket_,
                    .events = static_cast<decltype(pollfd::events)>(events),
                    .revents = 0};
   for (;;) {
-    const std::int64_t left = std::clamp<std::int64_t>(
-        absl::ToInt64Milliseconds(deadline - absl::Now()), 0,
-        std::numeric_limits<int>::max());
+    const std::int64_t left =
+        std::clamp<std::int64_t>(absl::ToInt64Milliseconds(TimeUntil(deadline)),
+                                 0, std::numeric_limits<int>::max());
     const int ready = poll(&waited, 1, static_cast<int>(left));
     if (ready >= 0) return ready > 0;
     if (errno != EINTR) return false;
   }
 }
 
-ssize_t HttpConnection::Receive(absl::Time deadline) {
+ssize_t HttpConnection::Receive(SteadyTime deadline) {
   for (;;) {
     ssize_t received;
     if (tls_ != nullptr) {

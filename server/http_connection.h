@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "httplib.h"
 #include "server/credentials.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 
@@ -71,9 +72,9 @@ class HttpConnection final : public httplib::Stream {
 
   // Waits until the socket is ready for what `result` of OpenSSL or, in plain
   // text, of the system lacked. kNone if it is in vain.
-  Progress Await(int result, int plain_events, absl::Time deadline) const;
-  bool AwaitEvents(int events, absl::Time deadline) const;
-  ssize_t Receive(absl::Time deadline);
+  Progress Await(int result, int plain_events, SteadyTime deadline) const;
+  bool AwaitEvents(int events, SteadyTime deadline) const;
+  ssize_t Receive(SteadyTime deadline);
 
   const socket_t socket_;
   const std::unique_ptr<SSL, decltype(&SSL_free)> tls_;
@@ -81,7 +82,7 @@ class HttpConnection final : public httplib::Stream {
   std::size_t begin_ = 0, end_ = 0;  // of what is read and not yet taken
   bool in_headers_ = false;
   std::size_t header_bytes_ = 0;
-  absl::Time headers_deadline_ = absl::InfiniteFuture();
+  SteadyTime headers_deadline_ = SteadyTime::max();
   bool headers_too_large_ = false;
   bool headers_too_slow_ = false;
   bool body_unread_ = false;

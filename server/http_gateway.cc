@@ -490,7 +490,7 @@ absl::StatusOr<int> HttpGateway::Listen(const ListenAddress& address) {
 
 void HttpGateway::StopAccepting() { parts_->listener().StopAccepting(); }
 
-void HttpGateway::Close(absl::Time deadline) {
+void HttpGateway::Close(SteadyTime deadline) {
   parts_->listener().Close(deadline);
 }
 

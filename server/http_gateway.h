@@ -8,11 +8,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "grpcpp/channel.h"
 #include "server/access.h"
 #include "server/credentials.h"
 #include "server/listen_address.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 
@@ -53,7 +53,7 @@ class HttpGateway {
   void StopAccepting();
   // After StopAccepting: returns when all requests are answered, or cut at
   // `deadline`.
-  void Close(absl::Time deadline);
+  void Close(SteadyTime deadline);
 
  private:
   class Parts;

@@ -80,7 +80,7 @@ HttpListener::HttpListener(TlsFiles tls) : tls_(std::move(tls)) {
 
 HttpListener::~HttpListener() {
   StopAccepting();
-  Close(absl::InfinitePast());
+  Close(SteadyNow());
 }
 
 absl::StatusOr<int> HttpListener::Listen(const ListenAddress& address) {
@@ -109,11 +109,13 @@ void HttpListener::StopAccepting() {
   if (svr_sock_ != INVALID_SOCKET) shutdown(svr_sock_, SHUT_RDWR);
 }
 
-void HttpListener::Close(absl::Time deadline) {
+void HttpListener::Close(SteadyTime deadline) {
   {
     absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithDeadline(
-        absl::Condition(this, &HttpListener::HasNoConnections), deadline);
+    all_closed_.AwaitUntil(mutex_, deadline,
+                           [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                             return open_.empty();
+                           });
     for (const socket_t socket : open_) shutdown(socket, SHUT_RDWR);
   }
   absl::MutexLock lock(&join_mutex_);
@@ -155,6 +157,7 @@ bool HttpListener::process_and_close_socket(socket_t socket) {
     // Before the number can be another connection's.
     absl::MutexLock lock(&mutex_);
     open_.erase(socket);
+    if (open_.empty()) all_closed_.NotifyAll();
   }
   if (connection == nullptr) close(socket);
   return status.ok();

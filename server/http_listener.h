@@ -9,11 +9,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "httplib.h"
 #include "server/credentials.h"
 #include "server/http_connection.h"
 #include "server/listen_address.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 
@@ -39,7 +39,7 @@ class HttpListener final : public httplib::Server {
   void StopAccepting() ABSL_LOCKS_EXCLUDED(mutex_);
   // After StopAccepting: returns when all connections are closed. Those still
   // open at `deadline` are cut.
-  void Close(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Close(SteadyTime deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The connection of the request that this thread answers.
   static HttpConnection& Connection();
@@ -54,9 +54,6 @@ class HttpListener final : public httplib::Server {
   // Marks a connection as one without a request. False if it is to be closed.
   bool BeginIdle(socket_t socket) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndIdle(socket_t socket) ABSL_LOCKS_EXCLUDED(mutex_);
-  bool HasNoConnections() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return open_.empty();
-  }
 
   const TlsFiles tls_;
   std::thread accepting_;
@@ -64,6 +61,7 @@ class HttpListener final : public httplib::Server {
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<socket_t> open_ ABSL_GUARDED_BY(mutex_);
+  SteadyCondition all_closed_;
   std::set<socket_t> idle_ ABSL_GUARDED_BY(mutex_);
 };
 

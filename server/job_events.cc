@@ -33,7 +33,7 @@ void JobEvents::AddCheckpoint(std::int64_t update, absl::Time now) {
 bool JobEvents::AddProgress(const v1::Progress& progress, absl::Time now) {
   if (!SameStage(progress, last_progress_)) {
     AddHeldBack();
-  } else if (now - last_progress_time_ < kProgressInterval) {
+  } else if (absl::AbsDuration(now - last_progress_time_) < kProgressInterval) {
     held_back_ = HeldBack{progress, now};
     return false;
   }

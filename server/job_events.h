@@ -24,7 +24,8 @@ class JobEvents {
   // So many events are kept, the last ones.
   static constexpr std::size_t kKept = 2000;
   // Progress within one stage of one class becomes an event no more often than
-  // this; what comes between gives way to what comes after it.
+  // this; what comes between gives way to what comes after it. A clock that
+  // was put back keeps no progress back.
   static constexpr absl::Duration kProgressInterval = absl::Milliseconds(200);
 
   void AddState(v1::Job::State state, absl::Time now);

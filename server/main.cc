@@ -27,11 +27,11 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/json_formatter.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/steady_time.h"
 #include "spdlog/sinks/stdout_color_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -206,16 +206,16 @@ void Wake(int signal) {
 
 // The next wakeup, if one comes before the deadline. Those that change the
 // level of the log do that and no more.
-std::optional<int> AwaitWakeup(absl::Time deadline) {
+std::optional<int> AwaitWakeup(poe::server::SteadyTime deadline) {
   while (true) {
     const absl::Duration left =
-        std::max(absl::ZeroDuration(), deadline - absl::Now());
+        std::max(absl::ZeroDuration(), poe::server::TimeUntil(deadline));
     const auto timeout = std::min<std::int64_t>(
         absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1))),
         std::numeric_limits<int>::max());
     pollfd pipe = {.fd = wakeups[0], .events = POLLIN, .revents = 0};
     const int ready = poll(&pipe, 1, static_cast<int>(timeout));
-    if (ready == 0 && absl::Now() >= deadline) return std::nullopt;
+    if (ready == 0 && poe::server::SteadyNow() >= deadline) return std::nullopt;
     char byte = 0;
     if (ready <= 0 || read(wakeups[0], &byte, 1) != 1) continue;
     if (byte == SIGUSR1) {
@@ -245,13 +245,13 @@ bool CatchSignals() {
 // Waits for a signal, drains, and returns when that is done. A second signal
 // ends the lame duck's time, or the program at once.
 void ServeUntilSignal(poe::server::Server& server) {
-  const auto signal = AwaitWakeup(absl::InfiniteFuture());
+  const auto signal = AwaitWakeup(poe::server::SteadyTime::max());
   const char* const name = signal == SIGTERM ? "SIGTERM" : "SIGINT";
   server.ReportNotServing();
   const double lame_duck = absl::GetFlag(FLAGS_lame_duck_seconds);
   if (lame_duck > 0) {
     spdlog::info("{}: not serving, and taking calls for {} s", name, lame_duck);
-    AwaitWakeup(absl::Now() + absl::Seconds(lame_duck));
+    AwaitWakeup(poe::server::SteadyTimeAfter(absl::Seconds(lame_duck)));
   }
   const double grace = absl::GetFlag(FLAGS_drain_seconds);
   spdlog::info("{}: finishing calls for at most {} s", name, grace);
@@ -259,7 +259,7 @@ void ServeUntilSignal(poe::server::Server& server) {
     server.Drain(absl::Seconds(grace));
     Wake(kDrained);
   });
-  if (AwaitWakeup(absl::InfiniteFuture()) != kDrained) {
+  if (AwaitWakeup(poe::server::SteadyTime::max()) != kDrained) {
     // What is published is whole at any moment, so there is nothing to save.
     spdlog::info("another signal: leaving calls unfinished");
     spdlog::shutdown();

@@ -9,15 +9,24 @@ RepositoryPoller::RepositoryPoller(ModelRepository& repository,
   if (interval <= absl::ZeroDuration()) return;
   thread_ = std::thread([this, &repository, interval] {
     LowerThreadPriority(kFilesNiceness, "looking at the repository");
-    while (!stop_.WaitForNotificationWithTimeout(interval)) {
-      repository.Refresh();
-    }
+    while (!AwaitEnd(interval)) repository.Refresh();
   });
 }
 
 RepositoryPoller::~RepositoryPoller() {
-  stop_.Notify();
+  {
+    absl::MutexLock lock(&mutex_);
+    ended_ = true;
+    end_.NotifyAll();
+  }
   if (thread_.joinable()) thread_.join();
+}
+
+bool RepositoryPoller::AwaitEnd(absl::Duration interval) {
+  absl::MutexLock lock(&mutex_);
+  return end_.AwaitUntil(
+      mutex_, SteadyTimeAfter(interval),
+      [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return ended_; });
 }
 
 }  // namespace poe::server

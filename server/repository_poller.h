@@ -4,9 +4,11 @@
 
 #include <thread>
 
-#include "absl/synchronization/notification.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/model_repository.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 
@@ -21,7 +23,12 @@ class RepositoryPoller {
   RepositoryPoller& operator=(const RepositoryPoller&) = delete;
 
  private:
-  absl::Notification stop_;
+  // Whether the end came within that time.
+  bool AwaitEnd(absl::Duration interval) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  absl::Mutex mutex_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyCondition end_;
   std::thread thread_;
 };
 

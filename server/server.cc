@@ -13,7 +13,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -37,6 +36,7 @@
 #include "server/services/product_of_experts_service.h"
 #include "server/services/training_jobs_service.h"
 #include "server/thread_priority.h"
+#include "server/steady_time.h"
 #include "server/training_jobs.h"
 #include "spdlog/spdlog.h"
 
@@ -426,11 +426,12 @@ void Server::ReportNotServing() {
 }
 
 void Server::Drain(absl::Duration grace) {
-  const absl::Time deadline = absl::Now() + grace;
+  const SteadyTime deadline = SteadyTimeAfter(grace);
   ReportNotServing();
   parts_->jobs_->Shutdown();
   if (parts_->http_ != nullptr) parts_->http_->StopAccepting();
-  parts_->grpc_->Shutdown(absl::ToChronoTime(deadline));
+  parts_->grpc_->Shutdown(std::chrono::system_clock::now() +
+                          absl::ToChronoNanoseconds(TimeUntil(deadline)));
   parts_->grpc_->Wait();
   if (parts_->http_ == nullptr) return;
   parts_->http_->Close(deadline);

@@ -126,10 +126,10 @@ void TrainingJob::Subscribe(std::weak_ptr<Listener> listener) {
 std::optional<std::int64_t> TrainingJob::Attach() {
   absl::MutexLock append(&append_mutex_);
   absl::MutexLock lock(&mutex_);
-  if (left_at_ == absl::InfiniteFuture() || !CheckReceiving().ok()) {
+  if (left_at_ == SteadyTime::max() || !CheckReceiving().ok()) {
     return std::nullopt;
   }
-  left_at_ = absl::InfiniteFuture();
+  left_at_ = SteadyTime::max();
   return ++sender_;
 }
 
@@ -137,12 +137,12 @@ void TrainingJob::Leave() {
   // What the sender is about to add comes first.
   absl::MutexLock append(&append_mutex_);
   absl::MutexLock lock(&mutex_);
-  if (CheckReceiving().ok()) left_at_ = absl::Now();
+  if (CheckReceiving().ok()) left_at_ = SteadyNow();
 }
 
-absl::Time TrainingJob::left_at() const {
+SteadyTime TrainingJob::left_at() const {
   absl::MutexLock lock(&mutex_);
-  return CheckReceiving().ok() ? left_at_ : absl::InfiniteFuture();
+  return CheckReceiving().ok() ? left_at_ : SteadyTime::max();
 }
 
 absl::StatusOr<std::int64_t> TrainingJob::Append(const v1::TrainChunk& chunk,

@@ -14,13 +14,13 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "poe/training.h"
 #include "poe/v1/job_record.pb.h"
 #include "poe/v1/training.pb.h"
 #include "server/job_events.h"
 #include "server/spool.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 
@@ -88,9 +88,9 @@ class TrainingJob {
   std::optional<std::int64_t> Attach()
       ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
   void Leave() ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
-  // Since when a job that receives has had no sender; infinite future if it has
+  // Since when a job that receives has had no sender; the end of time if it has
   // one or no longer receives.
-  absl::Time left_at() const ABSL_LOCKS_EXCLUDED(mutex_);
+  SteadyTime left_at() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Adds rows and returns how many there are now. OutOfRange, with the offset
   // expected, for a chunk out of order; InvalidArgument for bad rows or labels;
@@ -184,7 +184,7 @@ class TrainingJob {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::string cancel_reason_ ABSL_GUARDED_BY(mutex_);
   bool publishing_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Time left_at_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  SteadyTime left_at_ ABSL_GUARDED_BY(mutex_) = SteadyTime::max();
   // A suspended job that no longer runs.
   bool left_ ABSL_GUARDED_BY(mutex_) = false;
   // Whether there is a record of it.

@@ -15,6 +15,7 @@
 #include "server/checkpoint.h"
 #include "server/errors.h"
 #include "server/thread_priority.h"
+#include "server/steady_time.h"
 #include "server/training_run.h"
 #include "spdlog/spdlog.h"
 
@@ -245,9 +246,11 @@ void TrainingJobs::EndLeftUploads() {
   std::vector<std::shared_ptr<TrainingJob>> left;
   {
     absl::MutexLock lock(&mutex_);
-    const absl::Time since = absl::Now() - options_.upload_patience;
+    const SteadyTime now = SteadyNow();
     for (const auto& [number, job] : jobs_) {
-      if (job->left_at() <= since) left.push_back(job);
+      if (absl::FromChrono(now - job->left_at()) >= options_.upload_patience) {
+        left.push_back(job);
+      }
     }
   }
   for (const auto& job : left) {

@@ -14,6 +14,7 @@
 #include "server/codec/response_codec.h"
 #include "server/errors.h"
 #include "server/files.h"
+#include "server/steady_time.h"
 #include "server/timestamp.h"
 #include "spdlog/spdlog.h"
 
@@ -24,14 +25,14 @@ constexpr int kMostNewerVersions = 10;
 constexpr std::int64_t kMostSnapshotBytes = std::int64_t{1} << 40;
 
 v1::TrainingRecord MakeRecord(const TrainingJob& job, const TrainingRows& rows,
-                              absl::Time begin, const std::string& program) {
+                              SteadyTime begin, const std::string& program) {
   v1::TrainingRecord record;
-  const absl::Time now = absl::Now();
   record.set_job(job.name());
-  *record.mutable_finished() = ToTimestamp(now);
+  *record.mutable_finished() = ToTimestamp(absl::Now());
   record.set_seed(job.settings().seed);
   record.set_rows(rows.size());
-  record.set_seconds(absl::ToDoubleSeconds(now - begin));
+  record.set_seconds(
+      absl::ToDoubleSeconds(absl::FromChrono(SteadyNow() - begin)));
   record.set_program(program);
   google::protobuf::TextFormat::PrintToString(job.start(),
                                               record.mutable_request());
@@ -65,11 +66,11 @@ absl::StatusOr<Model> TrainFrom(const std::string& snapshot, TrainingJob& job,
                                 absl::Duration snapshot_interval,
                                 std::optional<Checkpoint>& checkpoint) {
   const TrainingSettings& settings = job.settings();
-  absl::Time kept = absl::Now();
+  SteadyTime kept = SteadyNow();
   bool last_kept = false;
   const auto is_due = [&] {
     if (job.is_suspended()) return !std::exchange(last_kept, true);
-    return absl::Now() - kept >= snapshot_interval;
+    return absl::FromChrono(SteadyNow() - kept) >= snapshot_interval;
   };
   const auto keep = [&](const std::string& bytes, std::int64_t update) {
     const absl::Status written = ReplaceDurably(job.files().snapshot, bytes);
@@ -79,7 +80,7 @@ absl::StatusOr<Model> TrainFrom(const std::string& snapshot, TrainingJob& job,
       spdlog::warn("{}: no snapshot of update {}: {}", job.name(), update,
                    written.ToString());
     }
-    kept = absl::Now();
+    kept = SteadyNow();
   };
   const Resumption resumption = {snapshot, is_due, keep};
   return Train(
@@ -101,7 +102,7 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
     const std::int64_t published = FindPublished(job, repository);
     if (published > 0) return published;
   }
-  const absl::Time begin = absl::Now();
+  const SteadyTime begin = SteadyNow();
   const absl::StatusOr<TrainingRows> rows = job.MapRows();
   if (!rows.ok()) return rows.status();
   std::string snapshot;

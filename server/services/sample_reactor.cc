@@ -45,6 +45,7 @@ void SampleReactor::Start(Executor& executor, ByteBudget& budget) {
 void SampleReactor::OnWriteDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   write_ = ok ? Write::kDone : Write::kFailed;
+  write_is_over_.NotifyAll();
 }
 
 absl::Status SampleReactor::Run() {
@@ -71,7 +72,7 @@ absl::Status SampleReactor::Send() {
   StartWrite(&response_);
   absl::MutexLock lock(&mutex_);
   // gRPC fails the write when the call is cancelled or its deadline passes.
-  if (mutex_.AwaitWithTimeout(absl::Condition(&is_over), patience_)) {
+  if (write_is_over_.AwaitUntil(mutex_, SteadyTimeAfter(patience_), is_over)) {
     if (write_ == Write::kDone) return absl::OkStatus();
     const absl::Status status = scope_.Check();
     return status.ok() ? absl::CancelledError("the client has gone") : status;

@@ -14,6 +14,7 @@
 #include "server/executor.h"
 #include "server/model_repository.h"
 #include "server/request_scope.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 
@@ -53,6 +54,7 @@ class SampleReactor final
   v1::SampleResponse response_;
   absl::Mutex mutex_;
   Write write_ ABSL_GUARDED_BY(mutex_) = Write::kDone;
+  SteadyCondition write_is_over_;
 };
 
 }  // namespace poe::server

@@ -55,6 +55,15 @@ TEST(JobEventsTest, NumbersHaveNoGaps) {
   EXPECT_THAT(Read(events), ElementsAre("1:STATE_RUNNING", "2:a1", "3:a4"));
 }
 
+TEST(JobEventsTest, AClockThatIsPutBackKeepsNoProgressBack) {
+  JobEvents events;
+  const absl::Time now = absl::UnixEpoch();
+  EXPECT_TRUE(events.AddProgress(Update(1), now));
+  EXPECT_TRUE(events.AddProgress(Update(2), now - absl::Hours(1)));
+  EXPECT_FALSE(events.AddProgress(Update(3), now - absl::Hours(1) + kTick));
+  EXPECT_THAT(Read(events), ElementsAre("1:a1", "2:a2"));
+}
+
 TEST(JobEventsTest, TheLastProgressOfAStageIsNotLost) {
   JobEvents events;
   absl::Time now = absl::UnixEpoch();

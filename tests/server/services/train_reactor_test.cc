@@ -206,7 +206,7 @@ TEST_F(TrainReactorTest, ABrokenUploadGoesOnWhereItGotTo) {
     EXPECT_EQ(call.Finish().error_code(), grpc::StatusCode::CANCELLED);
   }
   const auto job = OnlyJob();
-  for (int i = 0; i < 1000 && job->left_at() == absl::InfiniteFuture(); ++i) {
+  for (int i = 0; i < 1000 && job->left_at() == SteadyTime::max(); ++i) {
     absl::SleepFor(absl::Milliseconds(10));
   }
   EXPECT_EQ(job->state(), v1::Job::STATE_RECEIVING);
