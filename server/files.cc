@@ -184,7 +184,9 @@ absl::Status ReplaceDurably(const std::string& path,
     return s;
   }
   if (rename(fresh.c_str(), path.c_str()) != 0) {
-    return FileError("replace", path, errno);
+    const absl::Status status = FileError("replace", path, errno);
+    RemoveTree(fresh);
+    return status;
   }
   return SyncFolder(path.substr(0, path.rfind('/')));
 }

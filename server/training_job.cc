@@ -302,10 +302,7 @@ bool TrainingJob::BeginPublishing() {
 }
 
 void TrainingJob::Succeed(std::int64_t version) {
-  WriteRecord(v1::Job::STATE_SUCCEEDED, absl::OkStatus(), version)
-      .IgnoreError();
-  RemoveTree(files_.snapshot);
-  DropRows();
+  RecordEnd(v1::Job::STATE_SUCCEEDED, absl::OkStatus(), version);
   Aftermath aftermath;
   {
     absl::MutexLock lock(&mutex_);
@@ -353,9 +350,7 @@ void TrainingJob::End(const absl::Status& why) {
     aftermath.Finish();
     return;
   }
-  WriteRecord(StateOf(why), why, 0).IgnoreError();
-  RemoveTree(files_.snapshot);
-  DropRows();
+  RecordEnd(StateOf(why), why, 0);
   {
     absl::MutexLock lock(&mutex_);
     aftermath = SetFailed(why);
@@ -443,6 +438,15 @@ absl::Status TrainingJob::WriteRecord(v1::Job::State state,
                   written.ToString());
   }
   return written;
+}
+
+void TrainingJob::RecordEnd(v1::Job::State state, const absl::Status& why,
+                            std::int64_t version) {
+  const bool recorded = WriteRecord(state, why, version).ok();
+  RemoveTree(files_.snapshot);
+  DropRows();
+  // A full disk has room now.
+  if (!recorded) WriteRecord(state, why, version).IgnoreError();
 }
 
 void TrainingJob::DropRows() {

@@ -152,6 +152,10 @@ class TrainingJob {
   // Logs where that is not possible.
   absl::Status WriteRecord(v1::Job::State state, const absl::Status& why,
                            std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same for a job that ends in the thread that runs it, and drops what it
+  // needed to go on.
+  void RecordEnd(v1::Job::State state, const absl::Status& why,
+                 std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
   bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status CheckReceiving() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // InvalidArgument unless there is a label for each row that needs one.

@@ -124,6 +124,12 @@ absl::StatusOr<VersionStore> VersionStore::Open(const std::string& folder) {
     return CannotOpen(folder, made);
   }
   absl::StatusOr<FileDescriptor> lock = Lock(Join(folder, ".lock"));
+  if (absl::IsPermissionDenied(lock.status())) {
+    return CannotOpen(folder, absl::PermissionDeniedError(absl::StrCat(
+                                  lock.status().message(),
+                                  "; with --read_only it is served and never "
+                                  "written")));
+  }
   if (!lock.ok()) return CannotOpen(folder, lock.status());
   const std::string temporary = Join(folder, ".tmp");
   RemoveTree(temporary);
