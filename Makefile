@@ -57,7 +57,7 @@ fuzz:
 	tests/fuzz/run.sh build/fuzz/bin build/fuzz/found $(FUZZ_SECONDS)
 
 soak:
-	$(INSTALL) build
+	$(INSTALL) build soak
 	cmake --preset release
 	cmake --build --preset release --target poe-server soak_test
 	POE_SOAK=1 POE_SOAK_JSON=build/soak.json $(BUILD)/bin/soak_test

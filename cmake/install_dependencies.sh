@@ -9,6 +9,7 @@
 #     image    to build the container image without a Docker engine
 #     runtime  what a machine that only runs the programs needs
 #     sanitize what the sanitizers and the fuzzers need besides
+#     soak     what sets the clock in the stress test
 #     format, lint
 set -euo pipefail
 
@@ -35,10 +36,11 @@ packages_of() {
       echo libblas3
       ;;
     sanitize) echo libclang-rt-14-dev ;;
+    soak) echo libfaketime ;;
     format) echo clang-format ;;
     lint) echo clang-format clang-tidy ;;
     *)
-      sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+      sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
       exit 2
       ;;
   esac
