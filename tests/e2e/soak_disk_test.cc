@@ -85,7 +85,7 @@ class SoakDiskTest : public SoakTest {
 TEST_F(SoakDiskTest, AFullDiskRefusesChangesAndNothingElse) {
   std::optional<Load> callers(std::in_place, address_, 1);
   // The disk fills while a job runs that has its data already.
-  v1::TrainStart start = Start(4000);
+  v1::TrainStart start = Start(1000);
   std::string job;
   const absl::Status outcome =
       client_
