@@ -10,6 +10,7 @@
 #include "server/http_connection.h"
 #include "server/http_json.h"
 #include "server/http_listener.h"
+#include "server/http_message.h"
 
 namespace poe::server {
 namespace {
@@ -49,13 +50,6 @@ absl::Status TooLarge(absl::string_view what, std::int64_t most) {
   return Error(absl::StatusCode::kResourceExhausted, kTooLarge,
                absl::StrCat(what, " has more than ", most,
                             " bytes; send less at once (--max_message_bytes)"));
-}
-
-bool IsPrintable(absl::string_view text) {
-  for (const char c : text) {
-    if (c < ' ' || c > '~') return false;
-  }
-  return true;
 }
 
 void Fail(const grpc::Status& status, int http_status, Response& response) {

@@ -22,9 +22,6 @@ inline constexpr char kLinesType[] = "application/x-ndjson";
 absl::Status WrongMethod(absl::string_view text);
 absl::Status TooLarge(absl::string_view what, std::int64_t most);
 
-// Whether all characters are ASCII's, and none controls anything.
-bool IsPrintable(absl::string_view text);
-
 // Makes the error the answer.
 void Fail(const grpc::Status& status, int http_status,
           httplib::Response& response);

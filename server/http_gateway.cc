@@ -1,6 +1,5 @@
 #include "server/http_gateway.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -9,13 +8,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "grpc/health/v1/health.pb.h"
@@ -30,6 +25,7 @@
 #include "server/http_json.h"
 #include "server/http_lines.h"
 #include "server/http_listener.h"
+#include "server/http_message.h"
 #include "server/http_openapi.h"
 #include "server/http_routes.h"
 #include "spdlog/spdlog.h"
@@ -46,53 +42,6 @@ using HandlerResponse = httplib::Server::HandlerResponse;
 constexpr std::size_t kLongestTraceHeader = 512;
 // The method whose role a text that was added needs.
 constexpr char kTextRpc[] = "/poe.v1.ModelRegistry/ListModels";
-
-absl::Status SetFields(const RouteMatch& match, const Request& request,
-                       Message& message) {
-  const std::vector<std::string> allowed =
-      absl::StrSplit(match.route->query, ',', absl::SkipEmpty());
-  for (const auto& [key, value] : request.params) {
-    if (std::find(allowed.begin(), allowed.end(), key) == allowed.end()) {
-      return FieldError(
-          "query", "UNKNOWN_PARAMETER",
-          absl::StrCat(
-              "has ", Quoted(key), "; here it may have ",
-              allowed.empty() ? "nothing" : absl::StrJoin(allowed, ", ")));
-    }
-    if (!IsPrintable(value)) {
-      return FieldError(key, "INVALID_VALUE",
-                        "has a character that is not ASCII");
-    }
-    absl::Status status = SetFromText(key, value, message);
-    if (!status.ok()) return status;
-  }
-  for (const auto& [path, value] : match.values) {
-    std::int64_t number = 0;
-    // Messages say by 0 that they mean all versions, or the newest.
-    if (absl::EndsWith(path, "version") && absl::SimpleAtoi(value, &number) &&
-        number < 1) {
-      return FieldError(path, "OUT_OF_RANGE",
-                        absl::StrCat("is ", number, "; must be at least 1"));
-    }
-    absl::Status status = SetFromText(path, value, message);
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
-std::unique_ptr<Message> NewMessage(
-    const google::protobuf::Descriptor* descriptor) {
-  return std::unique_ptr<Message>(
-      google::protobuf::MessageFactory::generated_factory()
-          ->GetPrototype(descriptor)
-          ->New());
-}
-
-// "/poe.v1.ModelRegistry/GetModel" is poe.v1.ModelRegistry.GetModel.
-const google::protobuf::MethodDescriptor* MethodOf(const Route& route) {
-  return google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-      absl::StrReplaceAll(absl::StripPrefix(route.rpc, "/"), {{"/", "."}}));
-}
 
 }  // namespace
 
@@ -312,7 +261,7 @@ absl::Status HttpGateway::Parts::ReadRequest(const RouteMatch& match,
       return TooLarge("the message", options_.max_body_bytes);
     }
   }
-  return SetFields(match, request, message);
+  return SetFields(match, request.params, message);
 }
 
 absl::Status HttpGateway::Parts::AnswerUnary(const RouteMatch& match,
@@ -367,7 +316,7 @@ absl::Status HttpGateway::Parts::AnswerInfer(const RouteMatch& match,
   if (!body.ok()) return body.status();
   absl::StatusOr<inference::ModelInferRequest> asked = ReadInferRequest(*body);
   if (!asked.ok()) return asked.status();
-  absl::Status status = SetFields(match, request, *asked);
+  absl::Status status = SetFields(match, request.params, *asked);
   if (!status.ok()) return status;
   if (asked->ByteSizeLong() >
       static_cast<std::size_t>(options_.max_body_bytes)) {

@@ -22,11 +22,13 @@ const std::map<std::string, void (*)(absl::string_view)>& Targets() {
   static const auto& targets =
       *new std::map<std::string, void (*)(absl::string_view)>{
           {"csv", FuzzCsv},
+          {"http_request", FuzzHttpRequest},
           {"idx", FuzzIdx},
           {"manifest", FuzzManifest},
           {"model", FuzzModel},
           {"npy", FuzzNpy},
           {"open_inference", FuzzOpenInference},
+          {"open_inference_json", FuzzOpenInferenceJson},
           {"reconstruct_request", FuzzReconstructRequest},
           {"sample_request", FuzzSampleRequest},
           {"score_request", FuzzScoreRequest},

@@ -1,9 +1,13 @@
 #include <optional>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "inference/open_inference.pb.h"
+#include "nlohmann/json.hpp"
 #include "poe/v1/scoring.pb.h"
 #include "server/codec/open_inference_codec.h"
+#include "server/codec/open_inference_json.h"
 #include "tests/fuzz/answers.h"
 #include "tests/fuzz/models.h"
 #include "tests/fuzz/read_message.h"
@@ -13,20 +17,40 @@
 namespace poe::fuzz {
 namespace {
 
-// Asks what the request has become, and answers in the protocol's way.
+// Asks what the request has become, and answers in the protocol's way. Nothing
+// if something refuses.
 template <typename Request>
-void Infer(const inference::ModelInferRequest& request,
-           const absl::StatusOr<Request>& question, server::InferTask task,
-           const Model& model) {
-  if (!question.ok()) return;
+std::optional<inference::ModelInferResponse> Ask(
+    const inference::ModelInferRequest& request,
+    const absl::StatusOr<Request>& question, server::InferTask task,
+    const Model& model) {
+  if (!question.ok()) return std::nullopt;
   const auto outputs = server::AskedOutputs(request, model, task);
-  if (!outputs.ok()) return;
+  if (!outputs.ok()) return std::nullopt;
   auto answer = Answer(*question, model);
-  if (!answer.has_value()) return;
+  if (!answer.has_value()) return std::nullopt;
   inference::ModelInferResponse response;
   server::EncodeAnswer(request, *outputs, *std::move(answer), &response);
   Require(response.outputs_size() == response.raw_output_contents_size(),
           "each output has contents");
+  return response;
+}
+
+std::optional<inference::ModelInferResponse> Infer(
+    const inference::ModelInferRequest& request, const Model& model) {
+  const auto task = server::FindTask(request);
+  if (!task.ok()) return std::nullopt;
+  switch (*task) {
+    case server::InferTask::kScore:
+      return Ask(request, server::ToScoreRequest(request, model), *task, model);
+    case server::InferTask::kReconstruct:
+      return Ask(request, server::ToReconstructRequest(request, model), *task,
+                 model);
+    case server::InferTask::kSample:
+      return Ask(request, server::ToSampleRequest(request, model), *task,
+                 model);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -36,20 +60,21 @@ void FuzzOpenInference(absl::string_view input) {
   if (!ReadMessage(input, &request)) return;
   server::SelectModel(request.model_name(), request.model_version())
       .IgnoreError();
-  const auto task = server::FindTask(request);
-  if (!task.ok()) return;
-  const Model& model = FindModel(request.model_name());
-  switch (*task) {
-    case server::InferTask::kScore:
-      return Infer(request, server::ToScoreRequest(request, model), *task,
-                   model);
-    case server::InferTask::kReconstruct:
-      return Infer(request, server::ToReconstructRequest(request, model), *task,
-                   model);
-    case server::InferTask::kSample:
-      return Infer(request, server::ToSampleRequest(request, model), *task,
-                   model);
+  Infer(request, FindModel(request.model_name()));
+}
+
+void FuzzOpenInferenceJson(absl::string_view input) {
+  const auto request = server::ReadInferRequest(input);
+  if (!request.ok()) {
+    Require(absl::IsInvalidArgument(request.status()),
+            "what is wrong with a request is the client's mistake");
+    return;
   }
+  // The model stands in the URL; here its id says which.
+  const auto response = Infer(*request, FindModel(request->id()));
+  if (!response.has_value()) return;
+  Require(nlohmann::json::accept(server::InferResponseJson(*response)),
+          "what is answered is JSON");
 }
 
 }  // namespace poe::fuzz

@@ -18,6 +18,11 @@ void FuzzManifest(absl::string_view input);
 void FuzzTokens(absl::string_view input);
 void FuzzVersionPolicy(absl::string_view input);
 
+// What comes over HTTP: METHOD PATH?QUERY in the first line, without
+// percent-encoding, and then the body; and the JSON of an inference.
+void FuzzHttpRequest(absl::string_view input);
+void FuzzOpenInferenceJson(absl::string_view input);
+
 // Messages (see read_message.h).
 void FuzzModel(absl::string_view input);
 void FuzzOpenInference(absl::string_view input);
