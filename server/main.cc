@@ -101,6 +101,11 @@ ABSL_FLAG(std::int64_t, max_rows, poe::server::RequestLimits().rows,
           "Most rows in one message; of sequences, the rows of all together.");
 ABSL_FLAG(std::int64_t, max_steps, poe::server::RequestLimits().steps,
           "Most Gibbs steps in one request.");
+ABSL_FLAG(
+    std::int64_t, max_work, poe::server::RequestLimits().work,
+    "Most multiplications that one request may ask for, about: rows times "
+    "chains times Gibbs steps times parameters. A processor core makes "
+    "some 10^10 in a second.");
 ABSL_FLAG(std::int64_t, max_message_bytes,
           poe::server::ServerOptions().max_message_bytes,
           "Most bytes in one message, or in the body of an HTTP request.");
@@ -345,6 +350,7 @@ int main(int argc, char** argv) {
       absl::Seconds(absl::GetFlag(FLAGS_checkpoint_seconds));
   options.limits.rows = absl::GetFlag(FLAGS_max_rows);
   options.limits.steps = absl::GetFlag(FLAGS_max_steps);
+  options.limits.work = absl::GetFlag(FLAGS_max_work);
   options.max_message_bytes = absl::GetFlag(FLAGS_max_message_bytes);
   options.batch_rows = absl::GetFlag(FLAGS_batch_rows);
   options.batch_delay = absl::Milliseconds(absl::GetFlag(FLAGS_batch_delay_ms));

@@ -71,6 +71,7 @@ absl::Status CheckOptions(const ServerOptions& options) {
   status.Update(CheckOption("keep_versions", options.keep_versions, 0));
   status.Update(CheckOption("max_rows", options.limits.rows, 1));
   status.Update(CheckOption("max_steps", options.limits.steps, 1));
+  status.Update(CheckOption("max_work", options.limits.work, 1));
   status.Update(CheckOption("max_message_bytes", options.max_message_bytes,
                             kLeastMessageBytes));
   if (status.ok() &&

@@ -26,6 +26,40 @@ absl::StatusOr<int> DecodeCount(std::int32_t value, int fallback,
   return value;
 }
 
+// What a Gibbs step of one row takes however few its parameters are: draws and
+// exponentials.
+constexpr double kLeastStepWork = 1000;
+
+// Parameters of the products that a request may have to ask: of one class or,
+// for -1, of all.
+double ParametersOf(const Model& model, Index class_index, Index layer) {
+  double parameters = 0;
+  for (Index c = 0; c < model.num_classes(); ++c) {
+    if (class_index < 0 || class_index == c)
+      parameters +=
+          static_cast<double>(model.classes[c].layers[layer].num_parameters());
+  }
+  return parameters;
+}
+
+// `rows` are those of all chains together; `field` gives the steps.
+absl::Status CheckWork(double rows, int steps, double parameters,
+                       const RequestLimits& limits, absl::string_view field) {
+  const double of_step = rows * std::max(parameters, kLeastStepWork);
+  const auto limit = static_cast<double>(limits.work);
+  if (of_step * steps <= limit) return absl::OkStatus();
+  const auto most = static_cast<std::int64_t>(limit / of_step);
+  return FieldError(
+      field, "TOO_MUCH_WORK",
+      absl::StrCat("is ", steps, " for ", rows, " rows of all chains and ",
+                   parameters, " parameters, more than ", limit,
+                   " multiplications in one request; ",
+                   most > 0 ? absl::StrCat("must be at most ", most,
+                                           ", or rows or chains fewer")
+                            : "rows or chains must be fewer"),
+      {{"limit", absl::StrCat(most)}});
+}
+
 // The layer asked for, or `absent`. Only the lowest takes rows with missing
 // values, or holds values where they are.
 template <typename Request>
@@ -106,6 +140,11 @@ absl::StatusOr<std::optional<IncompleteScoreOptions>> DecodeMissing(
                   "missing.temperatures");
   if (!temperatures.ok()) return temperatures.status();
   if (absl::Status status = CheckObserved(model.data_spec, rows.View());
+      !status.ok())
+    return status;
+  if (absl::Status status =
+          CheckWork(static_cast<double>(rows.frames()) * *chains, *temperatures,
+                    ParametersOf(model, -1, 0), limits, "missing.temperatures");
       !status.ok())
     return status;
   IncompleteScoreOptions options;
@@ -269,6 +308,12 @@ absl::StatusOr<DecodedReconstruct> DecodeReconstruct(
                   "observations.mask marks missing values");
   if (!layer.ok()) return layer.status();
   options.layer = *layer;
+  if (absl::Status status = CheckWork(
+          static_cast<double>(rows->frames()) * options.chains, options.steps,
+          ParametersOf(model, options.class_index, options.layer), limits,
+          "steps");
+      !status.ok())
+    return status;
   options.seed = request.has_seed() ? request.seed() : fresh_seed;
   return DecodedReconstruct{*std::move(rows), options};
 }
@@ -332,6 +377,14 @@ absl::StatusOr<DecodedSample> DecodeSample(const v1::SampleRequest& request,
       DecodeLength(request, model, start->first, options.chains, limits);
   if (!length.ok()) return length.status();
   options.length = *length;
+  const Index frames =
+      decoded.start ? decoded.start->frames() : options.chains * options.length;
+  if (absl::Status status =
+          CheckWork(static_cast<double>(frames), options.steps,
+                    ParametersOf(model, options.class_index, options.layer),
+                    limits, "steps");
+      !status.ok())
+    return status;
   return decoded;
 }
 

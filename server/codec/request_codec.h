@@ -22,6 +22,11 @@ struct RequestLimits {
   std::int64_t rows = 100'000;
   std::int64_t steps = 100'000;  // Gibbs steps
   std::int64_t chains = 10'000;
+  // Multiplications, about: rows x chains x Gibbs steps (of scores with missing
+  // values, temperatures) x parameters that a step reads, of all classes that
+  // may have to be asked, and not less than 1000. A processor core makes some
+  // 10^10 in a second.
+  std::int64_t work = 20'000'000'000'000;
   // Values of per-expert scores: rows x experts of all classes.
   std::int64_t expert_scores = 1 << 24;
 };

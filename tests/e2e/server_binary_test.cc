@@ -197,6 +197,7 @@ TEST_F(ServerBinaryTest, HelpListsTheFlags) {
                            "--training_threads",
                            "--max_rows",
                            "--max_steps",
+                           "--max_work",
                            "--max_message_bytes",
                            "--batch_rows",
                            "--batch_delay_ms",

@@ -423,6 +423,71 @@ TEST(SampleRequestTest, BadLengthsAreRefused) {
       [&](const v1::SampleRequest& r) { return Decode(r, model).status(); });
 }
 
+// 8 rows of all chains with 125 steps of the least work.
+const RequestLimits kLittleWork = {.work = 1'000'000};
+
+void ExpectTooMuchWork(const absl::Status& status, const std::string& text) {
+  EXPECT_EQ(status.code(), kInvalid) << status;
+  EXPECT_EQ(ReasonOf(status), "TOO_MUCH_WORK");
+  EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+}
+
+TEST(WorkOfRequestsTest, RowsChainsAndTemperaturesAreBoundedTogether) {
+  v1::ScoreRequest request;
+  *request.mutable_observations() = Rows(2);
+  request.mutable_observations()->set_mask(std::string("\0\1\1\1", 4));
+  request.mutable_missing()->set_chains(4);
+  const auto decode = [&](int temperatures) {
+    request.mutable_missing()->set_temperatures(temperatures);
+    return DecodeScore(request, TwoClasses(), kLittleWork, kFresh).status();
+  };
+  EXPECT_EQ(decode(125), absl::OkStatus());
+  ExpectTooMuchWork(decode(126),
+                    "missing.temperatures is 126 for 8 rows of all chains");
+}
+
+TEST(WorkOfRequestsTest, RowsChainsAndStepsAreBoundedTogether) {
+  v1::ReconstructRequest reconstruct;
+  *reconstruct.mutable_observations() = Rows(2);
+  reconstruct.set_chains(4);
+  v1::SampleRequest sample;
+  sample.set_chains(8);
+  const auto decode = [&](int steps) {
+    reconstruct.set_steps(steps);
+    return DecodeReconstruct(reconstruct, TwoClasses(), kLittleWork, kFresh)
+        .status();
+  };
+  const auto decode_sample = [&](int steps) {
+    sample.set_steps(steps);
+    return DecodeSample(sample, OneClass(), kLittleWork, kFresh).status();
+  };
+  EXPECT_EQ(decode(125), absl::OkStatus());
+  ExpectTooMuchWork(decode(126), "steps is 126 for 8 rows of all chains");
+  ExpectTooMuchWork(decode(126), "must be at most 125, or rows or chains");
+  EXPECT_EQ(decode_sample(125), absl::OkStatus());
+  ExpectTooMuchWork(decode_sample(126), "steps is 126 for 8 rows");
+}
+
+TEST(WorkOfRequestsTest, ParametersOfAllClassesThatMayAnswerCount) {
+  const Model model = MakeBernoulliModel(60, 40, {"a", "b"}, 1);
+  const Index of_one = model.classes[0].layers[0].num_parameters();
+  ASSERT_GT(of_one, 1000);
+  const RequestLimits limits = {.work = 10 * of_one};
+  v1::ReconstructRequest request;
+  *request.mutable_observations()->mutable_dense() =
+      MakeFloats({1, 60}, std::vector<float>(60, 1));
+  request.set_steps(10);
+  const auto decode = [&] {
+    return DecodeReconstruct(request, model, limits, kFresh).status();
+  };
+  ExpectTooMuchWork(decode(), "must be at most 5, or rows");
+  request.set_class_name("b");
+  EXPECT_EQ(decode(), absl::OkStatus());
+  *request.mutable_observations()->mutable_dense() =
+      MakeFloats({11, 60}, std::vector<float>(660, 1));
+  ExpectTooMuchWork(decode(), "in one request; rows or chains must be fewer");
+}
+
 TEST(FindClassTest, ManyClassesAreListedInPart) {
   std::vector<std::string> names;
   for (int i = 0; i < 25; ++i) names.push_back(absl::StrCat("class", i));
