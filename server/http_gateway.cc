@@ -50,7 +50,7 @@ class HttpGateway::Parts {
   explicit Parts(HttpGatewayOptions options)
       : options_(std::move(options)),
         stub_(options_.channel),
-        listener_(options_.tls) {
+        listener_(options_.tls, options_.connections_per_client) {
     SetHandlers();
   }
 

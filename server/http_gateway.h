@@ -24,6 +24,8 @@ struct HttpGatewayOptions {
   std::shared_ptr<Access> access;
   // As TlsFiles says; plain text if no files are named.
   TlsFiles tls;
+  // At a time, >= 1. See HttpListener.
+  int connections_per_client = 32;
   // Of the body of one request, of one line of a training, and of the message
   // that either is.
   std::int64_t max_body_bytes = 0;

@@ -1,9 +1,11 @@
 #include "server/http_listener.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -64,9 +66,25 @@ class ConnectionQueue final : public httplib::TaskQueue {
       std::make_unique<Executor>(kHttpThreads, kMostWaitingConnections);
 };
 
+// Who is at the other end, in as many bytes of the address as one client has.
+std::string ClientOf(socket_t socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0)
+    return "";
+  if (address.ss_family == AF_INET) {
+    const in_addr& v4 = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+    return std::string(reinterpret_cast<const char*>(&v4), sizeof v4);
+  }
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  return std::string(reinterpret_cast<const char*>(&v6),
+                     IN6_IS_ADDR_V4MAPPED(&v6) ? sizeof v6 : sizeof v6 / 2);
+}
+
 }  // namespace
 
-HttpListener::HttpListener(TlsFiles tls) : tls_(std::move(tls)) {
+HttpListener::HttpListener(TlsFiles tls, int connections_per_client)
+    : tls_(std::move(tls)), connections_per_client_(connections_per_client) {
   new_task_queue = [] { return new ConnectionQueue; };
   // Two servers must not share a port.
   set_socket_options([](socket_t socket) {
@@ -116,7 +134,7 @@ void HttpListener::Close(SteadyTime deadline) {
                            [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
                              return open_.empty();
                            });
-    for (const socket_t socket : open_) shutdown(socket, SHUT_RDWR);
+    for (const auto& [socket, client] : open_) shutdown(socket, SHUT_RDWR);
   }
   absl::MutexLock lock(&join_mutex_);
   if (accepting_.joinable()) accepting_.join();
@@ -125,17 +143,9 @@ void HttpListener::Close(SteadyTime deadline) {
 HttpConnection& HttpListener::Connection() { return *current_connection; }
 
 bool HttpListener::process_and_close_socket(socket_t socket) {
-  if (accepts_connections) {
-    if (tls_.certificate.empty()) {
-      send(socket, kTooManyConnections.data(), kTooManyConnections.size(),
-           MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
-    close(socket);
+  if (accepts_connections || !Open(socket)) {
+    TurnAway(socket);
     return false;
-  }
-  {
-    absl::MutexLock lock(&mutex_);
-    open_.insert(socket);
   }
   TlsContext context(nullptr, SSL_CTX_free);
   std::unique_ptr<HttpConnection> connection;
@@ -223,6 +233,25 @@ int HttpListener::Bind(const ListenAddress& address) {
     if (port > 0 && ::listen(svr_sock_, kBacklog) == 0) return port;
   }
   return -1;
+}
+
+bool HttpListener::Open(socket_t socket) {
+  std::string client = ClientOf(socket);
+  absl::MutexLock lock(&mutex_);
+  const auto connections =
+      std::count_if(open_.begin(), open_.end(),
+                    [&](const auto& one) { return one.second == client; });
+  if (connections >= connections_per_client_) return false;
+  open_[socket] = std::move(client);
+  return true;
+}
+
+void HttpListener::TurnAway(socket_t socket) const {
+  if (tls_.certificate.empty()) {
+    send(socket, kTooManyConnections.data(), kTooManyConnections.size(),
+         MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+  close(socket);
 }
 
 bool HttpListener::BeginIdle(socket_t socket) {

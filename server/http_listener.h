@@ -2,8 +2,10 @@
 #ifndef POE_SERVER_HTTP_LISTENER_H_
 #define POE_SERVER_HTTP_LISTENER_H_
 
+#include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -19,12 +21,14 @@ namespace poe::server {
 
 // httplib's server on connections of ours, in a fixed number of threads. A
 // connection has a thread as long as it lasts; those for which there is neither
-// a thread nor a place in the queue are turned away with 503. Handlers are set
-// before Listen. Thread-safe from then on.
+// a thread nor a place in the queue are turned away with 503, and so are those
+// of a client that has as many as one may have. A client is an IPv4 address, or
+// an IPv6 network of 64 bits. Handlers are set before Listen. Thread-safe from
+// then on.
 class HttpListener final : public httplib::Server {
  public:
-  // Plain text if `tls` names no files.
-  explicit HttpListener(TlsFiles tls);
+  // Plain text if `tls` names no files. `connections_per_client` >= 1.
+  HttpListener(TlsFiles tls, int connections_per_client);
   // Closes without grace.
   ~HttpListener() override;
 
@@ -51,16 +55,24 @@ class HttpListener final : public httplib::Server {
   // The port, or -1.
   int Bind(const ListenAddress& address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // False if its client has as many connections as one may have.
+  bool Open(socket_t socket) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Says that there are too many connections, as far as that can be said before
+  // TLS is spoken, and closes.
+  void TurnAway(socket_t socket) const;
+
   // Marks a connection as one without a request. False if it is to be closed.
   bool BeginIdle(socket_t socket) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndIdle(socket_t socket) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const TlsFiles tls_;
+  const int connections_per_client_;
   std::thread accepting_;
   absl::Mutex join_mutex_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::set<socket_t> open_ ABSL_GUARDED_BY(mutex_);
+  // Whose each is.
+  std::map<socket_t, std::string> open_ ABSL_GUARDED_BY(mutex_);
   SteadyCondition all_closed_;
   std::set<socket_t> idle_ ABSL_GUARDED_BY(mutex_);
 };

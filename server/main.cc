@@ -68,6 +68,11 @@ ABSL_FLAG(std::string, listen, poe::server::ServerOptions().listen,
 ABSL_FLAG(std::string, http, poe::server::ServerOptions().http,
           "Address to answer JSON over HTTP on as well, as HOST:PORT. TLS, "
           "tokens and limits are those of --listen. See docs/http.md.");
+ABSL_FLAG(
+    int, http_connections_per_client,
+    poe::server::ServerOptions().http_connections_per_client,
+    "Most HTTP connections of one address at a time, of 64 in all. Behind "
+    "a proxy all have the same address.");
 ABSL_FLAG(std::string, tls_certificate, "",
           "PEM file of the certificate to show, those between it and the root "
           "after it: answers by TLS. Looked at again when it changes.");
@@ -344,6 +349,8 @@ int main(int argc, char** argv) {
   options.read_only = absl::GetFlag(FLAGS_read_only);
   options.listen = absl::GetFlag(FLAGS_listen);
   options.http = absl::GetFlag(FLAGS_http);
+  options.http_connections_per_client =
+      absl::GetFlag(FLAGS_http_connections_per_client);
   options.threads = absl::GetFlag(FLAGS_threads);
   options.training_threads = absl::GetFlag(FLAGS_training_threads);
   options.checkpoint_interval =

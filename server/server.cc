@@ -56,6 +56,10 @@ constexpr int kMillisecondsPerSecond = 1000;
 constexpr absl::Duration kLeastPingInterval = absl::Seconds(10);
 // How often the server asks whether a silent client is still there.
 constexpr absl::Duration kKeepalive = absl::Minutes(1);
+// Connections without a call are closed after so long, and those on which TLS
+// or HTTP/2 does not begin.
+constexpr absl::Duration kMostIdleConnection = absl::Minutes(10);
+constexpr absl::Duration kMostHandshake = absl::Seconds(10);
 
 absl::Status CheckOption(absl::string_view name, std::int64_t value,
                          std::int64_t least) {
@@ -92,6 +96,8 @@ absl::Status CheckOptions(const ServerOptions& options) {
   }
   status.Update(
       CheckOption("max_concurrent_streams", options.max_concurrent_streams, 1));
+  status.Update(CheckOption("http_connections_per_client",
+                            options.http_connections_per_client, 1));
   status.Update(CheckOption("max_connection_age_seconds",
                             options.max_connection_age_seconds, 0));
   constexpr int kMostSeconds =
@@ -314,6 +320,12 @@ absl::Status Server::Parts::Listen(
   builder.AddChannelArgument(
       GRPC_ARG_KEEPALIVE_TIME_MS,
       static_cast<int>(absl::ToInt64Milliseconds(kKeepalive)));
+  builder.AddChannelArgument(
+      GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(kMostIdleConnection)));
+  builder.AddChannelArgument(
+      GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(kMostHandshake)));
   builder.SetContextAllocator(ObservedContexts({&metrics_, &request_log_}));
   RegisterServices(builder);
   grpc_ = builder.BuildAndStart();
@@ -340,11 +352,12 @@ absl::Status Server::Parts::ListenHttp(const ListenAddress& address,
   ReportServing(*http_services_);
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(-1);
-  http_ = std::make_unique<HttpGateway>(
-      HttpGatewayOptions{.channel = http_services_->InProcessChannel(arguments),
-                         .access = std::move(access),
-                         .tls = options.tls,
-                         .max_body_bytes = options.max_message_bytes});
+  http_ = std::make_unique<HttpGateway>(HttpGatewayOptions{
+      .channel = http_services_->InProcessChannel(arguments),
+      .access = std::move(access),
+      .tls = options.tls,
+      .connections_per_client = options.http_connections_per_client,
+      .max_body_bytes = options.max_message_bytes});
   http_->AddText("/metrics", "text/plain; version=0.0.4",
                  [this] { return metrics_.Text(); });
   const absl::StatusOr<int> port = http_->Listen(address);

@@ -30,6 +30,9 @@ struct ServerOptions {
   // The same for JSON over HTTP. Empty: none. Plain text, TLS and tokens are
   // those of `listen`.
   std::string http = "";
+  // HTTP connections of one client at a time, >= 1, of 64 in all. See
+  // HttpListener.
+  int http_connections_per_client = 32;
   // Threads that answer and threads that train. 0: as many as the processor
   // runs at once.
   int threads = 0;

@@ -198,6 +198,7 @@ TEST_F(ServerBinaryTest, HelpListsTheFlags) {
                            "--max_rows",
                            "--max_steps",
                            "--max_work",
+                           "--http_connections_per_client",
                            "--max_message_bytes",
                            "--batch_rows",
                            "--batch_delay_ms",

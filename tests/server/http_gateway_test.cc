@@ -539,6 +539,44 @@ TEST_F(HttpTest, AnswersAreWholeWhateverPartIsAskedFor) {
   EXPECT_EQ(Json::parse(result->body)["openapi"], "3.0.3");
 }
 
+TEST_F(HttpTest, OneClientDoesNotTakeAllConnections) {
+  StopServer();
+  ServerOptions options;
+  options.http = "localhost:0";
+  options.http_connections_per_client = 1;
+  StartServer(options);
+  v1::TrainRequest start, chunk;
+  *start.mutable_start() = EndlessStart("sides");
+  *chunk.mutable_chunk() = Chunk(0, 40);
+  httplib::Request request;
+  request.method = "POST";
+  request.path = "/v1/train";
+  request.headers.emplace("Content-Type", kLines);
+  request.body = absl::StrCat(JsonOf(start), "\n", JsonOf(chunk));
+  absl::Notification begun, refused;
+  request.content_receiver = [&](const char*, std::size_t, std::uint64_t,
+                                 std::uint64_t) {
+    if (!begun.HasBeenNotified()) begun.Notify();
+    return !refused.HasBeenNotified();
+  };
+  std::thread training([&, client = NewClient()] { client->send(request); });
+  EXPECT_TRUE(begun.WaitForNotificationWithTimeout(absl::Seconds(30)));
+  const std::string answer = Raw("");
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 503 "));
+  EXPECT_THAT(answer, HasSubstr("TOO_MANY_CONNECTIONS"));
+  refused.Notify();
+  training.join();
+  // Its place is free once the server has noticed.
+  const absl::Time end = absl::Now() + absl::Seconds(30);
+  bool answered = false;
+  while (!answered && absl::Now() < end) {
+    const auto result = NewClient()->Get("/healthz");
+    answered = result != nullptr && result->status == 200;
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_TRUE(answered);
+}
+
 TEST_F(HttpTest, DrainingFinishesWhatRuns) {
   EXPECT_EQ(Get("/healthz")["status"], "ALIVE");
   EXPECT_EQ(Get("/readyz")["status"], "SERVING");
