@@ -20,7 +20,7 @@
 namespace poe::server {
 namespace {
 
-constexpr absl::Duration kMostIdle = absl::Seconds(10);
+constexpr double kLeastBytesPerSecond = 1024;
 constexpr std::size_t kMostHeaders = 16 << 10;
 constexpr absl::Duration kMostHeaderTime = absl::Seconds(10);
 constexpr absl::Duration kMostHandshakeTime = absl::Seconds(10);
@@ -82,9 +82,11 @@ absl::StatusOr<TlsContext> ReadTlsContext(const TlsFiles& files) {
                "together or are no PEM");
 }
 
-HttpConnection::HttpConnection(socket_t socket, SSL_CTX* context)
+HttpConnection::HttpConnection(socket_t socket, SSL_CTX* context,
+                               absl::Duration patience)
     : socket_(socket),
-      tls_(context == nullptr ? nullptr : SSL_new(context), SSL_free) {
+      tls_(context == nullptr ? nullptr : SSL_new(context), SSL_free),
+      patience_(patience) {
   fcntl(socket_, F_SETFL, fcntl(socket_, F_GETFL, 0) | O_NONBLOCK);
   // Headers and body of an answer are written one after the other.
   const int on = 1;
@@ -125,6 +127,8 @@ bool HttpConnection::AwaitRequest(absl::Duration patience) {
 }
 
 void HttpConnection::BeginHeaders() {
+  waited_ = absl::ZeroDuration();
+  moved_bytes_ = 0;
   in_headers_ = true;
   header_bytes_ = end_ - begin_;
   headers_deadline_ = SteadyTimeAfter(kMostHeaderTime);
@@ -153,7 +157,7 @@ bool HttpConnection::IsGone() const {
 }
 
 bool HttpConnection::is_readable() const {
-  return begin_ < end_ || AwaitEvents(POLLIN, SteadyTimeAfter(kMostIdle));
+  return begin_ < end_ || AwaitEvents(POLLIN, SteadyTimeAfter(PatienceLeft()));
 }
 
 ssize_t HttpConnection::read(char* to, std::size_t size) {
@@ -162,12 +166,15 @@ ssize_t HttpConnection::read(char* to, std::size_t size) {
       headers_too_large_ = true;
       return -1;
     }
+    const SteadyTime start = SteadyNow();
     const ssize_t received =
-        Receive(std::min(SteadyTimeAfter(kMostIdle), headers_deadline_));
+        Receive(std::min(SteadyTimeAfter(PatienceLeft()), headers_deadline_));
+    waited_ += absl::FromChrono(SteadyNow() - start);
     if (received < 0 && in_headers_) headers_too_slow_ = true;
     if (received <= 0) return received;
     begin_ = 0;
     end_ = static_cast<std::size_t>(received);
+    moved_bytes_ += end_;
     if (in_headers_) header_bytes_ += end_;
   }
   const std::size_t taken = std::min(size, end_ - begin_);
@@ -178,6 +185,8 @@ ssize_t HttpConnection::read(char* to, std::size_t size) {
 
 ssize_t HttpConnection::write(const char* from, std::size_t size) {
   for (;;) {
+    const SteadyTime start = SteadyNow();
+    const SteadyTime deadline = SteadyTimeAfter(PatienceLeft());
     ssize_t sent;
     if (tls_ != nullptr) {
       ERR_clear_error();
@@ -185,11 +194,13 @@ ssize_t HttpConnection::write(const char* from, std::size_t size) {
     } else {
       sent = send(socket_, from, size, MSG_NOSIGNAL);
     }
-    if (sent > 0) return sent;
-    if (Await(static_cast<int>(sent), POLLOUT, SteadyTimeAfter(kMostIdle)) !=
-        Progress::kMade) {
-      return -1;
+    if (sent > 0) {
+      moved_bytes_ += static_cast<std::size_t>(sent);
+      return sent;
     }
+    const Progress progress = Await(static_cast<int>(sent), POLLOUT, deadline);
+    waited_ += absl::FromChrono(SteadyNow() - start);
+    if (progress != Progress::kMade) return -1;
   }
 }
 
@@ -242,6 +253,12 @@ bool HttpConnection::AwaitEvents(int events, SteadyTime deadline) const {
     if (ready >= 0) return ready > 0;
     if (errno != EINTR) return false;
   }
+}
+
+absl::Duration HttpConnection::PatienceLeft() const {
+  const absl::Duration earned =
+      absl::Seconds(static_cast<double>(moved_bytes_) / kLeastBytesPerSecond);
+  return std::min(patience_, patience_ + earned - waited_);
 }
 
 ssize_t HttpConnection::Receive(SteadyTime deadline) {

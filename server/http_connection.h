@@ -27,12 +27,14 @@ absl::StatusOr<TlsContext> ReadTlsContext(const TlsFiles& files);
 
 // What httplib reads requests from and writes answers to. Unlike its own
 // streams, this one bounds the headers of a request and the time they take, and
-// knows whether the client has gone. Whoever does not take or send anything for
-// ten seconds is given up. Used by one thread.
+// knows whether the client has gone. A client is given up that does not take or
+// send anything for as long as `patience`, or that keeps one request waiting for
+// longer, in all, than that and a second for each KiB taken or sent. Used by one
+// thread.
 class HttpConnection final : public httplib::Stream {
  public:
   // Takes the socket. `context` is null for plain text.
-  HttpConnection(socket_t socket, SSL_CTX* context);
+  HttpConnection(socket_t socket, SSL_CTX* context, absl::Duration patience);
   // Lets the client read what was sent, then closes.
   ~HttpConnection() override;
   HttpConnection(const HttpConnection&) = delete;
@@ -75,11 +77,16 @@ class HttpConnection final : public httplib::Stream {
   Progress Await(int result, int plain_events, SteadyTime deadline) const;
   bool AwaitEvents(int events, SteadyTime deadline) const;
   ssize_t Receive(SteadyTime deadline);
+  // How long to wait for the client now.
+  absl::Duration PatienceLeft() const;
 
   const socket_t socket_;
   const std::unique_ptr<SSL, decltype(&SSL_free)> tls_;
+  const absl::Duration patience_;
   std::array<char, 4096> buffer_;
   std::size_t begin_ = 0, end_ = 0;  // of what is read and not yet taken
+  absl::Duration waited_;            // in this request
+  std::size_t moved_bytes_ = 0;      // the same
   bool in_headers_ = false;
   std::size_t header_bytes_ = 0;
   SteadyTime headers_deadline_ = SteadyTime::max();

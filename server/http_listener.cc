@@ -29,6 +29,7 @@ constexpr std::size_t kMostWaitingConnections = 256;
 constexpr int kBacklog = 128;
 constexpr int kMostRequestsOnConnection = 1000;
 constexpr absl::Duration kKeepConnection = absl::Seconds(5);
+constexpr absl::Duration kHttpPatience = absl::Seconds(10);
 // After an error of the system, such as that there is no memory.
 constexpr absl::Duration kListenAgain = absl::Seconds(1);
 
@@ -155,7 +156,8 @@ bool HttpListener::process_and_close_socket(socket_t socket) {
       if (!read.ok()) return read.status();
       context = *std::move(read);
     }
-    connection = std::make_unique<HttpConnection>(socket, context.get());
+    connection =
+        std::make_unique<HttpConnection>(socket, context.get(), kHttpPatience);
     AnswerRequests(*connection);
     return absl::OkStatus();
   });

@@ -226,6 +226,20 @@ TEST_F(ServerTest, HeadersOfMoreThanSixteenKiBAreRefused) {
   EXPECT_EQ(list_models(20 << 10).error_code(), grpc::RESOURCE_EXHAUSTED);
 }
 
+// A few bytes could become any number.
+TEST_F(ServerTest, CompressedMessagesAreRefused) {
+  v1::GetModelRequest request;
+  request.mutable_model()->set_name("density");
+  request.mutable_model()->set_label(std::string(10'000, 'x'));
+  for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    grpc::ClientContext context;
+    context.set_compression_algorithm(algorithm);
+    v1::GetModelResponse response;
+    EXPECT_EQ(registry().GetModel(&context, request, &response).error_code(),
+              grpc::UNIMPLEMENTED);
+  }
+}
+
 TEST_F(ServerTest, ReflectionListsTheServices) {
   // list_services is field 7 of the request; the names are in the response's
   // unknown fields.
