@@ -1,6 +1,7 @@
 #include "server/inference_statistics.h"
 
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -67,6 +68,26 @@ inference::ModelStatistics& InferenceStatistics::Find(
   if (found != counts_.end()) return found->second;
   std::erase_if(counts_, [](const auto& one) { return one.first.expired(); });
   return counts_[served.model];
+}
+
+InferenceTimer::InferenceTimer(InferenceStatistics& statistics,
+                               ServedModel served)
+    : statistics_(statistics), served_(std::move(served)) {}
+
+void InferenceTimer::End(absl::Duration InferenceTimes::*part) {
+  const auto now = std::chrono::steady_clock::now();
+  times_.*part += absl::FromChrono(now - part_began_);
+  part_began_ = now;
+  waits_ = false;
+}
+
+void InferenceTimer::Report(const absl::Status& status) {
+  if (status.ok()) {
+    statistics_.AddSuccess(served_, times_);
+  } else if (!waits_) {
+    End(&InferenceTimes::infer);
+    statistics_.AddFailure(served_, times_);
+  }
 }
 
 }  // namespace poe::server

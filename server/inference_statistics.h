@@ -2,10 +2,12 @@
 #ifndef POE_SERVER_INFERENCE_STATISTICS_H_
 #define POE_SERVER_INFERENCE_STATISTICS_H_
 
+#include <chrono>
 #include <map>
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "inference/open_inference.pb.h"
@@ -15,7 +17,7 @@ namespace poe::server {
 
 // What the parts of one call took.
 struct InferenceTimes {
-  absl::Duration queue;   // until a thread took it
+  absl::Duration queue;   // waiting for a thread, and for its batch
   absl::Duration input;   // reading tensors
   absl::Duration infer;   // answering
   absl::Duration output;  // writing tensors
@@ -43,6 +45,30 @@ class InferenceStatistics {
   std::map<std::weak_ptr<const Model>, inference::ModelStatistics,
            std::owner_less<>>
       counts_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Times the parts of one call, which follow each other. A call begins with
+// waiting. Used by one thread at a time.
+class InferenceTimer {
+ public:
+  // `statistics` must outlive it.
+  InferenceTimer(InferenceStatistics& statistics, ServedModel served);
+
+  // What has passed since the part before was that part.
+  void End(absl::Duration InferenceTimes::*part);
+  // The call waits from here on.
+  void Wait() { waits_ = true; }
+  // Adds the call to the statistics. One that failed while it was waiting was
+  // turned away, and is not counted. Once.
+  void Report(const absl::Status& status);
+
+ private:
+  InferenceStatistics& statistics_;
+  const ServedModel served_;
+  InferenceTimes times_;
+  std::chrono::steady_clock::time_point part_began_ =
+      std::chrono::steady_clock::now();
+  bool waits_ = true;
 };
 
 }  // namespace poe::server

@@ -36,7 +36,11 @@ void DecodeAndSubmit(const std::shared_ptr<Request>& request) {
        .question = std::move(asked->question),
        .rows = asked->rows->View(),
        .check = [request] { return request->scope.Check(); },
-       .begin = [request] { request->scope.Enter(Phase::kCompute); },
+       .begin =
+           [request, begin = std::move(asked->begin)]() mutable {
+             request->scope.Enter(Phase::kCompute);
+             if (begin != nullptr) begin();
+           },
        .done =
            [request, rows = asked->rows, encode = std::move(asked->encode)](
                absl::StatusOr<RowAnswer> answer) mutable {
@@ -64,9 +68,11 @@ void AnswerInBatch(const Batching& batching, std::size_t bytes,
       Request{batching.batcher, scope, std::move(decode), std::move(done),
               *std::move(hold)});
   if (bytes <= kQuicklyDecodedBytes) return DecodeAndSubmit(request);
+  scope.Enter(Phase::kQueue);
   absl::Status submitted =
       batching.compute.Submit({[request] { return request->scope.Check(); },
                                [request](absl::Status status) {
+                                 request->scope.Enter(Phase::kCompute);
                                  if (!status.ok())
                                    return request->Finish(std::move(status));
                                  DecodeAndSubmit(request);

@@ -35,6 +35,8 @@ struct DecodedQuestion {
   std::shared_ptr<const Model> model;
   RowQuestion question;
   std::shared_ptr<const DecodedRows> rows;
+  // Called when its batch is about to be answered; null is allowed.
+  absl::AnyInvocable<void()> begin;
   // Writes the answer into the response.
   absl::AnyInvocable<void(const RowAnswer&)> encode;
 };

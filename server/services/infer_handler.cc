@@ -1,14 +1,14 @@
 #include "server/services/infer_handler.h"
 
-#include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "poe/v1/scoring.pb.h"
 #include "server/codec/open_inference_codec.h"
+#include "server/errors.h"
 #include "server/services/reconstruct_handler.h"
 #include "server/services/sample_handler.h"
 #include "server/services/score_handler.h"
@@ -16,82 +16,132 @@
 namespace poe::server {
 namespace {
 
-// Adds the time that it is there.
-class AddTime {
- public:
-  explicit AddTime(absl::Duration& sum) : sum_(sum) {}
-  ~AddTime() {
-    sum_ += absl::FromChrono(std::chrono::steady_clock::now() - start_);
-  }
-  AddTime(const AddTime&) = delete;
-  AddTime& operator=(const AddTime&) = delete;
+// A request on its way through a batch, and what poe.v1 makes of it.
+template <typename Asked, typename Answer>
+struct Inference {
+  const inference::ModelInferRequest& request;
+  const InferTask task;
+  const ServedModel served;
+  inference::ModelInferResponse& response;
+  InferenceTimer timer;
+  std::vector<std::string> outputs;
+  Asked asked;
+  Answer answer;
 
- private:
-  absl::Duration& sum_;
-  const std::chrono::steady_clock::time_point start_ =
-      std::chrono::steady_clock::now();
+  absl::Status Read(absl::StatusOr<Asked> read(
+      const inference::ModelInferRequest&, const Model&)) {
+    auto names = AskedOutputs(request, *served.model, task);
+    if (!names.ok()) return names.status();
+    outputs = *std::move(names);
+    absl::StatusOr<Asked> question = read(request, *served.model);
+    if (!question.ok()) return question.status();
+    asked = *std::move(question);
+    return absl::OkStatus();
+  }
+
+  // The values are in the rows: the tensors' shape is all that is still needed.
+  void ForgetValues() {
+    asked.mutable_observations()->mutable_dense()->clear_data();
+    asked.mutable_observations()->clear_mask();
+  }
+
+  void Encode() {
+    EncodeAnswer(request, outputs, std::move(answer), &response);
+    timer.End(&InferenceTimes::output);
+  }
 };
 
-// `read` makes the request of poe.v1, and `respond` answers it.
-template <typename Answer, typename Read, typename Respond>
-absl::Status Infer(const inference::ModelInferRequest& request, InferTask task,
-                   const Model& model, Read read, Respond respond,
-                   InferenceTimes& times,
-                   inference::ModelInferResponse& response) {
-  const absl::StatusOr<std::vector<std::string>> outputs =
-      AskedOutputs(request, model, task);
-  if (!outputs.ok()) return outputs.status();
-  const auto asked = [&] {
-    const AddTime time(times.input);
-    return read(request, model);
-  }();
-  if (!asked.ok()) return asked.status();
-  Answer answer;
-  absl::Status status = [&] {
-    const AddTime time(times.infer);
-    return respond(*asked, answer);
-  }();
-  if (!status.ok()) return status;
-  const AddTime time(times.output);
-  EncodeAnswer(request, *outputs, std::move(answer), &response);
-  return absl::OkStatus();
+// `read` makes the request of poe.v1.
+template <typename Answer, typename Asked>
+void InferTogether(absl::StatusOr<Asked> read(
+                       const inference::ModelInferRequest&, const Model&),
+                   const inference::ModelInferRequest& request, InferTask task,
+                   const ServedModel& served, const RequestLimits& limits,
+                   const Batching& batching, RequestScope& scope,
+                   InferenceTimer timer,
+                   inference::ModelInferResponse& response,
+                   absl::AnyInvocable<void(absl::Status)> done) {
+  using Call = Inference<Asked, Answer>;
+  const auto call = std::make_shared<Call>(Call{.request = request,
+                                                .task = task,
+                                                .served = served,
+                                                .response = response,
+                                                .timer = std::move(timer),
+                                                .outputs = {},
+                                                .asked = {},
+                                                .answer = {}});
+  AnswerInBatch(
+      batching, request.ByteSizeLong(), scope,
+      [call, read, &limits, &scope]() -> absl::StatusOr<DecodedQuestion> {
+        call->timer.End(&InferenceTimes::queue);
+        absl::Status status = call->Read(read);
+        if (!status.ok()) return status;
+        absl::StatusOr<DecodedQuestion> question = DecodeQuestion(
+            call->asked, call->served, limits, scope, call->answer);
+        if (!question.ok()) return question.status();
+        call->ForgetValues();
+        question->begin = [call] { call->timer.End(&InferenceTimes::queue); };
+        question->encode = [call, encode = std::move(question->encode)](
+                               const RowAnswer& answer) mutable {
+          call->timer.End(&InferenceTimes::infer);
+          encode(answer);
+          call->Encode();
+        };
+        call->timer.End(&InferenceTimes::input);
+        call->timer.Wait();
+        return question;
+      },
+      [call, done = std::move(done)](absl::Status status) mutable {
+        call->timer.Report(status);
+        done(std::move(status));
+      });
 }
 
 }  // namespace
 
-absl::Status AnswerInfer(const inference::ModelInferRequest& request,
-                         InferTask task, const ServedModel& served,
-                         const RequestLimits& limits, const Workers& workers,
-                         RequestScope& scope, InferenceTimes& times,
-                         inference::ModelInferResponse& response) {
-  const Model& model = *served.model;
-  switch (task) {
-    case InferTask::kReconstruct:
-      return Infer<v1::ReconstructResponse>(
-          request, task, model, ToReconstructRequest,
-          [&](const v1::ReconstructRequest& asked,
-              v1::ReconstructResponse& answer) {
-            return AnswerReconstruct(asked, served, limits, workers, scope,
-                                     answer);
-          },
-          times, response);
-    case InferTask::kSample:
-      return Infer<v1::SampleResponse>(
-          request, task, model, ToSampleRequest,
-          [&](const v1::SampleRequest& asked, v1::SampleResponse& answer) {
-            // Shown once, after the last step.
-            return AnswerSample(asked, served, limits, workers, scope, answer,
-                                [] { return absl::OkStatus(); });
-          },
-          times, response);
-    default:
-      return Infer<v1::ScoreResponse>(
-          request, task, model, ToScoreRequest,
-          [&](const v1::ScoreRequest& asked, v1::ScoreResponse& answer) {
-            return AnswerScore(asked, served, limits, workers, scope, answer);
-          },
-          times, response);
+void InferInBatch(const inference::ModelInferRequest& request, InferTask task,
+                  const ServedModel& served, const RequestLimits& limits,
+                  const Batching& batching, RequestScope& scope,
+                  InferenceTimer timer, inference::ModelInferResponse& response,
+                  absl::AnyInvocable<void(absl::Status)> done) {
+  if (task == InferTask::kReconstruct) {
+    InferTogether<v1::ReconstructResponse>(
+        ToReconstructRequest, request, task, served, limits, batching, scope,
+        std::move(timer), response, std::move(done));
+  } else {
+    InferTogether<v1::ScoreResponse>(ToScoreRequest, request, task, served,
+                                     limits, batching, scope, std::move(timer),
+                                     response, std::move(done));
   }
+}
+
+absl::Status InferSamples(const inference::ModelInferRequest& request,
+                          const ServedModel& served,
+                          const RequestLimits& limits, const Workers& workers,
+                          RequestScope& scope, InferenceTimer& timer,
+                          inference::ModelInferResponse& response) {
+  timer.End(&InferenceTimes::queue);
+  absl::Status status = CatchExceptions([&]() -> absl::Status {
+    const auto outputs =
+        AskedOutputs(request, *served.model, InferTask::kSample);
+    if (!outputs.ok()) return outputs.status();
+    const absl::StatusOr<v1::SampleRequest> asked =
+        ToSampleRequest(request, *served.model);
+    timer.End(&InferenceTimes::input);
+    if (!asked.ok()) return asked.status();
+    v1::SampleResponse answer;
+    // Shown once, after the last step.
+    absl::Status sampled =
+        AnswerSample(*asked, served, limits, workers, scope, answer,
+                     [] { return absl::OkStatus(); });
+    timer.End(&InferenceTimes::infer);
+    if (!sampled.ok()) return sampled;
+    EncodeAnswer(request, *outputs, std::move(answer), &response);
+    timer.End(&InferenceTimes::output);
+    return absl::OkStatus();
+  });
+  timer.Report(status);
+  return status;
 }
 
 }  // namespace poe::server

@@ -1,14 +1,13 @@
 #include "server/services/open_inference_service.h"
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "server/codec/open_inference_codec.h"
 #include "server/errors.h"
 #include "server/request_scope.h"
@@ -219,7 +218,6 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
     grpc::CallbackServerContext* context,
     const inference::ModelInferRequest* request,
     inference::ModelInferResponse* response) {
-  const auto arrival = std::chrono::steady_clock::now();
   RequestScope scope("ModelInfer", context);
   scope.HoldBytes(request->ByteSizeLong());
   const absl::StatusOr<InferTask> task = FindTask(*request);
@@ -228,28 +226,27 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
       FindServed(resources_.repository, request->model_name(),
                  request->model_version(), scope);
   if (!served.ok()) return Refuse(std::move(scope), served.status());
-  absl::StatusOr<ByteBudget::Hold> hold = resources_.budget.Take(
+  InferenceTimer timer(statistics_, *served);
+  if (*task != InferTask::kSample) {
+    return AnswerLater(
+        std::move(scope),
+        [&](RequestScope& scope, absl::AnyInvocable<void(absl::Status)> done) {
+          InferInBatch(*request, *task, *served, resources_.limits,
+                       resources_.batching, scope, std::move(timer), *response,
+                       std::move(done));
+        });
+  }
+  absl::StatusOr<ByteBudget::Hold> hold = resources_.batching.budget.Take(
       static_cast<std::int64_t>(request->ByteSizeLong()));
   if (!hold.ok()) return Refuse(std::move(scope), hold.status());
-  Executor& executor =
-      *task == InferTask::kSample ? resources_.sampling : resources_.compute;
-  return AnswerOn(
-      executor, std::move(scope),
-      [this, task = *task, served = *std::move(served), request, response,
-       arrival, hold = *std::move(hold)](RequestScope& scope) {
-        InferenceTimes times;
-        times.queue =
-            absl::FromChrono(std::chrono::steady_clock::now() - arrival);
-        absl::Status status =
-            AnswerInfer(*request, task, served, resources_.limits,
-                        resources_.workers, scope, times, *response);
-        if (status.ok()) {
-          statistics_.AddSuccess(served, times);
-        } else {
-          statistics_.AddFailure(served, times);
-        }
-        return status;
-      });
+  return AnswerOn(resources_.sampling, std::move(scope),
+                  [this, served = *std::move(served), request, response,
+                   timer = std::move(timer),
+                   hold = *std::move(hold)](RequestScope& scope) mutable {
+                    return InferSamples(*request, served, resources_.limits,
+                                        resources_.workers, scope, timer,
+                                        *response);
+                  });
 }
 
 grpc::ServerUnaryReactor* OpenInferenceService::ModelConfig(

@@ -5,11 +5,11 @@
 #include "grpcpp/grpcpp.h"
 #include "inference/open_inference.grpc.pb.h"
 #include "poe/numerics/workers.h"
-#include "server/byte_budget.h"
 #include "server/codec/request_codec.h"
 #include "server/executor.h"
 #include "server/inference_statistics.h"
 #include "server/model_repository.h"
+#include "server/services/batched_answer.h"
 
 namespace poe::server {
 
@@ -20,14 +20,12 @@ class OpenInferenceService final
   // All must outlive the service.
   struct Resources {
     ModelRepository& repository;
-    // Share the rows of large requests.
+    // Answer scoring and reconstruction.
+    Batching batching;
+    // Share the rows of sampling.
     const Workers& workers;
-    // Runs scoring and reconstruction.
-    Executor& compute;
     // Runs sampling, which takes long.
     Executor& sampling;
-    // Counts the bytes of ModelInfer's requests.
-    ByteBudget& budget;
     // Loads and unloads.
     Executor& files;
     RequestLimits limits;

@@ -22,22 +22,24 @@ void Encode(const ServedModel& served, const Reconstructions& reconstructions,
 
 }  // namespace
 
-absl::Status AnswerReconstruct(const v1::ReconstructRequest& request,
-                               const ServedModel& served,
-                               const RequestLimits& limits,
-                               const Workers& workers, RequestScope& scope,
-                               v1::ReconstructResponse& response) {
-  const absl::StatusOr<DecodedReconstruct> decoded =
+absl::StatusOr<DecodedQuestion> DecodeQuestion(
+    const v1::ReconstructRequest& request, const ServedModel& served,
+    const RequestLimits& limits, RequestScope& scope,
+    v1::ReconstructResponse& response) {
+  absl::StatusOr<DecodedReconstruct> decoded =
       DecodeReconstruct(request, *served.model, limits, FreshSeed());
   if (!decoded.ok()) return decoded.status();
   scope.AddRows(decoded->rows.rows);
-  const absl::StatusOr<Reconstructions> reconstructions =
-      Reconstruct(*served.model, decoded->rows.View(), decoded->options,
-                  workers, [&scope] { return scope.Check(); });
-  if (!reconstructions.ok()) return reconstructions.status();
-  Encode(served, *reconstructions, request.observations(),
-         decoded->options.seed, response);
-  return absl::OkStatus();
+  return DecodedQuestion{
+      .model = served.model,
+      .question = decoded->options,
+      .rows = std::make_shared<const DecodedRows>(std::move(decoded->rows)),
+      .begin = nullptr,
+      .encode = [&request, served, seed = decoded->options.seed,
+                 &response](const RowAnswer& answer) {
+        Encode(served, std::get<Reconstructions>(answer),
+               request.observations(), seed, response);
+      }};
 }
 
 void ReconstructInBatch(const v1::ReconstructRequest& request,
@@ -47,20 +49,8 @@ void ReconstructInBatch(const v1::ReconstructRequest& request,
                         absl::AnyInvocable<void(absl::Status)> done) {
   AnswerInBatch(
       batching, request.ByteSizeLong(), scope,
-      [&request, served, &limits, &scope,
-       &response]() -> absl::StatusOr<DecodedQuestion> {
-        absl::StatusOr<DecodedReconstruct> decoded =
-            DecodeReconstruct(request, *served.model, limits, FreshSeed());
-        if (!decoded.ok()) return decoded.status();
-        scope.AddRows(decoded->rows.rows);
-        return DecodedQuestion{
-            served.model, decoded->options,
-            std::make_shared<const DecodedRows>(std::move(decoded->rows)),
-            [&request, served, seed = decoded->options.seed,
-             &response](const RowAnswer& answer) {
-              Encode(served, std::get<Reconstructions>(answer),
-                     request.observations(), seed, response);
-            }};
+      [&request, served, &limits, &scope, &response] {
+        return DecodeQuestion(request, served, limits, scope, response);
       },
       std::move(done));
 }

@@ -4,7 +4,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
-#include "poe/numerics/workers.h"
+#include "absl/status/statusor.h"
 #include "poe/v1/scoring.pb.h"
 #include "server/codec/request_codec.h"
 #include "server/model_repository.h"
@@ -13,15 +13,16 @@
 
 namespace poe::server {
 
-// Reconstructs the observations; `scope` is asked whether to go on.
-absl::Status AnswerReconstruct(const v1::ReconstructRequest& request,
-                               const ServedModel& served,
-                               const RequestLimits& limits,
-                               const Workers& workers, RequestScope& scope,
-                               v1::ReconstructResponse& response);
+// What the request asks, its rows counted in `scope`. The answer is written
+// into `response`; that and the request, of whose observations all but the
+// shape and the lengths may go, must stay until then.
+absl::StatusOr<DecodedQuestion> DecodeQuestion(
+    const v1::ReconstructRequest& request, const ServedModel& served,
+    const RequestLimits& limits, RequestScope& scope,
+    v1::ReconstructResponse& response);
 
-// The same in a batch with other calls, see AnswerInBatch. What is referred to
-// must stay until `done` is called.
+// Reconstructs the observations in a batch with other calls, see AnswerInBatch.
+// What is referred to must stay until `done` is called.
 void ReconstructInBatch(const v1::ReconstructRequest& request,
                         const ServedModel& served, const RequestLimits& limits,
                         const Batching& batching, RequestScope& scope,

@@ -66,25 +66,34 @@ absl::Status AnswerScore(const v1::ScoreRequest& request,
   return absl::OkStatus();
 }
 
+absl::StatusOr<DecodedQuestion> DecodeQuestion(const v1::ScoreRequest& request,
+                                               const ServedModel& served,
+                                               const RequestLimits& limits,
+                                               RequestScope& scope,
+                                               v1::ScoreResponse& response) {
+  absl::StatusOr<DecodedScore> decoded =
+      DecodeScore(request, *served.model, limits, FreshSeed());
+  if (!decoded.ok()) return decoded.status();
+  scope.AddRows(decoded->rows.rows);
+  const std::optional<std::uint64_t> seed = SeedOf(decoded->options);
+  return DecodedQuestion{
+      .model = served.model,
+      .question = std::move(decoded->options),
+      .rows = std::make_shared<const DecodedRows>(std::move(decoded->rows)),
+      .begin = nullptr,
+      .encode = [served, seed, &response](const RowAnswer& answer) {
+        Encode(served, std::get<Scores>(answer), seed, response);
+      }};
+}
+
 void ScoreInBatch(const v1::ScoreRequest& request, const ServedModel& served,
                   const RequestLimits& limits, const Batching& batching,
                   RequestScope& scope, v1::ScoreResponse& response,
                   absl::AnyInvocable<void(absl::Status)> done) {
   AnswerInBatch(
       batching, request.ByteSizeLong(), scope,
-      [&request, served, &limits, &scope,
-       &response]() -> absl::StatusOr<DecodedQuestion> {
-        absl::StatusOr<DecodedScore> decoded =
-            DecodeScore(request, *served.model, limits, FreshSeed());
-        if (!decoded.ok()) return decoded.status();
-        scope.AddRows(decoded->rows.rows);
-        const std::optional<std::uint64_t> seed = SeedOf(decoded->options);
-        return DecodedQuestion{
-            served.model, std::move(decoded->options),
-            std::make_shared<const DecodedRows>(std::move(decoded->rows)),
-            [served, seed, &response](const RowAnswer& answer) {
-              Encode(served, std::get<Scores>(answer), seed, response);
-            }};
+      [&request, served, &limits, &scope, &response] {
+        return DecodeQuestion(request, served, limits, scope, response);
       },
       std::move(done));
 }

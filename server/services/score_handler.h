@@ -4,6 +4,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "poe/numerics/workers.h"
 #include "poe/v1/scoring.pb.h"
 #include "server/codec/request_codec.h"
@@ -23,8 +24,16 @@ absl::Status AnswerScore(const v1::ScoreRequest& request,
                          const Workers& workers, RequestScope& scope,
                          v1::ScoreResponse& response);
 
-// The same in a batch with other calls, see AnswerInBatch. What is referred to
-// must stay until `done` is called.
+// What the request asks, its rows counted in `scope`. The answer is written
+// into `response`, which must stay until then.
+absl::StatusOr<DecodedQuestion> DecodeQuestion(const v1::ScoreRequest& request,
+                                               const ServedModel& served,
+                                               const RequestLimits& limits,
+                                               RequestScope& scope,
+                                               v1::ScoreResponse& response);
+
+// Scores the observations in a batch with other calls, see AnswerInBatch. What
+// is referred to must stay until `done` is called.
 void ScoreInBatch(const v1::ScoreRequest& request, const ServedModel& served,
                   const RequestLimits& limits, const Batching& batching,
                   RequestScope& scope, v1::ScoreResponse& response,
