@@ -1,10 +1,12 @@
 #include "server/request_scope.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <utility>
 
 #include "absl/random/random.h"
+#include "absl/time/clock.h"
 #include "server/errors.h"
 #include "server/request_identity.h"
 
@@ -15,6 +17,7 @@ RequestScope::RequestScope(absl::string_view method,
     : method_(method),
       context_(context),
       observers_(ObserversOf(*context)),
+      deadline_(absl::FromChrono(context->deadline())),
       request_id_(RequestIdOf(context->client_metadata())),
       entered_(std::chrono::steady_clock::now()) {
   // Not among the initial ones: clients do not try a call again once those have
@@ -23,8 +26,12 @@ RequestScope::RequestScope(absl::string_view method,
   for (RequestObserver* observer : observers_) observer->OnStart();
 }
 
+void RequestScope::LimitTo(absl::Time deadline) {
+  deadline_ = std::min(deadline_, deadline);
+}
+
 absl::Status RequestScope::Check() const {
-  if (std::chrono::system_clock::now() >= context_->deadline()) {
+  if (absl::Now() >= deadline_) {
     return absl::DeadlineExceededError("the deadline of the call has passed");
   }
   if (context_->IsCancelled()) {

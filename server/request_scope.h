@@ -32,6 +32,10 @@ class RequestScope {
   // name the request's id.
   RequestScope(absl::string_view method, grpc::CallbackServerContext* context);
 
+  // The answer is not wanted at that time any more, whatever the client's own
+  // deadline. Before Check is called from another thread.
+  void LimitTo(absl::Time deadline);
+
   // OK while the answer is wanted; else Cancelled or DeadlineExceeded.
   absl::Status Check() const;
 
@@ -53,6 +57,7 @@ class RequestScope {
   absl::string_view method_;
   grpc::CallbackServerContext* context_;
   absl::Span<RequestObserver* const> observers_;
+  absl::Time deadline_;
   std::string request_id_;
   std::string model_;
   std::int64_t version_ = 0;

@@ -439,6 +439,7 @@ std::string Server::MetricsText() const { return parts_->metrics_.Text(); }
 int Server::http_port() const { return parts_->http_port_; }
 
 void Server::ReportNotServing() {
+  parts_->open_inference_.ReportNotServing();
   parts_->grpc_->GetHealthCheckService()->Shutdown();
   if (parts_->http_ != nullptr) {
     parts_->http_services_->GetHealthCheckService()->Shutdown();

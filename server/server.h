@@ -89,8 +89,8 @@ class Server {
   // What is measured, in Prometheus's text format.
   std::string MetricsText() const;
 
-  // From now on health is NOT_SERVING, of everything and for ever. Calls are
-  // answered as before.
+  // From now on health is NOT_SERVING, of everything and for ever, and by the
+  // Open Inference Protocol nothing is ready. Calls are answered as before.
   void ReportNotServing();
 
   // Ends well: reports NOT_SERVING, lets trainings keep what they need to go on

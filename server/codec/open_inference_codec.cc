@@ -16,7 +16,7 @@
 namespace poe::server {
 namespace {
 
-constexpr absl::string_view kTask = "task";
+constexpr absl::string_view kTask = "task", kTimeout = "timeout";
 
 // What the parameters of a request can say besides the task.
 struct Parameters {
@@ -61,12 +61,38 @@ absl::StatusOr<std::string> ReadText(const inference::InferParameter& parameter,
                     "is of another type; must be a string");
 }
 
+// Whether clients of Triton send it to say how they want to be served, which
+// changes no answer here.
+bool IsIgnored(absl::string_view name) {
+  return name == "priority" || name == "binary_data_output" ||
+         name == "triton_enable_empty_final_response";
+}
+
+bool IsOfSequences(absl::string_view name) {
+  return name == "sequence_id" || name == "sequence_start" ||
+         name == "sequence_end";
+}
+
+// 0, false, empty, or without a value.
+bool SaysNothing(const inference::InferParameter& parameter) {
+  return !parameter.bool_param() && parameter.int64_param() == 0 &&
+         parameter.uint64_param() == 0 && parameter.double_param() == 0 &&
+         parameter.string_param().empty();
+}
+
 absl::Status ReadParameter(const std::string& name,
                            const inference::InferParameter& parameter,
                            InferTask task, Parameters& parameters) {
   const std::string path = absl::StrCat("parameters.", name);
   const bool has_class = task != InferTask::kScore;
-  if (name == kTask) return absl::OkStatus();
+  if (name == kTask || name == kTimeout || IsIgnored(name))
+    return absl::OkStatus();
+  if (IsOfSequences(name)) {
+    if (SaysNothing(parameter)) return absl::OkStatus();
+    return FieldError(path, "NOT_ALLOWED",
+                      "is given; each call is answered by itself here, and "
+                      "none is part of a sequence of calls");
+  }
   if (name == "steps") return ReadCount(parameter, path, parameters.steps);
   if (name == "chains") return ReadCount(parameter, path, parameters.chains);
   if (name == "seed") {
@@ -84,7 +110,7 @@ absl::Status ReadParameter(const std::string& name,
       "parameters", "UNKNOWN_PARAMETER",
       absl::StrCat("has ", Quoted(name), "; of the task ", TaskName(task),
                    " there are task, ", has_class ? "class, " : "",
-                   "steps, chains and seed"));
+                   "steps, chains, seed and timeout"));
 }
 
 absl::StatusOr<Parameters> ReadParameters(
@@ -141,19 +167,34 @@ absl::StatusOr<InferTask> FindTask(
                                  "; must be score, reconstruct or sample"));
 }
 
+absl::StatusOr<absl::Duration> FindTimeout(
+    const inference::ModelInferRequest& request) {
+  const auto found = request.parameters().find(std::string(kTimeout));
+  if (found == request.parameters().end()) return absl::InfiniteDuration();
+  const absl::StatusOr<std::uint64_t> microseconds =
+      ReadNumber(found->second, absl::StrCat("parameters.", kTimeout),
+                 std::numeric_limits<std::int64_t>::max());
+  if (!microseconds.ok()) return microseconds.status();
+  if (*microseconds == 0) return absl::InfiniteDuration();
+  return absl::Microseconds(static_cast<std::int64_t>(*microseconds));
+}
+
 absl::StatusOr<v1::ModelSelector> SelectModel(absl::string_view name,
                                               absl::string_view version,
                                               absl::string_view field) {
   v1::ModelSelector selector;
   selector.set_name(std::string(name));
   if (version.empty()) return selector;
+  if (!std::all_of(version.begin(), version.end(), absl::ascii_isdigit)) {
+    selector.set_label(std::string(version));
+    return selector;
+  }
   std::int64_t number = 0;
-  if (!std::all_of(version.begin(), version.end(), absl::ascii_isdigit) ||
-      !absl::SimpleAtoi(version, &number))
-    return FieldError(field, "INVALID_VALUE",
+  if (!absl::SimpleAtoi(version, &number))
+    return FieldError(field, "OUT_OF_RANGE",
                       absl::StrCat("is ", Quoted(version),
-                                   "; must be a decimal number, or empty for "
-                                   "the default version"));
+                                   "; must be a number of 64 bits, a label, or "
+                                   "empty for the default version"));
   selector.set_version(number);
   return selector;
 }

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "inference/open_inference.pb.h"
 #include "poe/model.h"
 #include "poe/v1/scoring.pb.h"
@@ -17,8 +18,14 @@ namespace poe::server {
 // for any other word.
 absl::StatusOr<InferTask> FindTask(const inference::ModelInferRequest& request);
 
-// An empty version is the default one. InvalidArgument for anything else than
-// decimal digits; `field` is the version's path in the request.
+// How long the answer is wanted, by the parameter "timeout": for ever where
+// there is none, or 0. InvalidArgument for what is no number of microseconds.
+absl::StatusOr<absl::Duration> FindTimeout(
+    const inference::ModelInferRequest& request);
+
+// An empty version is the default one, digits are a number, and anything else
+// is a label. InvalidArgument for a number of more than 64 bits; `field` is the
+// version's path in the request.
 absl::StatusOr<v1::ModelSelector> SelectModel(
     absl::string_view name, absl::string_view version,
     absl::string_view field = "version");

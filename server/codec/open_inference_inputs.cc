@@ -76,7 +76,7 @@ absl::StatusOr<Inputs> FindInputs(const inference::ModelInferRequest& request) {
 // Bytes of one element.
 std::size_t SizeOf(absl::string_view datatype) {
   if (datatype == "FP64" || datatype == "INT64") return 8;
-  return datatype == "FP32" ? 4 : 1;
+  return datatype == "FP32" || datatype == "INT32" ? 4 : 1;
 }
 
 template <typename Elements>
@@ -107,6 +107,7 @@ absl::StatusOr<std::string> PackContents(const InputTensor& tensor,
   absl::StatusOr<std::string> bytes =
       datatype == "FP32"    ? BytesOf(contents.fp32_contents())
       : datatype == "FP64"  ? BytesOf(contents.fp64_contents())
+      : datatype == "INT32" ? BytesOf(contents.int_contents())
       : datatype == "INT64" ? BytesOf(contents.int64_contents())
       : datatype == "BOOL"  ? BytesOf(contents.bool_contents())
                             : PackBytes(contents, path);
@@ -194,10 +195,10 @@ absl::StatusOr<v1::Observations> ReadObservations(const Inputs& inputs) {
     type = v1::ELEMENT_TYPE_FLOAT64;
   } else if (datatype == "UINT8") {
     type = v1::ELEMENT_TYPE_UINT8;
-  } else if (datatype == "INT64") {
+  } else if (datatype == "INT32" || datatype == "INT64") {
     type = v1::ELEMENT_TYPE_INT32;
   } else {
-    return WrongDatatype(x, "FP32, FP64, UINT8 or INT64");
+    return WrongDatatype(x, "FP32, FP64, UINT8, INT32 or INT64");
   }
   v1::Observations observations;
   if (inputs.mask.tensor != nullptr) {

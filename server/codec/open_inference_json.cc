@@ -169,6 +169,14 @@ absl::string_view AddElement(const Json& value, absl::string_view datatype,
     contents->add_uint_contents(static_cast<std::uint32_t>(number));
     return "";
   }
+  if (datatype == "INT32") {
+    if (!IsWhole(value, std::numeric_limits<std::int32_t>::min(),
+                 std::numeric_limits<std::int32_t>::max(), &number)) {
+      return "a whole number of 32 bits";
+    }
+    contents->add_int_contents(static_cast<std::int32_t>(number));
+    return "";
+  }
   if (datatype == "INT64") {
     if (!IsWhole(value, std::numeric_limits<std::int64_t>::min(),
                  std::numeric_limits<std::int64_t>::max(), &number)) {
@@ -177,7 +185,8 @@ absl::string_view AddElement(const Json& value, absl::string_view datatype,
     contents->add_int64_contents(number);
     return "";
   }
-  return "of a tensor with the datatype FP32, FP64, UINT8, INT64 or BOOL";
+  return "of a tensor with the datatype FP32, FP64, UINT8, INT32, INT64 "
+         "or BOOL";
 }
 
 absl::Status ReadElements(const Json& json, const std::string& place, int depth,
@@ -270,7 +279,6 @@ Json RawStrings(const std::string& raw) {
 Json OutputElements(const std::string& datatype, const std::string& raw) {
   if (datatype == "FP32") return RawElements<float>(raw);
   if (datatype == "FP64") return RawElements<double>(raw);
-  if (datatype == "INT32") return RawElements<std::int32_t>(raw);
   if (datatype == "INT64") return RawElements<std::int64_t>(raw);
   return RawStrings(raw);
 }

@@ -1,7 +1,9 @@
 #include "server/codec/open_inference_outputs.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <utility>
 
@@ -14,8 +16,8 @@
 namespace poe::server {
 namespace {
 
-constexpr absl::string_view kFp32 = "FP32", kFp64 = "FP64", kInt32 = "INT32",
-                            kInt64 = "INT64", kBytes = "BYTES";
+constexpr absl::string_view kFp32 = "FP32", kFp64 = "FP64", kInt64 = "INT64",
+                            kBytes = "BYTES";
 
 constexpr absl::string_view kLogScore = "log_score", kLabel = "label",
                             kLabelIndex = "label_index", kMargin = "margin",
@@ -33,7 +35,9 @@ struct TensorFormat {
 };
 
 TensorFormat InputOf(const Model& model) {
-  return {"x", kFp32, {kAnyLength, model.data_spec.dimension}};
+  const DataSpec& spec = model.data_spec;
+  const bool symbols = spec.family == Family::kCategorical && !spec.real_inputs;
+  return {"x", symbols ? kInt64 : kFp32, {kAnyLength, spec.dimension}};
 }
 
 bool HasLogProbabilities(const Model& model) {
@@ -97,10 +101,23 @@ absl::string_view DatatypeOf(v1::ElementType type) {
     case v1::ELEMENT_TYPE_FLOAT64:
       return kFp64;
     case v1::ELEMENT_TYPE_INT32:
-      return kInt32;
+      return kInt64;
     default:
       return kFp32;
   }
+}
+
+// poe.v1 has symbols in 32 bits.
+std::string WidenIntegers(absl::string_view narrow) {
+  const std::size_t elements = narrow.size() / sizeof(std::int32_t);
+  std::string wide(elements * sizeof(std::int64_t), '\0');
+  for (std::size_t i = 0; i < elements; ++i) {
+    std::int32_t element;
+    std::memcpy(&element, narrow.data() + i * sizeof(element), sizeof(element));
+    const std::int64_t value = element;
+    std::memcpy(wide.data() + i * sizeof(value), &value, sizeof(value));
+  }
+  return wide;
 }
 
 void AddOutput(absl::string_view name, absl::string_view datatype,
@@ -120,8 +137,11 @@ void AddOutput(absl::string_view name, v1::Tensor* tensor,
                absl::Span<const std::int64_t> shape = {}) {
   if (shape.empty())
     shape = absl::MakeConstSpan(tensor->shape().data(), tensor->shape_size());
+  std::string contents = tensor->element_type() == v1::ELEMENT_TYPE_INT32
+                             ? WidenIntegers(tensor->data())
+                             : std::move(*tensor->mutable_data());
   AddOutput(name, DatatypeOf(tensor->element_type()), shape,
-            std::move(*tensor->mutable_data()), response);
+            std::move(contents), response);
 }
 
 template <typename T>

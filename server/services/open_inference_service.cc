@@ -8,6 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/codec/open_inference_codec.h"
 #include "server/errors.h"
 #include "server/request_scope.h"
@@ -34,11 +36,12 @@ absl::StatusOr<ServedModel> FindServed(const ModelRepository& repository,
 }
 
 absl::Status AnswerReady(const inference::ModelReadyRequest& request,
-                         const ModelRepository& repository, RequestScope& scope,
+                         const ModelRepository& repository, bool serving,
+                         RequestScope& scope,
                          inference::ModelReadyResponse& response) {
   absl::Status status =
       FindServed(repository, request.name(), request.version(), scope).status();
-  response.set_ready(status.ok());
+  response.set_ready(serving && status.ok());
   if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status)) {
     return absl::OkStatus();
   }
@@ -173,7 +176,7 @@ grpc::ServerUnaryReactor* OpenInferenceService::ServerReady(
     grpc::CallbackServerContext* context, const inference::ServerReadyRequest*,
     inference::ServerReadyResponse* response) {
   return AnswerNow(RequestScope("ServerReady", context), [&](RequestScope&) {
-    response->set_ready(true);
+    response->set_ready(serving_);
     return absl::OkStatus();
   });
 }
@@ -182,10 +185,11 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelReady(
     grpc::CallbackServerContext* context,
     const inference::ModelReadyRequest* request,
     inference::ModelReadyResponse* response) {
-  return AnswerNow(
-      RequestScope("ModelReady", context), [&](RequestScope& scope) {
-        return AnswerReady(*request, resources_.repository, scope, *response);
-      });
+  return AnswerNow(RequestScope("ModelReady", context),
+                   [&](RequestScope& scope) {
+                     return AnswerReady(*request, resources_.repository,
+                                        serving_, scope, *response);
+                   });
 }
 
 grpc::ServerUnaryReactor* OpenInferenceService::ServerMetadata(
@@ -222,6 +226,9 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
   scope.HoldBytes(request->ByteSizeLong());
   const absl::StatusOr<InferTask> task = FindTask(*request);
   if (!task.ok()) return Refuse(std::move(scope), task.status());
+  const absl::StatusOr<absl::Duration> timeout = FindTimeout(*request);
+  if (!timeout.ok()) return Refuse(std::move(scope), timeout.status());
+  scope.LimitTo(absl::Now() + *timeout);
   absl::StatusOr<ServedModel> served =
       FindServed(resources_.repository, request->model_name(),
                  request->model_version(), scope);

@@ -2,6 +2,8 @@
 #ifndef POE_SERVER_SERVICES_OPEN_INFERENCE_SERVICE_H_
 #define POE_SERVER_SERVICES_OPEN_INFERENCE_SERVICE_H_
 
+#include <atomic>
+
 #include "grpcpp/grpcpp.h"
 #include "inference/open_inference.grpc.pb.h"
 #include "poe/numerics/workers.h"
@@ -33,6 +35,10 @@ class OpenInferenceService final
 
   explicit OpenInferenceService(const Resources& resources)
       : resources_(resources) {}
+
+  // From now on neither the server nor any model is ready. Calls are answered
+  // as before.
+  void ReportNotServing() { serving_ = false; }
 
   grpc::ServerUnaryReactor* ServerLive(
       grpc::CallbackServerContext* context,
@@ -81,6 +87,7 @@ class OpenInferenceService final
 
  private:
   const Resources resources_;
+  std::atomic<bool> serving_ = true;
   InferenceStatistics statistics_;
 };
 

@@ -187,6 +187,22 @@ TEST_F(OpenInferenceBatchingTest, OverloadIsRefusedWithATimeToTryAgain) {
   EXPECT_TRUE(waiting.status.ok()) << waiting.status.error_message();
 }
 
+TEST_F(OpenInferenceBatchingTest, WhatHasTimedOutIsNotComputed) {
+  Start({});
+  Occupy();
+  inference::ModelInferRequest request = Request(3, 1);
+  (*request.mutable_parameters())["timeout"].set_int64_param(1);
+  Inferring late;
+  Infer(request, late);
+  AwaitWaiting(1);
+  absl::SleepFor(absl::Milliseconds(1));
+  gate_.Notify();
+  late.answered.WaitForNotification();
+  EXPECT_EQ(late.status.error_code(), grpc::DEADLINE_EXCEEDED);
+  occupant_.answered.WaitForNotification();
+  EXPECT_EQ(rows_, 1);
+}
+
 TEST_F(OpenInferenceBatchingTest, WhatWasTurnedAwayIsNotInTheStatistics) {
   Start({.waiting_calls = 1});
   Occupy();

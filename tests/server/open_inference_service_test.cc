@@ -261,8 +261,14 @@ TEST_F(OpenInferenceServiceTest, BadRequestsAreRefused) {
        "no version 9"},
       {[](auto& r) { r.set_model_version("0"); }, grpc::INVALID_ARGUMENT,
        "must be at least 1"},
-      {[](auto& r) { r.set_model_version("newest"); }, grpc::INVALID_ARGUMENT,
+      {[](auto& r) { r.set_model_version("newest"); }, grpc::NOT_FOUND,
        "newest"},
+      {[](auto& r) { r.set_model_version("9223372036854775808"); },
+       grpc::INVALID_ARGUMENT, "64 bits"},
+      {[](auto& r) {
+         (*r.mutable_parameters())["timeout"].set_string_param("1 s");
+       },
+       grpc::INVALID_ARGUMENT, "parameters.timeout"},
       {[](auto& r) { SetTask("train", &r); }, grpc::INVALID_ARGUMENT,
        "parameters.task"},
       {[](auto& r) { r.mutable_inputs(0)->set_shape(1, 11); },
@@ -327,6 +333,36 @@ TEST_F(OpenInferenceServiceTest, TheServerIsLiveAndReadyAndSaysWhatItCan) {
                                       "statistics"));
 }
 
+TEST_F(OpenInferenceServiceTest, NothingIsReadyOnceTheServerIsToEnd) {
+  server().ReportNotServing();
+  inference::ServerReadyResponse ready;
+  ASSERT_TRUE(
+      Call(&Stub::ServerReady, inference::ServerReadyRequest(), &ready).ok());
+  EXPECT_FALSE(ready.ready());
+  EXPECT_FALSE(IsReady("digits", ""));
+  inference::ServerLiveResponse live;
+  ASSERT_TRUE(
+      Call(&Stub::ServerLive, inference::ServerLiveRequest(), &live).ok());
+  EXPECT_TRUE(live.live());
+  Infer(AskRaw("digits", RandomBits(1, kDimension, 1)));
+}
+
+TEST_F(OpenInferenceServiceTest, LabelsAreVersions) {
+  v1::SetLabelRequest label;
+  label.set_name("digits");
+  label.set_label("stable");
+  label.set_version(1);
+  grpc::ClientContext context;
+  v1::ModelInfo info;
+  ASSERT_TRUE(registry().SetLabel(&context, label, &info).ok());
+  ModelInferRequest request = AskRaw("digits", RandomBits(1, kDimension, 1));
+  request.set_model_version("stable");
+  EXPECT_EQ(Infer(request).model_version(), "1");
+  EXPECT_TRUE(IsReady("digits", "stable"));
+  EXPECT_FALSE(IsReady("digits", "canary"));
+  EXPECT_EQ(Statistics("digits", "stable").model_stats(0).version(), "1");
+}
+
 TEST_F(OpenInferenceServiceTest, ModelsAreReadyIfTheyAnswer) {
   EXPECT_TRUE(IsReady("digits", ""));
   EXPECT_TRUE(IsReady("digits", "1"));
@@ -334,7 +370,7 @@ TEST_F(OpenInferenceServiceTest, ModelsAreReadyIfTheyAnswer) {
   EXPECT_FALSE(IsReady("cats", ""));
   inference::ModelReadyRequest request;
   request.set_name("digits");
-  request.set_version("one");
+  request.set_version("0");
   inference::ModelReadyResponse response;
   EXPECT_EQ(Call(&Stub::ModelReady, request, &response).error_code(),
             grpc::INVALID_ARGUMENT);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "server/codec/request_codec.h"
 #include "server/codec/response_codec.h"
 #include "tests/server/codec/refusal.h"
@@ -82,28 +83,33 @@ TEST(OpenInferenceInputTest, RawAndTypedContentsAreTheSame) {
 }
 
 TEST(OpenInferenceInputTest, EachDatatypeIsTaken) {
-  ModelInferRequest doubles, bytes, integers;
+  ModelInferRequest doubles, bytes, integers, short_integers;
   AddRaw<double>("x", "FP64", {1, 2}, {0.25, 1}, &doubles);
   EXPECT_THAT(ValuesOf(doubles), ElementsAre(0.25f, 1));
   AddRaw<std::uint8_t>("x", "UINT8", {1, 2}, {51, 255}, &bytes);
   EXPECT_THAT(ValuesOf(bytes), ElementsAre(0.2f, 1));
   AddRaw<std::int64_t>("x", "INT64", {1, 2}, {0, 1}, &integers);
   EXPECT_THAT(ValuesOf(integers), ElementsAre(0, 1));
+  AddRaw<std::int32_t>("x", "INT32", {1, 2}, {0, 1}, &short_integers);
+  EXPECT_THAT(ValuesOf(short_integers), ElementsAre(0, 1));
 }
 
 TEST(OpenInferenceInputTest, EachDatatypeHasItsTypedContents) {
-  ModelInferRequest doubles, bytes, integers;
+  ModelInferRequest doubles, bytes, integers, short_integers;
   AddInput("x", "FP64", {1, 2}, &doubles);
   AddInput("x", "UINT8", {1, 2}, &bytes);
   AddInput("x", "INT64", {1, 2}, &integers);
+  AddInput("x", "INT32", {1, 2}, &short_integers);
   for (const int bit : {0, 1}) {
     doubles.mutable_inputs(0)->mutable_contents()->add_fp64_contents(bit);
     bytes.mutable_inputs(0)->mutable_contents()->add_uint_contents(255 * bit);
     integers.mutable_inputs(0)->mutable_contents()->add_int64_contents(bit);
+    short_integers.mutable_inputs(0)->mutable_contents()->add_int_contents(bit);
   }
   EXPECT_THAT(ValuesOf(doubles), ElementsAre(0, 1));
   EXPECT_THAT(ValuesOf(bytes), ElementsAre(0, 1));
   EXPECT_THAT(ValuesOf(integers), ElementsAre(0, 1));
+  EXPECT_THAT(ValuesOf(short_integers), ElementsAre(0, 1));
 }
 
 TEST(OpenInferenceInputTest, ImagesKeepTheirShape) {
@@ -219,7 +225,7 @@ TEST(OpenInferenceInputTest, BadTensorsAreRefused) {
          },
          kInvalid, "REPEATED", "\"x\" twice"},
        R{[](auto& r) { r.mutable_inputs(0)->set_datatype("FP16"); }, kInvalid,
-         "INVALID_DATATYPE", "must be FP32, FP64, UINT8 or INT64"},
+         "INVALID_DATATYPE", "must be FP32, FP64, UINT8, INT32 or INT64"},
        R{[](auto& r) { r.mutable_inputs(0)->clear_datatype(); }, kInvalid,
          "INVALID_DATATYPE", "inputs.x.datatype"},
        R{[](auto& r) { r.clear_raw_input_contents(); }, kInvalid, "WRONG_SIZE",
@@ -325,6 +331,15 @@ TEST(OpenInferenceInputTest, BadParametersAreRefused) {
          "parameters.steps is 2147483648; must be from 0 to 2147483647"},
        R{[](auto& r) { ParameterOf(r, "chains").set_uint64_param(~0ULL); },
          kInvalid, "OUT_OF_RANGE", "parameters.chains"},
+       R{[](auto& r) { ParameterOf(r, "sead").set_int64_param(1); }, kInvalid,
+         "UNKNOWN_PARAMETER",
+         "there are task, class, steps, chains, seed and timeout"},
+       R{[](auto& r) { ParameterOf(r, "sequence_id").set_int64_param(7); },
+         kInvalid, "NOT_ALLOWED", "parameters.sequence_id is given"},
+       R{[](auto& r) { ParameterOf(r, "sequence_id").set_string_param("a"); },
+         kInvalid, "NOT_ALLOWED", "parameters.sequence_id is given"},
+       R{[](auto& r) { ParameterOf(r, "sequence_end").set_bool_param(true); },
+         kInvalid, "NOT_ALLOWED", "parameters.sequence_end is given"},
        R{[](auto& r) { ParameterOf(r, "class").set_int64_param(1); }, kInvalid,
          "INVALID_VALUE", "parameters.class is of another type"}},
       [](const ModelInferRequest& request) {
@@ -350,6 +365,37 @@ TEST(OpenInferenceInputTest, BadParametersAreRefused) {
   EXPECT_EQ(*FindTask(RawBits()), InferTask::kScore);
 }
 
+TEST(OpenInferenceInputTest, WhatTritonsClientsSaySilentlyIsTaken) {
+  ModelInferRequest request = RawBits();
+  ParameterOf(request, "priority").set_uint64_param(2);
+  ParameterOf(request, "binary_data_output").set_bool_param(true);
+  ParameterOf(request, "triton_enable_empty_final_response")
+      .set_bool_param(true);
+  ParameterOf(request, "sequence_id").set_int64_param(0);
+  ParameterOf(request, "sequence_start").set_bool_param(false);
+  ParameterOf(request, "timeout").set_int64_param(1);
+  const auto score = ToScoreRequest(request, OddEven());
+  ASSERT_TRUE(score.ok()) << score.status();
+  const auto plain = ToScoreRequest(RawBits(), OddEven());
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(score->SerializeAsString(), plain->SerializeAsString());
+}
+
+TEST(OpenInferenceInputTest, TimeoutsAreMicroseconds) {
+  ModelInferRequest request = RawBits();
+  EXPECT_EQ(*FindTimeout(request), absl::InfiniteDuration());
+  ParameterOf(request, "timeout").set_int64_param(0);
+  EXPECT_EQ(*FindTimeout(request), absl::InfiniteDuration());
+  ParameterOf(request, "timeout").set_int64_param(1500);
+  EXPECT_EQ(*FindTimeout(request), absl::Microseconds(1500));
+  ParameterOf(request, "timeout").set_uint64_param(2);
+  EXPECT_EQ(*FindTimeout(request), absl::Microseconds(2));
+  ParameterOf(request, "timeout").set_int64_param(-1);
+  EXPECT_EQ(FindTimeout(request).status().code(), kInvalid);
+  ParameterOf(request, "timeout").set_double_param(1);
+  EXPECT_EQ(FindTimeout(request).status().code(), kInvalid);
+}
+
 TEST(OpenInferenceInputTest, ModelsOfSequencesAreRefused) {
   Model model = OddEven();
   model.data_spec.sequential = true;
@@ -362,18 +408,22 @@ TEST(OpenInferenceInputTest, ModelsOfSequencesAreRefused) {
   EXPECT_EQ(ToSampleRequest(RawBits(), model).status().code(), kPrecondition);
 }
 
-TEST(OpenInferenceInputTest, VersionsAreDecimalNumbers) {
+TEST(OpenInferenceInputTest, VersionsAreDecimalNumbersOrLabels) {
   EXPECT_EQ(SelectModel("digits", "")->choice_case(),
             v1::ModelSelector::CHOICE_NOT_SET);
   EXPECT_EQ(SelectModel("digits", "12")->version(), 12);
   EXPECT_EQ(SelectModel("digits", "12")->name(), "digits");
-  for (const char* version : {"-1", "+1", " 1", "1 ", "1.0", "latest", "0x1",
-                              "9223372036854775808"}) {
-    const auto selector = SelectModel("digits", version, "model_version");
-    EXPECT_EQ(selector.status().code(), kInvalid) << version;
-    EXPECT_THAT(std::string(selector.status().message()),
-                ::testing::HasSubstr("model_version"));
+  for (const char* label : {"stable", "-1", "+1", " 1", "1.0", "0x1"}) {
+    const auto selector = SelectModel("digits", label);
+    ASSERT_TRUE(selector.ok()) << selector.status();
+    EXPECT_TRUE(selector->has_label());
+    EXPECT_EQ(selector->label(), label);
   }
+  const auto too_large =
+      SelectModel("digits", "9223372036854775808", "model_version");
+  EXPECT_EQ(too_large.status().code(), kInvalid);
+  EXPECT_THAT(std::string(too_large.status().message()),
+              ::testing::HasSubstr("model_version"));
 }
 
 void AskFor(const std::vector<std::string>& names, ModelInferRequest* request) {
@@ -514,8 +564,8 @@ TEST(OpenInferenceOutputTest, ReconstructionsAndSamplesAreOneOutputEach) {
   response.Clear();
   EncodeAnswer({}, {"sample"}, sample, &response);
   ASSERT_EQ(response.outputs_size(), 1);
-  EXPECT_EQ(response.outputs(0).datatype(), "INT32");
-  EXPECT_THAT(ElementsOfOutput<std::int32_t>(response, 0),
+  EXPECT_EQ(response.outputs(0).datatype(), "INT64");
+  EXPECT_THAT(ElementsOfOutput<std::int64_t>(response, 0),
               ElementsAreArray(symbols));
   EXPECT_EQ(response.parameters().at("seed").uint64_param(), 3);
 
@@ -579,6 +629,16 @@ TEST(OpenInferenceOutputTest, MetadataAndConfigListTheTensorsOfScore) {
   EXPECT_EQ(config.output(1).data_type(), inference::TYPE_STRING);
   EXPECT_EQ(config.output(2).data_type(), inference::TYPE_INT64);
   EXPECT_THAT(config.output(0).dims(), ElementsAre(-1, 2));
+
+  Model symbols = OddEven();
+  symbols.data_spec.family = Family::kCategorical;
+  config.Clear();
+  EncodeTensorMetadata(symbols, &config);
+  EXPECT_EQ(config.input(0).data_type(), inference::TYPE_INT64);
+  symbols.data_spec.real_inputs = true;
+  config.Clear();
+  EncodeTensorMetadata(symbols, &config);
+  EXPECT_EQ(config.input(0).data_type(), inference::TYPE_FP32);
 }
 
 }  // namespace

@@ -42,7 +42,9 @@ TEST(OpenInferenceJsonTest, EachDatatypeHasItsElements) {
       {"name": "b", "shape": [1], "datatype": "UINT8", "data": [255]},
       {"name": "c", "shape": [1], "datatype": "INT64",
        "data": [-9223372036854775808]},
-      {"name": "d", "shape": [2], "datatype": "BOOL", "data": [true, 0]}]})");
+      {"name": "d", "shape": [2], "datatype": "BOOL", "data": [true, 0]},
+      {"name": "e", "shape": [1], "datatype": "INT32",
+       "data": [-2147483648]}]})");
   ASSERT_TRUE(request.ok()) << request.status();
   EXPECT_TRUE(std::isnan(request->inputs(0).contents().fp64_contents(0)));
   EXPECT_EQ(request->inputs(1).contents().uint_contents(0), 255u);
@@ -50,6 +52,8 @@ TEST(OpenInferenceJsonTest, EachDatatypeHasItsElements) {
             std::numeric_limits<std::int64_t>::min());
   EXPECT_THAT(request->inputs(3).contents().bool_contents(),
               ElementsAre(true, false));
+  EXPECT_EQ(request->inputs(4).contents().int_contents(0),
+            std::numeric_limits<std::int32_t>::min());
 }
 
 TEST(OpenInferenceJsonTest, BadRequestsAreRefusedWithTheirPlace) {
@@ -73,6 +77,8 @@ TEST(OpenInferenceJsonTest, BadRequestsAreRefusedWithTheirPlace) {
        "range of FP32"},
       {R"({"inputs": [{"datatype": "UINT8", "data": [256]}]})",
        "from 0 to 255"},
+      {R"({"inputs": [{"datatype": "INT32", "data": [2147483648]}]})",
+       "32 bits"},
       {R"({"inputs": [{"datatype": "INT64", "data": [1.5]}]})", "64 bits"},
       {R"({"inputs": [{"datatype": "INT64", "data": [9223372036854775808]}]})",
        "64 bits"},
