@@ -23,7 +23,7 @@ packages_of() {
         protobuf-compiler-grpc libspdlog-dev libssl-dev
       echo libcli11-dev libcpp-httplib-dev libpng-dev nlohmann-json3-dev \
         prometheus-cpp-dev zlib1g-dev
-      echo libgmock-dev libgtest-dev
+      echo libgmock-dev libgtest-dev python3-grpcio
       ;;
     demo) echo dataset-fashion-mnist ;;
     bench) echo libbenchmark-dev libdnnl-dev libomp-dev libopenblas-pthread-dev ;;
