@@ -11,6 +11,8 @@
 #   make soak    the server under stress for minutes; figures also in
 #                build/soak.json
 #   make bench   measures speed; figures also in build/bench.json
+#   make check-deploy  checks the files in docker/ against the schemas of those
+#                who read them, and tries the alerts
 #   make image   builds the container image and prints its size
 #   make format  formats the C++ sources
 #   make lint    checks format and clang-tidy's advice
@@ -19,10 +21,12 @@
 BUILD := build/release
 INSTALL := cmake/install_dependencies.sh
 FUZZ_SECONDS ?= 10
+DEPLOY := build/deploy/node_modules
 SOURCES = $(shell find core server client tests -name '*.h' -o -name '*.cc')
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-threads sanitize fuzz soak bench image format lint clean
+.PHONY: build demo test test-threads sanitize fuzz soak bench check-deploy image \
+  format lint clean
 
 build:
 	$(INSTALL) build
@@ -67,6 +71,17 @@ bench:
 	cmake --preset bench
 	cmake --build --preset bench
 	tests/bench/run.sh $(BUILD)/bin build/bench.json
+
+check-deploy: $(DEPLOY)
+	$(INSTALL) deploy
+	tests/deploy/check.sh $(DEPLOY)
+
+$(DEPLOY): tests/deploy/package.json tests/deploy/package-lock.json
+	$(INSTALL) deploy
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --no-audit --no-fund --silent
+	touch $@
 
 image:
 	docker/build_image.sh

@@ -6,6 +6,7 @@
 #     build    to build everything and run the tests
 #     demo     the images that the demo trains on
 #     bench    what the benchmarks measure with and against
+#     deploy   to check the files in docker/ and run the tests of them
 #     image    to build the container image without a Docker engine
 #     runtime  what a machine that only runs the programs needs
 #     sanitize what the sanitizers and the fuzzers need besides
@@ -27,6 +28,11 @@ packages_of() {
       ;;
     demo) echo dataset-fashion-mnist ;;
     bench) echo libbenchmark-dev libdnnl-dev libomp-dev libopenblas-pthread-dev ;;
+    deploy)
+      echo docker-compose openssl prometheus python3 python3-yaml
+      # From elsewhere they come in one package, which Debian's contradicts.
+      command -v npm >/dev/null || echo nodejs npm
+      ;;
     image) echo buildah ;;
     runtime)
       echo libabsl20220623 libcpp-httplib0.11 libgrpc++1.51 libhwy1 liblinear4 \
