@@ -13,7 +13,8 @@ if docker info >/dev/null 2>&1; then
   bytes() { docker image inspect -f '{{.Size}}' "$1"; }
 else
   cmake/install_dependencies.sh image
-  buildah build -f docker/Dockerfile -t "$tag" .
+  # The other format has no health check.
+  buildah build --format docker -f docker/Dockerfile -t "$tag" .
   bytes() {
     local container
     container=$(buildah from --pull-never "$1")
