@@ -5,15 +5,15 @@ arguments of its container, the probes find it well, and it ends well.
 """
 
 import hashlib
+import http.client
 import json
 import pathlib
 import re
+import socket
 import ssl
 import subprocess
 import tempfile
 import unittest
-import urllib.error
-import urllib.request
 
 import programs
 import yaml
@@ -47,6 +47,11 @@ def pod_of(name):
         if manifest["kind"] == "Deployment"
     )
     return template
+
+
+def prometheus_jobs(name):
+    config = (DOCKER / f"monitoring/{name}.yml").read_text()
+    return yaml.safe_load(config)["scrape_configs"]
 
 
 def image_instruction(name):
@@ -87,28 +92,27 @@ class ContainersTest(unittest.TestCase):
         )
 
     def in_folder(self, arguments):
-        return [one.replace("/secrets/", f"{self.folder}/secrets/") for one in arguments]
+        folder = f"{self.folder}/secrets/"
+        return [argument.replace("/secrets/", folder) for argument in arguments]
 
-    def check_metrics(self, annotations, server, token, status):
-        """Asks for metrics as the annotations tell Prometheus to."""
-        scheme = annotations["prometheus.io/scheme"]
-        path = annotations["prometheus.io/path"]
-        request = urllib.request.Request(f"{scheme}://{server.http}{path}")
-        if token is not None:
-            request.add_header("Authorization", f"Bearer {token}")
+    def check_metrics(self, job, server, token, status):
+        """Asks for metrics as the job of Prometheus does."""
         context = ssl.create_default_context(cafile=self.folder / "secrets/tls/ca.crt")
-        try:
-            with urllib.request.urlopen(
-                request, timeout=programs.SECONDS, context=context
-            ) as answer:
-                self.assertIn("poe_build_info", answer.read().decode())
-                self.assertEqual(answer.status, status)
-        except urllib.error.HTTPError as error:
-            with error:
-                self.assertEqual(error.code, status)
+        host, port = server.http.split(":")
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = context.wrap_socket(
+            socket.create_connection((host, port), programs.SECONDS),
+            server_hostname=job["tls_config"]["server_name"],
+        )
+        self.addCleanup(connection.close)
+        headers = {"Authorization": f"Bearer {token}"}
+        connection.request("GET", "/metrics", headers=headers)
+        self.assertEqual(connection.getresponse().status, status)
 
-    def test_pods_start_answer_their_probes_and_prometheus_and_end(self):
+    def test_pods_start_and_answer_their_probes_and_prometheus(self):
         make_secrets(self.folder / "secrets")
+        (job,) = prometheus_jobs("prometheus-kubernetes")
+        self.assertEqual(job["scheme"], "https")
         for name in ["trainer", "serving"]:
             with self.subTest(name):
                 pod = pod_of(name)
@@ -117,10 +121,22 @@ class ContainersTest(unittest.TestCase):
                 for probe in ["startupProbe", "readinessProbe", "livenessProbe"]:
                     command = container[probe]["exec"]["command"]
                     self.check_probe(self.in_folder(command), server)
-                annotations = pod["metadata"]["annotations"]
-                self.check_metrics(annotations, server, TOKEN, 200)
-                self.check_metrics(annotations, server, None, 401)
+                self.check_metrics(job, server, TOKEN, 200)
+                self.check_metrics(job, server, "another", 401)
                 self.assertEqual(server.end(), 0)
+
+    def test_prometheus_finds_the_pods_as_the_job_of_the_alerts(self):
+        (compose,) = prometheus_jobs("prometheus")
+        (kubernetes,) = prometheus_jobs("prometheus-kubernetes")
+        self.assertEqual(kubernetes["job_name"], compose["job_name"])
+        part, port = kubernetes["relabel_configs"][0]["regex"].split(";")
+        for name in ["trainer", "serving"]:
+            with self.subTest(name):
+                pod = pod_of(name)
+                labels = pod["metadata"]["labels"]
+                self.assertEqual(labels["app.kubernetes.io/part-of"], part)
+                (container,) = pod["spec"]["containers"]
+                self.assertIn(port, [one["name"] for one in container["ports"]])
 
     def test_pods_have_time_to_drain_and_write_where_they_may(self):
         for name in ["trainer", "serving"]:
