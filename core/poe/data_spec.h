@@ -20,11 +20,15 @@ struct Preprocessing {
   Kind kind = Kind::kNone;
   // D each and scale > 0, or empty for kNone.
   std::vector<double> shift, scale;
+
+  bool operator==(const Preprocessing&) const = default;
 };
 
 // Bounds of each coordinate, raw units.
 struct Box {
   std::vector<double> lower, upper;
+
+  bool operator==(const Box&) const = default;
 };
 
 // What one observation is.
@@ -52,6 +56,8 @@ struct DataSpec {
     const Index columns = family == Family::kCategorical ? num_symbols : 1;
     return (dimension - num_real_inputs()) * columns + num_real_inputs();
   }
+
+  bool operator==(const DataSpec&) const = default;
 };
 
 // Where a coordinate stands in the frames that experts see.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -47,6 +48,14 @@ std::vector<LogPartition> KnownLogPartitions(
     known.push_back({LogPartition::Method::kExact, *value, 0, lengths[i]});
   }
   return known;
+}
+
+void SortLogPartitions(std::vector<LogPartition>& known) {
+  std::sort(known.begin(), known.end(),
+            [](const LogPartition& a, const LogPartition& b) {
+              return std::pair(a.length, a.method) <
+                     std::pair(b.length, b.method);
+            });
 }
 
 }  // namespace poe

@@ -26,6 +26,9 @@ std::vector<LogPartition> KnownLogPartitions(const Product<float>& product,
                                              const DataSpec& spec,
                                              const std::vector<Index>& lengths);
 
+// By ascending length and then method, as a ClassModel has them.
+void SortLogPartitions(std::vector<LogPartition>& known);
+
 }  // namespace poe
 
 #endif  // POE_LOG_PARTITION_H_

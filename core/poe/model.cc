@@ -19,6 +19,12 @@ Index Model::num_experts() const {
   return most;
 }
 
+const ClassModel* Model::FindClass(absl::string_view name) const {
+  for (const ClassModel& one : classes)
+    if (one.name == name) return &one;
+  return nullptr;
+}
+
 const LogPartition* Model::FindLogPartition(Index class_index,
                                             Index length) const {
   for (const LogPartition& known : classes[class_index].log_partitions)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "poe/calibration.h"
 #include "poe/data_spec.h"
 #include "poe/product.h"
@@ -65,6 +66,8 @@ struct Model {
   Index num_layers() const {
     return static_cast<Index>(classes[0].layers.size());
   }
+  // The class of that name, or null.
+  const ClassModel* FindClass(absl::string_view name) const;
   // Log Z of a class's lowest product for sequences of `length` frames (0:
   // dense rows): exact, or else the forward estimate, or else the reverse one;
   // null where it is not known.

@@ -9,6 +9,7 @@
 #include "poe/acceptance_ratio.h"
 #include "poe/annealed_importance.h"
 #include "poe/gibbs.h"
+#include "poe/log_partition.h"
 
 namespace poe {
 namespace {
@@ -61,6 +62,31 @@ absl::Status CheckFinite(const AnnealedEstimate& estimate,
       "; take more chains or temperatures"));
 }
 
+bool IsEstimated(const ClassModel& one) {
+  return std::none_of(one.log_partitions.begin(), one.log_partitions.end(),
+                      [](const LogPartition& known) {
+                        return known.method == LogPartition::Method::kExact;
+                      });
+}
+
+// The classes to draw samples of, for each length: those that lack an estimate,
+// and before them the first that has any, to which they are compared.
+std::vector<std::vector<Index>> SampledClasses(
+    const Model& model, const std::vector<Index>& lengths) {
+  std::vector<Index> estimated;
+  for (Index c = 0; c < model.num_classes(); ++c)
+    if (IsEstimated(model.classes[c])) estimated.push_back(c);
+  std::vector<std::vector<Index>> sampled;
+  for (Index length : lengths) {
+    std::vector<Index>& of_length = sampled.emplace_back();
+    for (Index c : estimated)
+      if (model.FindLogPartition(c, length) == nullptr) of_length.push_back(c);
+    if (!of_length.empty() && of_length[0] != estimated[0])
+      of_length.insert(of_length.begin(), estimated[0]);
+  }
+  return sampled;
+}
+
 }  // namespace
 
 absl::Status Validate(const NormalizerSettings& settings) {
@@ -92,23 +118,28 @@ absl::Status EstimateNormalizers(
     std::uint64_t seed, const Workers& workers, InterruptCheck check,
     absl::FunctionRef<void(Index class_index, double share)> progress,
     Model& model) {
-  std::vector<Index> unknown;
-  for (Index c = 0; c < model.num_classes(); ++c)
-    if (model.classes[c].log_partitions.empty()) unknown.push_back(c);
-  if (unknown.empty()) return absl::OkStatus();
+  const std::vector<std::vector<Index>> sampled =
+      SampledClasses(model, lengths);
+  std::size_t parts = 0;
+  Index first = 0;
+  for (const std::vector<Index>& of_length : sampled) {
+    parts += of_length.size();
+    if (!of_length.empty()) first = of_length[0];
+  }
+  if (parts == 0) return absl::OkStatus();
   if (lengths.size() > kMostEstimatedLengths)
-    return OfClass(model.classes[unknown[0]],
+    return OfClass(model.classes[first],
                    absl::FailedPreconditionError(
                        absl::StrCat("sequences have ", lengths.size(),
                                     " different lengths, and log Z "
                                     "depends on the length; at most ",
                                     kMostEstimatedLengths, " are estimated")));
-  const double part = 1 / static_cast<double>(unknown.size() * lengths.size());
+  const double part = 1 / static_cast<double>(parts);
   double done = 0;
   for (std::size_t l = 0; l < lengths.size(); ++l) {
     const Index frames = std::max<Index>(lengths[l], 1);
     ProductSamples<float> of_first;
-    for (Index c : unknown) {
+    for (Index c : sampled[l]) {
       ClassModel& one = model.classes[c];
       const Product<float>& product = one.layers[0];
       const auto tell = [&](double share) { progress(c, done + part * share); };
@@ -124,6 +155,11 @@ absl::Status EstimateNormalizers(
           DrawSamples(product, settings, frames, options.seed, workers, check,
                       [&](double share) { tell(kSamplingShare * share); });
       if (!samples.ok()) return samples.status();
+      if (model.FindLogPartition(c, lengths[l]) != nullptr) {
+        of_first = *std::move(samples);
+        done += part;
+        continue;
+      }
       const auto estimates = EstimateLogPartitionBothWays<float>(
           product, *samples, options, workers, check, [&](double share) {
             tell(kSamplingShare + (1 - kSamplingShare) * share);
@@ -139,15 +175,16 @@ absl::Status EstimateNormalizers(
       one.log_partitions.push_back(
           {LogPartition::Method::kAisReverse, estimates->reverse.value,
            estimates->reverse.standard_error, lengths[l]});
-      if (c == unknown[0]) {
+      SortLogPartitions(one.log_partitions);
+      if (c == first) {
         of_first = *std::move(samples);
       } else {
         const auto difference = EstimateLogPartitionDifference<float>(
-            product, *samples, model.classes[unknown[0]].layers[0], of_first,
+            product, *samples, model.classes[first].layers[0], of_first,
             workers);
         if (difference.ok())
           model.log_partition_differences.push_back(
-              {c, unknown[0], difference->value, difference->standard_error,
+              {c, first, difference->value, difference->standard_error,
                lengths[l]});
         else if (!absl::IsFailedPrecondition(difference.status()))
           return OfClass(one, difference.status());

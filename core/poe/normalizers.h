@@ -20,13 +20,16 @@ namespace poe {
 absl::Status CheckEstimable(const DataSpec& spec,
                             const Product<float>& product);
 
-// Where a class has no log partitions, gives it one of annealed importance
-// sampling forward and one in reverse for each of `lengths` (ascending, {0} for
-// dense rows). Reverse chains start from the ends of as many Gibbs chains,
-// which rise from the base along the ladder and then take as many steps again
-// at inverse temperature 1; from these also come the differences between
-// each class and the first that has none (Bennett's acceptance ratio), unless
-// all samples of one are impossible under the other.
+// Where a class has no log partition of one of `lengths` (ascending, {0} for
+// dense rows), nor an exact one of any, gives it one of annealed importance
+// sampling forward and one in reverse. Reverse chains start from the ends of as
+// many Gibbs chains, which rise from the base along the ladder and then take as
+// many steps again at inverse temperature 1; from these also come the
+// differences between each class that is estimated and the first without exact
+// ones (Bennett's acceptance ratio), unless all samples of one are impossible
+// under the other. Where that first class has its estimates already, samples
+// alone are drawn from it; its differences to others that have theirs are not
+// estimated.
 //
 // All products must have passed CheckEstimable. Same bits for any number of
 // workers. FailedPrecondition, naming the class, where there are more than

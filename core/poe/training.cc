@@ -14,6 +14,7 @@
 #include "poe/group_settings.h"
 #include "poe/hierarchy.h"
 #include "poe/initialization.h"
+#include "poe/kept_classes.h"
 #include "poe/layer_training.h"
 #include "poe/log_partition.h"
 #include "poe/model_calibration.h"
@@ -44,14 +45,15 @@ std::vector<Index> LengthsOf(const TrainingRows& rows) {
 
 // FailedPrecondition if a separator would have to compare what has different
 // log Z, not known: sequences of different lengths, or rows of different
-// inputs. `products` are the classes', before training.
+// inputs. `classes` are as before training.
 absl::Status CheckComparable(const TrainingSettings& settings,
                              const DataSpec& spec,
-                             absl::Span<const Product<float>> products,
+                             absl::Span<const ClassModel> classes,
                              absl::Span<const Index> lengths) {
   if (!settings.separator.has_value()) return absl::OkStatus();
   if (!spec.input_coordinates.empty()) {
-    if (KnowsConditionalProbability(spec, products[0])) return absl::OkStatus();
+    if (KnowsConditionalProbability(spec, classes[0].layers[0]))
+      return absl::OkStatus();
     return absl::FailedPreconditionError(
         "log p(outputs | inputs) is not known, so that a separator would "
         "compare scores whose normalizers depend on the inputs. Train without "
@@ -60,9 +62,10 @@ absl::Status CheckComparable(const TrainingSettings& settings,
   }
   if (lengths.size() == 1 || settings.normalizer.has_value())
     return absl::OkStatus();
-  for (std::size_t c = 0; c < products.size(); ++c) {
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    if (KnowsLogPartitions(classes[c], lengths)) continue;
     const absl::Status known =
-        ExactLogPartition(products[c], spec, lengths[0]).status();
+        ExactLogPartition(classes[c].layers[0], spec, lengths[0]).status();
     if (!known.ok())
       return absl::FailedPreconditionError(absl::StrCat(
           "sequences have ", lengths.front(), " to ", lengths.back(),
@@ -129,6 +132,54 @@ TrainingSettings WithSpreadCoordinates(TrainingSettings settings) {
   return settings;
 }
 
+absl::Status CheckKept(const TrainingSettings& settings) {
+  const auto classes = static_cast<Index>(settings.class_names.size());
+  Index before = -1;
+  for (std::size_t i = 0; i < settings.kept_classes.size(); ++i) {
+    const Index c = settings.kept_classes[i];
+    if (c <= before || c >= classes)
+      return Refuse(absl::StrCat("kept_classes[", i, "] is ", c,
+                                 "; they must be ascending, from 0 to ",
+                                 classes - 1));
+    before = c;
+  }
+  if (settings.KeepsAll() && !settings.separator.has_value())
+    return Refuse(
+        "all classes are kept, and no separator is to be fitted; nothing is "
+        "left to do");
+  return absl::OkStatus();
+}
+
+// A class as it is before training: kept, or with the first of its layers.
+absl::StatusOr<ClassModel> BeginClass(
+    const TrainingSettings& settings, const DataSpec& spec,
+    const TrainingRows& rows, const Split& split,
+    absl::Span<const Index> lengths, Index c, const Workers& workers,
+    InterruptCheck check, const Model* earlier) {
+  const std::string& name = settings.class_names[c];
+  if (settings.IsKept(c))
+    return KeepClass(*earlier->FindClass(name), spec, lengths);
+  const RowSelection training(spec, rows, split.training[c]);
+  const Observations<float> examples = InitialRows(training, workers);
+  absl::StatusOr<Product<float>> product = InitializeProduct(
+      settings.ProductOf(c), spec, examples,
+      DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)), check);
+  if (!product.ok()) return product.status();
+  if (earlier != nullptr) {
+    const std::vector<bool> in_support = product->InSupport(examples);
+    if (std::count(in_support.begin(), in_support.end(), true) == 0)
+      return absl::FailedPreconditionError(absl::StrCat(
+          "class \"", name,
+          "\" has no row within the box or range of the model whose classes "
+          "are kept; train all classes together, or that model with a wider "
+          "box"));
+  }
+  ClassModel one;
+  one.name = name;
+  one.layers.push_back(*std::move(product));
+  return one;
+}
+
 }  // namespace
 
 absl::Status Validate(const LayerSettings& settings) {
@@ -162,8 +213,10 @@ absl::Status Validate(const TrainingSettings& settings) {
     if (!names.insert(name).second)
       return Refuse(absl::StrCat("two classes are named \"", name, "\""));
   }
+  if (absl::Status status = CheckKept(settings); !status.ok()) return status;
   if (settings.products.size() != 1 &&
-      settings.products.size() != settings.class_names.size())
+      settings.products.size() != settings.class_names.size() &&
+      !(settings.products.empty() && settings.KeepsAll()))
     return Refuse(absl::StrCat("there are ", settings.products.size(),
                                " products for ", settings.class_names.size(),
                                " classes; give one for each class or one for "
@@ -232,8 +285,11 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
                             const TrainingRows& rows, const Workers& workers,
                             ProgressCallback progress, InterruptCheck check,
                             std::optional<Checkpoint>* checkpoint,
-                            const Resumption* resumption) {
+                            const Resumption* resumption,
+                            const Model* earlier) {
   if (absl::Status status = Validate(asked); !status.ok()) return status;
+  if (absl::Status status = ValidateKept(asked, earlier); !status.ok())
+    return status;
   const TrainingSettings settings = WithSpreadCoordinates(asked);
   const auto classes = static_cast<Index>(settings.class_names.size());
   if (absl::Status status = ValidateTrainingRows(settings, rows); !status.ok())
@@ -264,6 +320,7 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
       return absl::FailedPreconditionError(absl::StrCat(
           "class \"", settings.class_names[c],
           "\" has no row without missing values to fit the separator on"));
+    if (settings.IsKept(c)) continue;
     Index frames = 0;
     for (Index n : split->training[c]) frames += rows.length(n);
     for (const GroupSettings& group : settings.ProductOf(c).groups)
@@ -275,9 +332,10 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
 
   Model model;
   model.data_spec = settings.data_spec;
-  if (absl::Status status = FitDataSpec(rows, *split, model.data_spec);
-      !status.ok())
-    return status;
+  if (earlier == nullptr)
+    if (absl::Status status = FitDataSpec(rows, *split, model.data_spec);
+        !status.ok())
+      return status;
 
   const double training_share = settings.normalizer.has_value()
                                     ? kTrainingShareWithNormalizer
@@ -289,34 +347,36 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
         .count();
   };
   double training_rows = 0, rows_done = 0;
-  for (const std::vector<Index>& part : split->training)
-    training_rows += static_cast<double>(part.size());
+  for (Index c = 0; c < classes; ++c)
+    if (!settings.IsKept(c))
+      training_rows += static_cast<double>(split->training[c].size());
 
-  std::vector<Product<float>> products;
+  const std::vector<Index> lengths = LengthsOf(rows);
+  std::vector<ClassModel> begun;
   for (Index c = 0; c < classes; ++c) {
-    const RowSelection training(model.data_spec, rows, split->training[c]);
-    absl::StatusOr<Product<float>> product = InitializeProduct(
-        settings.ProductOf(c), model.data_spec, InitialRows(training, workers),
-        DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)), check);
-    if (!product.ok()) return product.status();
+    absl::StatusOr<ClassModel> one =
+        BeginClass(settings, model.data_spec, rows, *split, lengths, c, workers,
+                   check, earlier);
+    if (!one.ok()) return one.status();
     if (settings.normalizer.has_value())
-      if (absl::Status status = CheckEstimable(model.data_spec, *product);
+      if (absl::Status status = CheckEstimable(model.data_spec, one->layers[0]);
           !status.ok())
         return status;
-    products.push_back(*std::move(product));
+    begun.push_back(*std::move(one));
   }
-  const std::vector<Index> lengths = LengthsOf(rows);
   if (absl::Status status =
-          CheckComparable(settings, model.data_spec, products, lengths);
+          CheckComparable(settings, model.data_spec, begun, lengths);
       !status.ok())
     return status;
 
   TrainingSnapshots snapshots(resumption);
   for (Index c = 0; c < classes; ++c) {
     const auto class_rows = static_cast<double>(split->training[c].size());
-    ClassModel one;
-    one.name = settings.class_names[c];
-    one.layers.push_back(std::move(products[c]));
+    ClassModel one = std::move(begun[c]);
+    if (settings.IsKept(c)) {
+      model.classes.push_back(std::move(one));
+      continue;
+    }
     std::optional<std::int64_t> kept_update;
     const absl::Status trained = TrainLayers(
         settings, model.data_spec, rows, *split, c, workers,
@@ -350,6 +410,8 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
     }
     rows_done += class_rows;
   }
+  if (earlier != nullptr)
+    model.log_partition_differences = KeptDifferences(settings, *earlier);
 
   if (settings.normalizer.has_value()) {
     const absl::Status status = EstimateNormalizers(

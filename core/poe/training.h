@@ -3,6 +3,7 @@
 #ifndef POE_TRAINING_H_
 #define POE_TRAINING_H_
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <variant>
@@ -119,9 +120,15 @@ struct NormalizerSettings {
 absl::Status Validate(const NormalizerSettings& settings);
 
 struct TrainingSettings {
-  std::vector<std::string> class_names;   // at least one
-  DataSpec data_spec;                     // preprocessing and box to be fitted
-  std::vector<ProductSettings> products;  // one for each class, or one for all
+  std::vector<std::string> class_names;  // at least one
+  // Preprocessing and box are to be fitted; with kept_classes they are, and all
+  // of it is their model's.
+  DataSpec data_spec;
+  // One for each class, or one for all; may be empty where all are kept.
+  std::vector<ProductSettings> products;
+  // Indices of classes, ascending, that are not trained but taken as they are
+  // from an earlier model (kept_classes.h). All: only for a separator.
+  std::vector<Index> kept_classes;
   std::optional<FitApartSettings> fit_apart;
   // Whether contrastive divergence follows.
   bool train_together = true;
@@ -142,12 +149,21 @@ struct TrainingSettings {
   double held_out_share = 0;  // [0, 1)
   std::uint64_t seed = 0;
 
-  // The lowest layer of a class.
+  // The lowest layer of a class that is trained.
   const ProductSettings& ProductOf(Index class_index) const {
     return products[products.size() == 1 ? 0 : class_index];
   }
   // Whether any stage goes by held-out rows.
   bool StopsEarly() const;
+  bool IsKept(Index class_index) const {
+    return std::binary_search(kept_classes.begin(), kept_classes.end(),
+                              class_index);
+  }
+  bool KeepsAll() const { return kept_classes.size() == class_names.size(); }
+  // Rows of classes that are kept are for separator and calibration alone.
+  bool NeedsRows(Index class_index) const {
+    return !IsKept(class_index) || separator.has_value() || calibrate;
+  }
 };
 
 // InvalidArgument naming the field at fault. Needs no data.
@@ -189,9 +205,9 @@ using ProgressCallback = absl::FunctionRef<void(const TrainingProgress&)>;
 
 // What is left of a training whose parameters stopped being finite.
 struct Checkpoint {
-  // The classes trained before that, and last the one it happened to, its
-  // highest layer as it was after `update` of the updates of the stage (0: as
-  // that started). Those not reached are missing, and so are layers that the
+  // The classes trained or kept before that, and last the one it happened to,
+  // its highest layer as it was after `update` of the updates of the stage (0:
+  // as that started). Those not reached are missing, and so are layers that the
   // last class has not reached; there is no separator and no calibration.
   Model model;
   std::int64_t update = 0;
@@ -216,12 +232,17 @@ struct Resumption {
 // stage stops early, Internal naming the update where a parameter stopped being
 // finite; the status of `check`, which is asked at every update. `checkpoint`,
 // unless null, is set where a parameter stopped being finite. DataLoss if
-// `resumption`, unless null, does not fit.
+// `resumption`, unless null, does not fit. `earlier` is the model that
+// settings.kept_classes are from (ValidateKept), null where there are none;
+// FailedPrecondition where no row of a class that is trained is in the support
+// that it has. A class that is trained has the same bits as in a training of
+// all classes in which the same data spec is fitted.
 absl::StatusOr<Model> Train(const TrainingSettings& settings,
                             const TrainingRows& rows, const Workers& workers,
                             ProgressCallback progress, InterruptCheck check,
                             std::optional<Checkpoint>* checkpoint = nullptr,
-                            const Resumption* resumption = nullptr);
+                            const Resumption* resumption = nullptr,
+                            const Model* earlier = nullptr);
 
 }  // namespace poe
 

@@ -103,7 +103,7 @@ absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
     part[label].push_back(n);
   }
   for (Index c = 0; c < classes; ++c)
-    if (split.training[c].empty())
+    if (split.training[c].empty() && settings.NeedsRows(c))
       return absl::FailedPreconditionError(absl::StrCat(
           "class \"", settings.class_names[c], "\" has no rows to train on"));
   return split;

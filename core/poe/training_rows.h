@@ -23,7 +23,8 @@ struct Split {
 };
 
 // Rows must have been validated. FailedPrecondition, naming the class, where a
-// class is left without rows to train on.
+// class that needs rows (TrainingSettings::NeedsRows) is left without any to
+// train on.
 absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
                                 const TrainingRows& rows);
 

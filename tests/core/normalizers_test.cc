@@ -86,6 +86,31 @@ TEST(NormalizersTest, LeaveAloneWhatIsKnown) {
   EXPECT_THAT(model.log_partition_differences, ElementsAre());
 }
 
+// What was estimated before stays, and the rest is compared with it.
+TEST(NormalizersTest, GoOnFromEarlierEstimates) {
+  Model whole = BernoulliModel(6, 4, 3), rest = whole;
+  ASSERT_TRUE(Estimate(whole).ok());
+  rest.classes[0].log_partitions = whole.classes[0].log_partitions;
+  rest.classes[0].log_partitions[0].value = 1.5;
+  ASSERT_TRUE(Estimate(rest).ok());
+  ASSERT_EQ(rest.classes[0].log_partitions.size(), 2u);
+  EXPECT_EQ(rest.classes[0].log_partitions[0].value, 1.5);
+  for (Index c : {1, 2}) {
+    for (int d = 0; d < 2; ++d) {
+      EXPECT_EQ(rest.classes[c].log_partitions[d].value,
+                whole.classes[c].log_partitions[d].value);
+    }
+    const ClassPartitionDifference& known =
+        rest.log_partition_differences[c - 1];
+    EXPECT_EQ(known.class_index, c);
+    EXPECT_EQ(known.other_index, 0);
+    EXPECT_EQ(known.value, whole.log_partition_differences[c - 1].value);
+  }
+  // Nothing is left to do.
+  ASSERT_TRUE(Estimate(rest).ok());
+  EXPECT_EQ(rest.log_partition_differences.size(), 2u);
+}
+
 TEST(NormalizersTest, TellHowFarTheyAreAndStopWhenAsked) {
   Model model = BernoulliModel(6, 4, 2);
   double last = 0;

@@ -1,0 +1,91 @@
+#include "poe/kept_classes.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "poe/log_partition.h"
+
+namespace poe {
+namespace {
+
+bool HasLogPartition(const ClassModel& one, Index length) {
+  return std::any_of(
+      one.log_partitions.begin(), one.log_partitions.end(),
+      [length](const LogPartition& known) { return known.length == length; });
+}
+
+}  // namespace
+
+absl::Status ValidateKept(const TrainingSettings& settings,
+                          const Model* earlier) {
+  if (settings.kept_classes.empty() != (earlier == nullptr))
+    return absl::InvalidArgumentError(
+        earlier == nullptr
+            ? "classes are kept, but there is no model that they are from"
+            : "there is an earlier model, but no class of it is kept");
+  if (earlier == nullptr) return absl::OkStatus();
+  if (settings.data_spec != earlier->data_spec)
+    return absl::InvalidArgumentError(
+        "data_spec is not that of the model whose classes are kept");
+  const std::size_t layers = settings.KeepsAll()
+                                 ? earlier->classes[0].layers.size()
+                                 : 1 + settings.next_layers.size();
+  for (Index c : settings.kept_classes) {
+    const std::string& name = settings.class_names[c];
+    const ClassModel* kept = earlier->FindClass(name);
+    if (kept == nullptr)
+      return absl::InvalidArgumentError(
+          absl::StrCat("class \"", name,
+                       "\" is to be kept, but the earlier model has no class "
+                       "of that name"));
+    if (kept->layers.size() != layers)
+      return absl::InvalidArgumentError(absl::StrCat(
+          "class \"", name, "\", which is kept, has ", kept->layers.size(),
+          " layers, but those that are trained get ", layers,
+          "; all must have as many"));
+  }
+  return absl::OkStatus();
+}
+
+ClassModel KeepClass(const ClassModel& earlier, const DataSpec& spec,
+                     absl::Span<const Index> lengths) {
+  ClassModel kept;
+  kept.name = earlier.name;
+  kept.layers = earlier.layers;
+  kept.log_partitions = earlier.log_partitions;
+  std::vector<Index> without;
+  for (Index length : lengths)
+    if (!HasLogPartition(earlier, length)) without.push_back(length);
+  const std::vector<LogPartition> exact =
+      KnownLogPartitions(kept.layers[0], spec, without);
+  kept.log_partitions.insert(kept.log_partitions.end(), exact.begin(),
+                             exact.end());
+  SortLogPartitions(kept.log_partitions);
+  return kept;
+}
+
+bool KnowsLogPartitions(const ClassModel& one,
+                        absl::Span<const Index> lengths) {
+  return std::all_of(lengths.begin(), lengths.end(), [&one](Index length) {
+    return HasLogPartition(one, length);
+  });
+}
+
+std::vector<ClassPartitionDifference> KeptDifferences(
+    const TrainingSettings& settings, const Model& earlier) {
+  // By index in the earlier model; -1: not kept.
+  std::vector<Index> new_index(earlier.classes.size(), -1);
+  for (Index c : settings.kept_classes)
+    new_index[earlier.FindClass(settings.class_names[c]) -
+              earlier.classes.data()] = c;
+  std::vector<ClassPartitionDifference> kept;
+  for (ClassPartitionDifference known : earlier.log_partition_differences) {
+    known.class_index = new_index[known.class_index];
+    known.other_index = new_index[known.other_index];
+    if (known.class_index >= 0 && known.other_index >= 0) kept.push_back(known);
+  }
+  return kept;
+}
+
+}  // namespace poe
