@@ -1,6 +1,5 @@
 #include "server/checkpoint.h"
 
-#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,27 +7,16 @@
 #include "absl/strings/str_cat.h"
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
-#include "server/files.h"
+#include "server/model_file.h"
 
 namespace poe::server {
-namespace {
-
-absl::Status Write(const v1::Model& model, const std::string& path) {
-  std::string bytes;
-  if (!model.SerializeToString(&bytes)) {
-    return absl::ResourceExhaustedError("the model is too large to be stored");
-  }
-  return WriteDurably(path, bytes);
-}
-
-}  // namespace
 
 absl::Status KeepCheckpoint(const Checkpoint& checkpoint,
                             const v1::TrainingRecord& record,
                             const absl::Status& why, TrainingJob& job) {
   v1::Model model = EncodeModel(checkpoint.model);
   *model.mutable_training() = record;
-  const absl::Status written = Write(model, job.files().checkpoint);
+  const absl::Status written = WriteModelFile(model, job.files().checkpoint);
   if (!written.ok()) {
     return absl::Status(
         why.code(),
@@ -61,18 +49,13 @@ absl::StatusOr<std::int64_t> PublishCheckpoint(TrainingJob& job,
                  {{"job", job.name()}});
   }
   if (state.version() > 0) return state.version();
-  const absl::StatusOr<std::string> bytes = ReadFile(
-      job.files().checkpoint, std::numeric_limits<std::int32_t>::max());
-  if (!bytes.ok()) return bytes.status();
-  v1::Model stored;
-  if (!stored.ParseFromString(*bytes)) {
-    return absl::DataLossError(
-        absl::StrCat("the checkpoint of ", job.name(), " cannot be read"));
-  }
-  absl::StatusOr<Model> model = DecodeModel(stored);
+  const absl::StatusOr<v1::Model> stored =
+      ReadModelFile(job.files().checkpoint);
+  if (!stored.ok()) return stored.status();
+  absl::StatusOr<Model> model = DecodeModel(*stored);
   if (!model.ok()) return model.status();
   const absl::StatusOr<std::int64_t> version =
-      repository.Publish(state.model_name(), stored,
+      repository.Publish(state.model_name(), *stored,
                          std::make_shared<const Model>(*std::move(model)));
   if (version.ok()) job.SetVersion(*version);
   return version;

@@ -33,6 +33,7 @@ void SetError(const absl::Status& why, v1::Job& job) {
 JobFiles JobFiles::Of(absl::string_view folder, absl::string_view id) {
   const std::string path = absl::StrCat(folder, "/", id);
   return {.rows = path,
+          .base = absl::StrCat(path, "/base.pb"),
           .record = absl::StrCat(path, ".job"),
           .checkpoint = absl::StrCat(path, ".pb"),
           .snapshot = absl::StrCat(path, ".snapshot")};
@@ -227,7 +228,9 @@ absl::Status TrainingJob::CloseData() {
                  {{"rows", absl::StrCat(rows)}});
   }
   for (std::size_t c = 0; c < class_rows_.size(); ++c) {
-    if (class_rows_[c] > 0) continue;
+    if (class_rows_[c] > 0 || !settings_.NeedsRows(static_cast<Index>(c))) {
+      continue;
+    }
     return Error(absl::StatusCode::kFailedPrecondition, "CLASS_WITHOUT_ROWS",
                  absl::StrCat("class ", Quoted(settings_.class_names[c]),
                               " has none of the ", rows,

@@ -27,6 +27,7 @@ namespace poe::server {
 // Where a job's files lie.
 struct JobFiles {
   std::string rows;        // a folder, of the spool
+  std::string base;        // in there: the version whose classes it keeps
   std::string record;      // poe.v1.JobRecord, from when its data are complete
   std::string checkpoint;  // what is left of a training that diverged
   std::string snapshot;    // to go on from

@@ -13,9 +13,11 @@
 #include "google/protobuf/util/message_differencer.h"
 #include "poe/numerics/workers.h"
 #include "server/checkpoint.h"
+#include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/thread_priority.h"
 #include "server/steady_time.h"
+#include "server/model_file.h"
 #include "server/training_run.h"
 #include "spdlog/spdlog.h"
 
@@ -53,6 +55,27 @@ SpoolLayout LayoutOf(const TrainingSettings& settings) {
   return {.dimension = settings.data_spec.dimension,
           .labelled = settings.class_names.size() > 1,
           .sequential = settings.data_spec.sequential};
+}
+
+// The version whose classes a start keeps, as it is stored; an empty message if
+// it names none.
+absl::StatusOr<v1::Model> ReadBase(const v1::TrainStart& start,
+                                   const ModelRepository& repository) {
+  if (start.base_version() <= 0) return v1::Model();
+  absl::StatusOr<v1::Model> base =
+      repository.Read(start.model_name(), start.base_version());
+  if (!base.ok()) return WithPrefix("base_version", base.status());
+  return base;
+}
+
+absl::StatusOr<TrainingSettings> DecodeWithBase(const v1::TrainStart& start,
+                                                std::uint64_t seed,
+                                                const TrainingLimits& limits,
+                                                const v1::Model& base) {
+  if (start.base_version() <= 0) return DecodeTrainStart(start, seed, limits);
+  const absl::StatusOr<Model> model = DecodeModel(base);
+  if (!model.ok()) return WithPrefix("base_version", model.status());
+  return DecodeTrainStart(start, seed, limits, &*model);
 }
 
 absl::Status ValidateStart(const v1::TrainStart& start) {
@@ -131,8 +154,12 @@ std::shared_ptr<TrainingJob> TrainingJobs::RestoreJob(
     return std::make_shared<TrainingJob>(record, TrainingSettings(), nullptr,
                                          files);
   }
+  absl::StatusOr<v1::Model> base = v1::Model();
+  if (record.start().base_version() > 0) base = ReadModelFile(files.base);
   absl::StatusOr<TrainingSettings> settings =
-      DecodeTrainStart(record.start(), record.job().seed(), options_.training);
+      base.ok() ? DecodeWithBase(record.start(), record.job().seed(),
+                                 options_.training, *base)
+                : absl::StatusOr<TrainingSettings>(base.status());
   absl::Status status = settings.status();
   std::shared_ptr<Spool> spool;
   if (status.ok()) {
@@ -167,9 +194,6 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
     const v1::TrainStart& start) {
   if (absl::Status s = repository_->CheckWritable(); !s.ok()) return s;
   if (absl::Status s = ValidateStart(start); !s.ok()) return s;
-  absl::StatusOr<TrainingSettings> settings =
-      DecodeTrainStart(start, SeedOf(start), options_.training);
-  if (!settings.ok()) return settings.status();
   EndLeftUploads();
   std::int64_t number = 0;
   {
@@ -179,6 +203,11 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
     if (*earlier != nullptr) return Started{*std::move(earlier), false};
     number = ++last_number_;
   }
+  const absl::StatusOr<v1::Model> base = ReadBase(start, *repository_);
+  if (!base.ok()) return base.status();
+  absl::StatusOr<TrainingSettings> settings =
+      DecodeWithBase(start, SeedOf(start), options_.training, *base);
+  if (!settings.ok()) return settings.status();
   const std::string id = MakeJobId();
   const JobFiles files = JobFiles::Of(folder_, id);
   absl::StatusOr<std::unique_ptr<Spool>> spool =
@@ -186,6 +215,10 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
   if (!spool.ok()) return spool.status();
   if (absl::Status s = (*spool)->CheckSize(start.expected_rows()); !s.ok()) {
     return s;
+  }
+  if (start.base_version() > 0) {
+    absl::Status kept = WriteModelFile(*base, files.base);
+    if (!kept.ok()) return kept;
   }
   auto job = std::make_shared<TrainingJob>(number, absl::StrCat("jobs/", id),
                                            start, *std::move(settings),

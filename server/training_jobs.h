@@ -70,7 +70,8 @@ class TrainingJobs {
     // False: the job of an earlier start with this request_id.
     bool created = false;
   };
-  // InvalidArgument or Unimplemented for what cannot be trained; AlreadyExists
+  // InvalidArgument or Unimplemented for what cannot be trained; NotFound or
+  // DataLoss for a base_version that is not stored, or damaged; AlreadyExists
   // for a request_id that came with another request; Aborted if the model has a
   // job that has not ended; ResourceExhausted for too many jobs or rows;
   // Unavailable after Shutdown.

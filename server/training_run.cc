@@ -15,6 +15,7 @@
 #include "server/errors.h"
 #include "server/files.h"
 #include "server/steady_time.h"
+#include "server/model_file.h"
 #include "server/timestamp.h"
 #include "spdlog/spdlog.h"
 
@@ -64,6 +65,7 @@ absl::StatusOr<Model> TrainFrom(const std::string& snapshot, TrainingJob& job,
                                 const TrainingRows& rows,
                                 const Workers& workers,
                                 absl::Duration snapshot_interval,
+                                const Model* base,
                                 std::optional<Checkpoint>& checkpoint) {
   const TrainingSettings& settings = job.settings();
   SteadyTime kept = SteadyNow();
@@ -90,7 +92,17 @@ absl::StatusOr<Model> TrainFrom(const std::string& snapshot, TrainingJob& job,
         EncodeProgress(progress, settings.class_names, &message);
         job.SetProgress(message);
       },
-      [&job] { return job.CheckCancelled(); }, &checkpoint, &resumption);
+      [&job] { return job.CheckCancelled(); }, &checkpoint, &resumption, base);
+}
+
+// The model whose classes the job keeps, if it keeps any.
+absl::StatusOr<std::optional<Model>> ReadBaseOf(const TrainingJob& job) {
+  if (job.start().base_version() == 0) return std::nullopt;
+  const absl::StatusOr<v1::Model> stored = ReadModelFile(job.files().base);
+  if (!stored.ok()) return stored.status();
+  absl::StatusOr<Model> model = DecodeModel(*stored);
+  if (!model.ok()) return model.status();
+  return *std::move(model);
 }
 
 absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
@@ -105,17 +117,21 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
   const SteadyTime begin = SteadyNow();
   const absl::StatusOr<TrainingRows> rows = job.MapRows();
   if (!rows.ok()) return rows.status();
+  const absl::StatusOr<std::optional<Model>> kept_from = ReadBaseOf(job);
+  if (!kept_from.ok()) return kept_from.status();
+  const Model* base = kept_from->has_value() ? &**kept_from : nullptr;
   std::string snapshot;
   if (job.is_restored()) {
     auto bytes = ReadFile(job.files().snapshot, kMostSnapshotBytes);
     if (bytes.ok()) snapshot = *std::move(bytes);
   }
   std::optional<Checkpoint> checkpoint;
-  absl::StatusOr<Model> trained =
-      TrainFrom(snapshot, job, *rows, workers, snapshot_interval, checkpoint);
+  absl::StatusOr<Model> trained = TrainFrom(
+      snapshot, job, *rows, workers, snapshot_interval, base, checkpoint);
   if (absl::IsDataLoss(trained.status()) && !snapshot.empty()) {
     spdlog::warn("{} begins anew: {}", job.name(), trained.status().ToString());
-    trained = TrainFrom("", job, *rows, workers, snapshot_interval, checkpoint);
+    trained =
+        TrainFrom("", job, *rows, workers, snapshot_interval, base, checkpoint);
   }
   if (checkpoint.has_value()) {
     return KeepCheckpoint(*checkpoint, MakeRecord(job, *rows, begin, program),

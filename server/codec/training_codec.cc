@@ -9,7 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "poe/group_settings.h"
 #include "poe/hierarchy.h"
+#include "poe/kept_classes.h"
 #include "server/codec/data_spec_codec.h"
+#include "server/codec/kept_classes_codec.h"
 #include "server/codec/training_stages_codec.h"
 #include "server/errors.h"
 
@@ -19,9 +21,6 @@ namespace {
 constexpr absl::string_view kOneClass = "data";
 
 absl::Status CheckBuilt(const v1::TrainStart& start) {
-  if (start.base_version() != 0)
-    return NotBuiltYet("base_version",
-                       "is given; this version trains all classes at once");
   if (!start.data_file().empty())
     return NotBuiltYet("data_file",
                        "is given; this version takes training rows in chunks");
@@ -168,9 +167,9 @@ absl::StatusOr<GroupSettings> DecodeGroup(const v1::GroupSettings& message,
 }
 
 absl::StatusOr<std::vector<ProductSettings>> DecodeProducts(
-    const v1::TrainStart& start, std::size_t classes) {
+    const v1::TrainStart& start, std::size_t classes, bool keeps_all) {
   const auto given = static_cast<std::size_t>(start.products_size());
-  if (given != 1 && given != classes)
+  if (given != 1 && given != classes && !(given == 0 && keeps_all))
     return FieldError("products", "WRONG_SIZE",
                       absl::StrCat("has ", given, " elements for ", classes,
                                    " classes; give one for all or one for "
@@ -193,24 +192,36 @@ double NumParameters(const ProductSettings& product, const DataSpec& spec) {
   return total;
 }
 
-double NumParameters(const TrainingSettings& settings) {
-  double total = 0;
-  for (const ProductSettings& product : settings.products) {
-    total += NumParameters(product, settings.data_spec);
-    Index hidden = NumHidden(product);
-    for (const LayerSettings& layer : settings.next_layers) {
-      total += NumParameters(layer.product, HiddenSpec(hidden));
-      hidden = NumHidden(layer.product);
-    }
+// Of all layers of a class that is trained.
+double NumParametersOfClass(const ProductSettings& lowest,
+                            const TrainingSettings& settings) {
+  double total = NumParameters(lowest, settings.data_spec);
+  Index hidden = NumHidden(lowest);
+  for (const LayerSettings& layer : settings.next_layers) {
+    total += NumParameters(layer.product, HiddenSpec(hidden));
+    hidden = NumHidden(layer.product);
   }
-  if (settings.products.size() == 1)
-    total *= static_cast<double>(settings.class_names.size());
+  return total;
+}
+
+double NumParameters(const TrainingSettings& settings, const Model* base) {
+  double total = 0;
+  for (std::size_t c = 0; c < settings.class_names.size(); ++c) {
+    if (!settings.IsKept(static_cast<Index>(c))) {
+      total += NumParametersOfClass(settings.ProductOf(static_cast<Index>(c)),
+                                    settings);
+      continue;
+    }
+    const ClassModel& kept = *base->FindClass(settings.class_names[c]);
+    for (const Product<float>& layer : kept.layers)
+      total += static_cast<double>(layer.num_parameters());
+  }
   return total;
 }
 
 absl::Status CheckSize(const TrainingSettings& settings,
-                       const TrainingLimits& limits) {
-  const double parameters = NumParameters(settings);
+                       const TrainingLimits& limits, const Model* base) {
+  const double parameters = NumParameters(settings, base);
   if (parameters <= static_cast<double>(limits.parameters))
     return absl::OkStatus();
   return FieldError(
@@ -238,36 +249,48 @@ absl::StatusOr<ProductSettings> DecodeProductSettings(
   return settings;
 }
 
-absl::StatusOr<TrainingSettings> DecodeTrainStart(
-    const v1::TrainStart& start, std::uint64_t seed,
-    const TrainingLimits& limits) {
+absl::StatusOr<TrainingSettings> DecodeTrainStart(const v1::TrainStart& start,
+                                                  std::uint64_t seed,
+                                                  const TrainingLimits& limits,
+                                                  const Model* base) {
   absl::Status status = CheckBuilt(start);
+  if (status.ok()) status = CheckBaseVersion(start, base);
   if (!status.ok()) return status;
+  if (start.base_version() == 0) base = nullptr;
   if (start.data_spec().dimension() > limits.dimension)
     return FieldError(
         "data_spec.dimension", "OUT_OF_RANGE",
         absl::StrCat("is ", start.data_spec().dimension(), "; at most ",
                      limits.dimension, " coordinates are trained"));
   absl::StatusOr<DataSpec> spec =
-      DecodeDataSpec(start.data_spec(), SpecOrigin::kTrainStart);
+      base == nullptr
+          ? DecodeDataSpec(start.data_spec(), SpecOrigin::kTrainStart)
+          : DecodeKeptDataSpec(start, *base);
   if (!spec.ok()) return spec.status();
   absl::StatusOr<std::vector<std::string>> names =
       DecodeClassNames(start, limits);
   if (!names.ok()) return names.status();
+  absl::StatusOr<std::vector<Index>> kept =
+      DecodeKeptClassNames(start, *names, base);
+  if (!kept.ok()) return kept.status();
   absl::StatusOr<std::vector<ProductSettings>> products =
-      DecodeProducts(start, names->size());
+      DecodeProducts(start, names->size(), kept->size() == names->size());
   if (!products.ok()) return products.status();
 
   TrainingSettings settings;
   settings.class_names = *std::move(names);
   settings.data_spec = *std::move(spec);
   settings.products = *std::move(products);
+  settings.kept_classes = *std::move(kept);
   settings.held_out_share = start.held_out_share();
   settings.seed = seed;
   status = DecodeStages(start, settings);
   if (status.ok())
     status = AsFieldError("", "INVALID_SETTINGS", Validate(settings));
-  if (status.ok()) status = CheckSize(settings, limits);
+  if (status.ok())
+    status =
+        AsFieldError("stages", "WRONG_LAYERS", ValidateKept(settings, base));
+  if (status.ok()) status = CheckSize(settings, limits, base);
   if (!status.ok()) return status;
   return settings;
 }

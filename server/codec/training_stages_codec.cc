@@ -198,7 +198,11 @@ class StageReader {
 
   absl::Status Finish() const {
     settings_.train_together = trained_;
-    if (IsLearned()) return absl::OkStatus();
+    if (settings_.KeepsAll() && !settings_.separator.has_value())
+      return FieldError("stages", "REQUIRED",
+                        "has no separator; where all classes are kept, nothing "
+                        "else is left to do");
+    if (IsLearned() || settings_.KeepsAll()) return absl::OkStatus();
     return FieldError(
         "stages", "REQUIRED",
         "has none of initialize, contrastive_divergence and pool; "

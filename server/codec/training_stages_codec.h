@@ -9,8 +9,8 @@
 namespace poe::server {
 
 // Fills contrastive_divergence, next_layers, separator and calibrate of
-// `settings`, whose class names and data spec are there already. Errors as
-// DecodeTrainStart.
+// `settings`, whose class names, kept classes and data spec are there already.
+// Errors as DecodeTrainStart.
 absl::Status DecodeStages(const v1::TrainStart& start,
                           TrainingSettings& settings);
 

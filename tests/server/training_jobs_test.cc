@@ -236,7 +236,8 @@ TEST_F(TrainingJobsTest, WhatCannotBeTrainedIsRefusedAtTheStart) {
   EXPECT_EQ(code(start), absl::StatusCode::kInvalidArgument);
   start = QuickStart("sides");
   start.set_base_version(1);
-  EXPECT_EQ(code(start), absl::StatusCode::kUnimplemented);
+  start.add_kept_class_names("left");
+  EXPECT_EQ(code(start), absl::StatusCode::kNotFound);
   start = QuickStart("sides");
   start.mutable_products(0)->mutable_groups(0)->mutable_hidden_markov();
   EXPECT_EQ(code(start), absl::StatusCode::kInvalidArgument);
@@ -527,6 +528,121 @@ TEST_F(TrainingJobsTest, WhatACrashLeavesGoesOnWithTheSameBits) {
                 StoredBytes(*repository_, "undisturbed"));
     }
   }
+}
+
+// Trains "right" anew beside "left" of version 1.
+v1::TrainStart KeepingLeft(v1::TrainStart start) {
+  start.set_base_version(1);
+  start.add_kept_class_names("left");
+  start.clear_data_spec();
+  start.set_seed(8);
+  return start;
+}
+
+TEST_F(TrainingJobsTest, ClassesOfAnEarlierVersionAreKept) {
+  ASSERT_EQ(WaitForEnd(*Send(QuickStart("sides"))), v1::Job::STATE_SUCCEEDED);
+  v1::TrainStart again = QuickStart("sides");
+  again.set_seed(8);
+  ASSERT_EQ(WaitForEnd(*Send(again)), v1::Job::STATE_SUCCEEDED);
+  const auto job = Send(KeepingLeft(QuickStart("sides")));
+  ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_SUCCEEDED) << job->Failure();
+  EXPECT_EQ(job->Snapshot().version(), 3);
+  const v1::Model base = *repository_->Read("sides", 1);
+  const v1::Model anew = *repository_->Read("sides", 2);
+  const v1::Model model = *repository_->Read("sides", 3);
+  ASSERT_EQ(model.classes_size(), 2);
+  EXPECT_EQ(model.data_spec().DebugString(), base.data_spec().DebugString());
+  const auto layer = [](const v1::Model& of, int c) {
+    return of.classes(c).layers(0).SerializeAsString();
+  };
+  EXPECT_EQ(layer(model, 0), layer(base, 0));
+  EXPECT_NE(layer(model, 0), layer(anew, 0));
+  EXPECT_EQ(layer(model, 1), layer(anew, 1));
+  EXPECT_TRUE(model.has_separator());
+  EXPECT_EQ(Spools(), 0u);
+}
+
+TEST_F(TrainingJobsTest, WhatIsKeptMustFitTheVersion) {
+  ASSERT_EQ(WaitForEnd(*Send(QuickStart("sides"))), v1::Job::STATE_SUCCEEDED);
+  const auto refused = [&](auto change) {
+    v1::TrainStart start = KeepingLeft(QuickStart("sides"));
+    change(start);
+    return jobs_->Start(start).status();
+  };
+  const absl::Status missing = refused([](auto& s) { s.set_base_version(2); });
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.message()), StartsWith("base_version: "));
+  EXPECT_EQ(refused([](auto& s) { s.set_model_name("others"); }).code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(refused([](auto& s) { s.clear_kept_class_names(); }).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ReasonOf(refused(
+                [](auto& s) { s.mutable_data_spec()->set_dimension(5); })),
+            "DIFFERS_FROM_BASE");
+  EXPECT_EQ(Spools(), 0u);
+}
+
+TEST_F(TrainingJobsTest, RowsOfKeptClassesMayBeMissing) {
+  ASSERT_EQ(WaitForEnd(*Send(QuickStart("sides"))), v1::Job::STATE_SUCCEEDED);
+  v1::TrainChunk right = Chunk(0, 20);
+  for (int& label : *right.mutable_labels()) label = 1;
+  v1::TrainStart start = KeepingLeft(QuickStart("sides"));
+  const auto with_separator = Start(start);
+  ASSERT_TRUE(with_separator->Append(right).ok());
+  EXPECT_EQ(jobs_->CloseData(with_separator).code(),
+            absl::StatusCode::kFailedPrecondition);
+  start.mutable_stages()->RemoveLast();
+  const auto without = Start(start);
+  ASSERT_TRUE(without->Append(right).ok());
+  ASSERT_TRUE(jobs_->CloseData(without).ok());
+  ASSERT_EQ(WaitForEnd(*without), v1::Job::STATE_SUCCEEDED)
+      << without->Failure();
+  const v1::Model model = *repository_->Read("sides", 2);
+  EXPECT_EQ(model.classes_size(), 2);
+  EXPECT_FALSE(model.has_separator());
+}
+
+TEST_F(TrainingJobsTest, ABaseVersionMayBeDeletedOnceTheJobIsAccepted) {
+  ASSERT_EQ(WaitForEnd(*Send(QuickStart("sides"))), v1::Job::STATE_SUCCEEDED);
+  const v1::Model base = *repository_->Read("sides", 1);
+  v1::TrainStart start = KeepingLeft(LongStart("sides"));
+  start.set_request_id("abc");
+  const auto job = Start(start);
+  ASSERT_TRUE(repository_->Delete("sides", 0).ok());
+  // The same request is still the same job.
+  const auto again = jobs_->Start(start);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_FALSE(again->created);
+  ASSERT_TRUE(job->Append(Chunk(0, 20)).ok());
+  ASSERT_TRUE(jobs_->CloseData(job).ok());
+  for (int restart = 0; restart < 2; ++restart) {
+    WaitForState(**jobs_->Find(job->name()), v1::Job::STATE_RUNNING);
+    absl::SleepFor(absl::Milliseconds(30));
+    Reopen({});
+  }
+  const auto after = jobs_->Find(job->name());
+  ASSERT_TRUE(after.ok()) << after.status();
+  ASSERT_EQ(WaitForEnd(**after), v1::Job::STATE_SUCCEEDED)
+      << (*after)->Failure();
+  const v1::Model model =
+      *repository_->Read("sides", (*after)->Snapshot().version());
+  EXPECT_EQ(model.classes(0).layers(0).SerializeAsString(),
+            base.classes(0).layers(0).SerializeAsString());
+  EXPECT_EQ(Spools(), 0u);
+}
+
+TEST_F(TrainingJobsTest, AJobWhoseBaseIsLostFailsAfterARestart) {
+  ASSERT_EQ(WaitForEnd(*Send(QuickStart("sides"))), v1::Job::STATE_SUCCEEDED);
+  const auto job = Send(KeepingLeft(EndlessStart("sides")));
+  WaitForState(*job, v1::Job::STATE_RUNNING);
+  jobs_.reset();
+  ASSERT_TRUE(std::filesystem::remove(job->files().base));
+  Reopen({});
+  const auto after = jobs_->Find(job->name());
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_EQ((*after)->state(), v1::Job::STATE_FAILED);
+  EXPECT_THAT(std::string((*after)->Failure().message()),
+              HasSubstr("cannot go on after a restart"));
 }
 
 TEST_F(TrainingJobsTest, AJobIsNotPublishedTwice) {

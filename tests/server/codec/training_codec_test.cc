@@ -3,8 +3,11 @@
 #include <limits>
 #include <string>
 #include <variant>
+#include <vector>
 
+#include "server/codec/data_spec_codec.h"
 #include "tests/server/codec/refusal.h"
+#include "tests/server/codec/test_models.h"
 
 namespace poe::server {
 namespace {
@@ -144,9 +147,7 @@ absl::Status DecodeLimited(const v1::TrainStart& start) {
 TEST(TrainingCodecTest, BadStartsAreRefused) {
   ExpectRefused<v1::TrainStart>(
       FromText<v1::TrainStart>(kUnits),
-      {R{[](auto& s) { s.set_base_version(3); }, kUnbuilt, "NOT_BUILT_YET",
-         "base_version is given"},
-       R{[](auto& s) { s.set_data_file("digits.idx"); }, kUnbuilt,
+      {R{[](auto& s) { s.set_data_file("digits.idx"); }, kUnbuilt,
          "NOT_BUILT_YET", "data_file is given"},
        R{[](auto& s) { s.set_expected_rows(-1); }, kInvalid, "OUT_OF_RANGE",
          "expected_rows is -1"},
@@ -310,6 +311,137 @@ TEST(TrainingCodecTest, BadSettingsOfKindsAreRefused) {
            "linear dynamical systems need"),
        bad("gaussian_tree { num_trees: 1 }", "Gaussian trees need")},
       DecodeLimited);
+}
+
+// A third class beside two of an earlier version.
+v1::TrainStart KeepingStart() {
+  v1::TrainStart start = FromText<v1::TrainStart>(kUnits);
+  start.clear_data_spec();
+  start.add_class_names("four");
+  start.set_base_version(3);
+  start.add_kept_class_names("three");
+  start.add_kept_class_names("two");
+  return start;
+}
+
+Model KeptModel() {
+  Model model = MakeBernoulliModel(256, 20, {"one", "two", "three"}, 1);
+  model.data_spec.image_height = model.data_spec.image_width = 16;
+  model.data_spec.preprocessing = {Preprocessing::Kind::kUnitInterval,
+                                   std::vector<double>(256, -1),
+                                   std::vector<double>(256, 2)};
+  return model;
+}
+
+TEST(TrainingCodecTest, KeptClassesBringTheirDataSpec) {
+  const Model base = KeptModel();
+  v1::TrainStart start = KeepingStart();
+  for (const bool stated : {false, true}) {
+    if (stated) {
+      *start.mutable_data_spec() = FromText<v1::DataSpec>(R"pb(
+        family: FAMILY_BERNOULLI
+        dimension: 256
+        preprocessing { kind: KIND_UNIT_INTERVAL }
+      )pb");
+    }
+    const auto settings = DecodeTrainStart(start, 5, {}, &base);
+    ASSERT_TRUE(settings.ok()) << settings.status();
+    EXPECT_THAT(settings->class_names, ElementsAre("two", "three", "four"));
+    EXPECT_THAT(settings->kept_classes, ElementsAre(0, 1));
+    EXPECT_EQ(settings->data_spec, base.data_spec);
+  }
+  // As a client has read it of the version.
+  *start.mutable_data_spec() = EncodeDataSpec(base.data_spec);
+  EXPECT_TRUE(DecodeTrainStart(start, 5, {}, &base).ok());
+}
+
+TEST(TrainingCodecTest, WhereAllAreKeptASeparatorIsEnough) {
+  const Model base = KeptModel();
+  v1::TrainStart start = KeepingStart();
+  start.mutable_class_names()->RemoveLast();
+  start.clear_products();
+  start.add_stages()->mutable_separator();
+  const auto settings = DecodeTrainStart(start, 5, {}, &base);
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_TRUE(settings->KeepsAll());
+  EXPECT_TRUE(settings->separator.has_value());
+  EXPECT_FALSE(settings->calibrate);
+}
+
+TEST(TrainingCodecTest, BadKeptClassesAreRefused) {
+  const Model base = KeptModel();
+  ExpectRefused<v1::TrainStart>(
+      KeepingStart(),
+      {R{[](auto& s) { s.clear_base_version(); }, kInvalid, "REQUIRED",
+         "base_version is missing"},
+       R{[](auto& s) { s.set_base_version(-1); }, kInvalid, "OUT_OF_RANGE",
+         "base_version is -1"},
+       R{[](auto& s) { s.clear_kept_class_names(); }, kInvalid, "REQUIRED",
+         "kept_class_names is missing"},
+       R{[](auto& s) { s.set_kept_class_names(1, "nine"); }, kInvalid,
+         "UNKNOWN_CLASS",
+         "kept_class_names[1] is \"nine\", which is not in class_names"},
+       R{[](auto& s) { s.set_kept_class_names(1, "four"); }, kInvalid,
+         "UNKNOWN_CLASS",
+         "kept_class_names[1] is \"four\", which is no class of base_version "
+         "3"},
+       R{[](auto& s) { s.set_kept_class_names(1, "three"); }, kInvalid,
+         "DUPLICATE", "kept_class_names[1] is \"three\" again"},
+       R{[](auto& s) { s.clear_products(); }, kInvalid, "WRONG_SIZE",
+         "products has 0 elements for 3 classes"},
+       R{[](auto& s) {
+           s.mutable_class_names()->RemoveLast();
+           s.add_stages()->mutable_calibration();
+         },
+         kInvalid, "REQUIRED", "stages has no separator"},
+       R{[](auto& s) {
+           s.add_stages()->mutable_contrastive_divergence();
+           v1::GroupSettings& group = *s.add_stages()
+                                           ->mutable_next_layer()
+                                           ->mutable_product()
+                                           ->add_groups();
+           group.set_num_experts(3);
+           group.mutable_bernoulli_units();
+         },
+         kInvalid, "WRONG_LAYERS", "has 1 layers"},
+       R{[](auto& s) { GroupOf(s).set_num_experts(300); }, kInvalid,
+         "MODEL_TOO_LARGE", "products ask for"}},
+      [&base](const v1::TrainStart& start) {
+        return DecodeTrainStart(
+                   start, 5,
+                   {.classes = 3, .dimension = 300, .parameters = 60000}, &base)
+            .status();
+      });
+  EXPECT_EQ(DecodeTrainStart(KeepingStart(), 5).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST(TrainingCodecTest, WhatIsStatedOfTheDataMustBeThatOfTheBase) {
+  const Model base = KeptModel();
+  const auto states = [](const std::string& spec, const std::string& text) {
+    return R{[spec](v1::TrainStart& s) {
+               *s.mutable_data_spec() = FromText<v1::DataSpec>(spec);
+             },
+             kInvalid, "DIFFERS_FROM_BASE", text};
+  };
+  ExpectRefused<v1::TrainStart>(
+      KeepingStart(),
+      {states("family: FAMILY_GAUSSIAN",
+              "data_spec.family is FAMILY_GAUSSIAN, but FAMILY_BERNOULLI in "
+              "base_version 3"),
+       states("dimension: 255", "data_spec.dimension is 255, but 256"),
+       states("sequential: true", "data_spec.sequential is true, but false"),
+       states("num_symbols: 2", "data_spec.num_symbols is 2, but 0"),
+       states("input_coordinates: 1", "data_spec.input_coordinates"),
+       states("coordinate_names: 'a'", "data_spec.coordinate_names"),
+       states("image_width: 32", "data_spec.image_width is 32, but 16"),
+       states("preprocessing { kind: KIND_STANDARDIZE }",
+              "data_spec.preprocessing is not that of base_version 3"),
+       states("preprocessing { shift: 1 }", "data_spec.preprocessing"),
+       states("box { lower: 0 upper: 1 }", "data_spec.box")},
+      [&base](const v1::TrainStart& start) {
+        return DecodeTrainStart(start, 5, {}, &base).status();
+      });
 }
 
 TEST(TrainingCodecTest, AbsurdSizesAreRefused) {
