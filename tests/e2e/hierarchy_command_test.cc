@@ -126,5 +126,30 @@ TEST_F(HierarchyCommandTest, TrainsAndAnswersFromEachLayer) {
               HasSubstr("layer is 3; this model has 3 layers, 0 to 2"));
 }
 
+TEST_F(HierarchyCommandTest, KeepsAClassWithItsLayers) {
+  StartServer();
+  const std::vector<std::string> plain = {
+      "train",          "sides",     "--data",        data(),
+      "--label-column", "side",      "--class-names", "left,right",
+      "--family",       "bernoulli", "--experts",     "6",
+      "--epochs",       "5",         "--seed",        "1"};
+  std::vector<std::string> layered = plain;
+  layered.insert(layered.end(), {"--next-layers", "5,4"});
+  const Outcome trained = Poe(layered);
+  EXPECT_EQ(trained.status, 0) << trained.output;
+  layered.insert(layered.end(), {"--base", "1", "--keep", "left"});
+  const Outcome kept = Poe(layered);
+  EXPECT_EQ(kept.status, 0) << kept.output;
+  EXPECT_THAT(kept.output, HasSubstr("sides version 2"));
+  EXPECT_THAT(Poe({"models", "show", "sides"}).output,
+              HasSubstr("layers         3"));
+
+  std::vector<std::string> flat = plain;
+  flat.insert(flat.end(), {"--base", "1", "--keep", "left"});
+  const Outcome refused = Poe(flat);
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.output, HasSubstr("has 3 layers"));
+}
+
 }  // namespace
 }  // namespace poe::server

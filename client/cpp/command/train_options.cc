@@ -24,6 +24,27 @@ void AddClassOptions(CLI::App& command, TrainOptions& options) {
       ->type_name("NAME,...")
       ->delimiter(',')
       ->group(kGroup);
+  CLI::Option* base =
+      command
+          .add_option("--base", options.base_version,
+                      "Version of the model that --keep takes classes from. "
+                      "The rows are seen as that version sees them: give the "
+                      "options under which it was trained.")
+          ->type_name("VERSION")
+          ->check(Positive())
+          ->group(kGroup);
+  CLI::Option* keep =
+      command
+          .add_option("--keep", options.kept_classes,
+                      "Classes that are not trained but taken as they are from "
+                      "--base, separated by commas; their rows still fit the "
+                      "separator and the percentiles. Labels are of all "
+                      "classes, as without it.")
+          ->type_name("NAME,...")
+          ->delimiter(',')
+          ->needs(base)
+          ->group(kGroup);
+  base->needs(keep);
   command
       .add_option("--held-out", options.held_out,
                   "Share of each class's rows that is not trained on, but "

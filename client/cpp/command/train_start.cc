@@ -236,6 +236,9 @@ absl::StatusOr<v1::TrainStart> MakeTrainStart(
   v1::TrainStart start;
   start.set_model_name(options.model);
   start.mutable_class_names()->Add(class_names.begin(), class_names.end());
+  start.set_base_version(options.base_version);
+  start.mutable_kept_class_names()->Add(options.kept_classes.begin(),
+                                        options.kept_classes.end());
   absl::StatusOr<v1::DataSpec> spec = MakeSpec(options, data);
   if (!spec.ok()) return spec.status();
   const std::vector<ExpertChoice> kinds = KindsOf(options, spec->family());

@@ -19,6 +19,9 @@ struct TrainOptions {
   std::string model;
   DataOptions data;
   std::vector<std::string> class_names;
+  // Version that kept_classes are taken from; 0: none.
+  int64_t base_version = 0;
+  std::vector<std::string> kept_classes;
   double held_out = 0.1;
 
   // What a row is.

@@ -85,6 +85,17 @@ TEST(TrainStartTest, EveryLayerStopsEarly) {
   }
 }
 
+TEST(TrainOptionsTest, AVersionAndItsClassesAreNamedTogether) {
+  const TrainOptions options = Parse("--base 3 --keep a,b");
+  const auto start = MakeTrainStart(options, Images(), {"a", "b", "c"});
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->base_version(), 3);
+  EXPECT_THAT(start->kept_class_names(), ElementsAre("a", "b"));
+  EXPECT_THROW(Parse("--base 3"), CLI::RequiresError);
+  EXPECT_THROW(Parse("--keep a"), CLI::RequiresError);
+  EXPECT_EQ(MakeTrainStart(Parse(""), Images(), {"a", "b"})->base_version(), 0);
+}
+
 TEST(TrainStartTest, GreyLevelsGetBernoulliUnits) {
   TrainOptions options;
   options.model = "digits";
