@@ -17,6 +17,24 @@ bool HasLogPartition(const ClassModel& one, Index length) {
 
 }  // namespace
 
+absl::Status ValidateKeptClasses(const TrainingSettings& settings) {
+  const auto classes = static_cast<Index>(settings.class_names.size());
+  Index before = -1;
+  for (std::size_t i = 0; i < settings.kept_classes.size(); ++i) {
+    const Index c = settings.kept_classes[i];
+    if (c <= before || c >= classes)
+      return absl::InvalidArgumentError(
+          absl::StrCat("kept_classes[", i, "] is ", c,
+                       "; they must be ascending, from 0 to ", classes - 1));
+    before = c;
+  }
+  if (settings.KeepsAll() && !settings.separator.has_value())
+    return absl::InvalidArgumentError(
+        "all classes are kept, and no separator is to be fitted; nothing is "
+        "left to do");
+  return absl::OkStatus();
+}
+
 absl::Status ValidateKept(const TrainingSettings& settings,
                           const Model* earlier) {
   if (settings.kept_classes.empty() != (earlier == nullptr))

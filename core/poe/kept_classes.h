@@ -13,6 +13,9 @@
 
 namespace poe {
 
+// The part of Validate(settings) that is about kept_classes, after class_names.
+absl::Status ValidateKeptClasses(const TrainingSettings& settings);
+
 // InvalidArgument unless `earlier` is there where settings.kept_classes are and
 // only there, has the settings' data spec, and has classes of their names, with
 // as many layers as those that are trained get; where all are kept, as each

@@ -60,7 +60,12 @@ absl::Status CheckComparable(const TrainingSettings& settings,
         "a separator, or have outputs with few combinations of bits or "
         "symbols");
   }
-  if (lengths.size() == 1 || settings.normalizer.has_value())
+  // A class that is kept may have log Z for other lengths.
+  const bool partly_known =
+      std::any_of(classes.begin(), classes.end(), [&](const ClassModel& one) {
+        return !one.log_partitions.empty() && !KnowsLogPartitions(one, lengths);
+      });
+  if ((lengths.size() == 1 && !partly_known) || settings.normalizer.has_value())
     return absl::OkStatus();
   for (std::size_t c = 0; c < classes.size(); ++c) {
     if (KnowsLogPartitions(classes[c], lengths)) continue;
@@ -132,24 +137,6 @@ TrainingSettings WithSpreadCoordinates(TrainingSettings settings) {
   return settings;
 }
 
-absl::Status CheckKept(const TrainingSettings& settings) {
-  const auto classes = static_cast<Index>(settings.class_names.size());
-  Index before = -1;
-  for (std::size_t i = 0; i < settings.kept_classes.size(); ++i) {
-    const Index c = settings.kept_classes[i];
-    if (c <= before || c >= classes)
-      return Refuse(absl::StrCat("kept_classes[", i, "] is ", c,
-                                 "; they must be ascending, from 0 to ",
-                                 classes - 1));
-    before = c;
-  }
-  if (settings.KeepsAll() && !settings.separator.has_value())
-    return Refuse(
-        "all classes are kept, and no separator is to be fitted; nothing is "
-        "left to do");
-  return absl::OkStatus();
-}
-
 // A class as it is before training: kept, or with the first of its layers.
 absl::StatusOr<ClassModel> BeginClass(
     const TrainingSettings& settings, const DataSpec& spec,
@@ -213,7 +200,8 @@ absl::Status Validate(const TrainingSettings& settings) {
     if (!names.insert(name).second)
       return Refuse(absl::StrCat("two classes are named \"", name, "\""));
   }
-  if (absl::Status status = CheckKept(settings); !status.ok()) return status;
+  if (absl::Status status = ValidateKeptClasses(settings); !status.ok())
+    return status;
   if (settings.products.size() != 1 &&
       settings.products.size() != settings.class_names.size() &&
       !(settings.products.empty() && settings.KeepsAll()))
