@@ -179,6 +179,57 @@ TEST(RaggedSequencesTest, WithLogZOnlyTheLengthsOfTrainingAreJudged) {
   EXPECT_EQ(reconstructed->classes, scores.labels);
 }
 
+// With "low" as it is in an earlier model.
+absl::StatusOr<Model> TrainHighBeside(const Model& earlier,
+                                      TrainingSettings settings,
+                                      const std::vector<Index>& lengths) {
+  settings.data_spec = earlier.data_spec;
+  settings.kept_classes = {0};
+  const Sequences sequences = MakeSequences(lengths);
+  return Train(
+      settings, sequences.View(), Workers::Inline(),
+      [](const TrainingProgress&) {}, NeverInterrupt, nullptr, nullptr,
+      &earlier);
+}
+
+TEST(RaggedSequencesTest, AKeptClassGetsTheLogZOfNewLengths) {
+  const auto earlier = TrainOn(MarkovSettings(), EqualLengths());
+  ASSERT_TRUE(earlier.ok()) << earlier.status();
+  ASSERT_EQ(earlier->classes[0].log_partitions.size(), 1u);
+  const auto model =
+      TrainHighBeside(*earlier, MarkovSettings(), RaggedLengths());
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (Index c = 0; c < 2; ++c)
+    for (Index length : {4, 5, 6})
+      EXPECT_NE(model->FindLogPartition(c, length), nullptr);
+  EXPECT_EQ(model->FindLogPartition(0, 6)->value,
+            earlier->FindLogPartition(0, 6)->value);
+}
+
+TEST(RaggedSequencesTest, EstimatesOfAKeptClassAreForTheirLengths) {
+  TrainingSettings mixed = MixedSettings();
+  mixed.normalizer = NormalizerSettings{.chains = 50, .temperatures = 30};
+  const auto earlier = TrainOn(mixed, EqualLengths());
+  ASSERT_TRUE(earlier.ok()) << earlier.status();
+  // Log Z of the class that is trained is exact.
+  TrainingSettings settings = MarkovSettings();
+  const std::vector<Index> fives(60, 5);
+  const absl::Status status =
+      TrainHighBeside(*earlier, settings, fives).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("\"low\""));
+  settings.normalizer = mixed.normalizer;
+  const auto model = TrainHighBeside(*earlier, settings, fives);
+  ASSERT_TRUE(model.ok()) << model.status();
+  for (Index length : {5, 6})
+    EXPECT_EQ(model->FindLogPartition(0, length)->method,
+              LogPartition::Method::kAisForward);
+  EXPECT_EQ(model->FindLogPartition(0, 6)->value,
+            earlier->FindLogPartition(0, 6)->value);
+  EXPECT_EQ(model->classes[0].log_partitions.size(), 4u);
+  EXPECT_EQ(model->classes[1].log_partitions.size(), 1u);
+}
+
 TEST(RaggedSequencesTest, TheComparableLengthIsOneOfSequences) {
   Model model = *TrainOn(MixedSettings(), EqualLengths());
   EXPECT_TRUE(Validate(model).ok());
