@@ -5,17 +5,17 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "client/cpp/io/csv.h"
-#include "client/cpp/io/data_file.h"
-#include "client/cpp/io/idx.h"
-#include "client/cpp/io/npy.h"
+#include "core/io/csv.h"
+#include "core/io/data_file.h"
+#include "core/io/idx.h"
+#include "core/io/npy.h"
 #include "tests/fuzz/require.h"
 #include "tests/fuzz/targets.h"
 
 namespace poe::fuzz {
 namespace {
 
-void RequireShape(const client::DataFile& file) {
+void RequireShape(const DataFile& file) {
   Require(!file.shape.empty(), "a file has a dimension");
   const std::size_t size =
       std::visit([](const auto& values) { return values.size(); }, file.values);
@@ -26,7 +26,7 @@ void RequireShape(const client::DataFile& file) {
 }  // namespace
 
 void FuzzCsv(absl::string_view input) {
-  const absl::StatusOr<client::DataFile> file = client::ParseCsv(input);
+  const absl::StatusOr<DataFile> file = ParseCsv(input);
   if (!file.ok()) return;
   RequireShape(*file);
   Require(file->column_names.empty() ||
@@ -38,12 +38,12 @@ void FuzzCsv(absl::string_view input) {
 }
 
 void FuzzIdx(absl::string_view input) {
-  const absl::StatusOr<client::DataFile> file = client::ParseIdx(input);
+  const absl::StatusOr<DataFile> file = ParseIdx(input);
   if (file.ok()) RequireShape(*file);
 }
 
 void FuzzNpy(absl::string_view input) {
-  const absl::StatusOr<client::DataFile> file = client::ParseNpy(input);
+  const absl::StatusOr<DataFile> file = ParseNpy(input);
   if (file.ok()) RequireShape(*file);
 }
 

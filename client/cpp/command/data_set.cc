@@ -18,8 +18,8 @@
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/label_column.h"
 #include "client/cpp/command/sequences.h"
-#include "client/cpp/io/data_file.h"
 #include "client/cpp/tensor.h"
+#include "core/io/data_file.h"
 
 namespace poe::client {
 namespace {

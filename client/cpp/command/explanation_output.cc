@@ -11,7 +11,7 @@
 #include "client/cpp/command/explanation.h"
 #include "client/cpp/command/json.h"
 #include "client/cpp/command/table.h"
-#include "client/cpp/io/csv_writer.h"
+#include "core/io/csv_writer.h"
 
 namespace poe::client {
 

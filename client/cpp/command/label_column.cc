@@ -16,7 +16,7 @@
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/data_set.h"
 #include "client/cpp/command/sequences.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
 namespace poe::client {
 namespace {

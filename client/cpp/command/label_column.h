@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/cpp/command/data_set.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
 namespace poe::client {
 

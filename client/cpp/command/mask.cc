@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/data_set.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
 namespace poe::client {
 namespace {

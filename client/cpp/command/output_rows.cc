@@ -15,10 +15,10 @@
 #include "client/cpp/command/format.h"
 #include "client/cpp/command/sequences.h"
 #include "client/cpp/command/table.h"
-#include "client/cpp/io/csv_writer.h"
 #include "client/cpp/io/image_grid.h"
-#include "client/cpp/io/npy.h"
 #include "client/cpp/io/picture.h"
+#include "core/io/csv_writer.h"
+#include "core/io/npy.h"
 
 namespace poe::client {
 namespace {

@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "client/cpp/command/job_display.h"
 #include "client/cpp/command/selector.h"
-#include "client/cpp/io/data_file.h"
 #include "client/cpp/tensor.h"
+#include "core/io/data_file.h"
 #include "poe/v1/registry.pb.h"
 
 namespace poe::client {

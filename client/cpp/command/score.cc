@@ -31,9 +31,9 @@
 #include "client/cpp/command/score_output.h"
 #include "client/cpp/command/scores.h"
 #include "client/cpp/command/selector.h"
-#include "client/cpp/io/npy.h"
 #include "client/cpp/io/picture.h"
 #include "client/cpp/tensor.h"
+#include "core/io/npy.h"
 
 namespace poe::client {
 namespace {

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
 namespace poe::client {
 namespace {

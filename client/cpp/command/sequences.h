@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
 namespace poe::client {
 

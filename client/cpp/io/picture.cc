@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "client/cpp/io/file_bytes.h"
+#include "core/io/file_bytes.h"
 
 namespace poe::client {
 namespace {

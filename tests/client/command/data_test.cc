@@ -10,8 +10,8 @@
 #include "client/cpp/command/data_set.h"
 #include "client/cpp/command/mask.h"
 #include "client/cpp/command/selector.h"
-#include "client/cpp/io/npy.h"
 #include "client/cpp/tensor.h"
+#include "core/io/npy.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/io/io_testing.h"
+#include "tests/core/io/io_testing.h"
 
 namespace poe::client {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/cpp/io/file_bytes.h"
+#include "core/io/file_bytes.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 constexpr unsigned kChunkBytes = 1 << 20;
@@ -92,4 +92,4 @@ absl::Status WriteFileBytes(const std::string& path, absl::string_view bytes) {
   return absl::ErrnoToStatus(error, absl::StrCat("cannot write ", path));
 }
 
-}  // namespace poe::client
+}  // namespace poe

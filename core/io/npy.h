@@ -1,5 +1,5 @@
-#ifndef POE_CLIENT_CPP_IO_NPY_H_
-#define POE_CLIENT_CPP_IO_NPY_H_
+#ifndef POE_IO_NPY_H_
+#define POE_IO_NPY_H_
 
 #include <cstdint>
 #include <string>
@@ -8,9 +8,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
-namespace poe::client {
+namespace poe {
 
 // The first bytes of an NPY file.
 inline constexpr absl::string_view kNpyMagic("\x93NUMPY", 6);
@@ -32,6 +32,6 @@ absl::Status WriteNpy(const std::string& path, absl::Span<const int64_t> shape,
 absl::Status WriteNpy(const std::string& path, absl::Span<const int64_t> shape,
                       absl::Span<const int64_t> values);
 
-}  // namespace poe::client
+}  // namespace poe
 
-#endif  // POE_CLIENT_CPP_IO_NPY_H_
+#endif  // POE_IO_NPY_H_

@@ -1,5 +1,5 @@
-#ifndef POE_CLIENT_CPP_IO_NPY_HEADER_H_
-#define POE_CLIENT_CPP_IO_NPY_HEADER_H_
+#ifndef POE_IO_NPY_HEADER_H_
+#define POE_IO_NPY_HEADER_H_
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace poe::client {
+namespace poe {
 
 // What the header of an NPY file says.
 struct NpyHeader {
@@ -24,6 +24,6 @@ struct NpyHeader {
 // in the text, for anything else.
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view text);
 
-}  // namespace poe::client
+}  // namespace poe
 
-#endif  // POE_CLIENT_CPP_IO_NPY_HEADER_H_
+#endif  // POE_IO_NPY_HEADER_H_

@@ -1,4 +1,4 @@
-#include "client/cpp/io/csv_writer.h"
+#include "core/io/csv_writer.h"
 
 #include <cmath>
 #include <string>
@@ -7,11 +7,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 using ::testing::ElementsAre;
@@ -55,4 +55,4 @@ TEST(CsvWriterTest, RefusesWhatDoesNotFitTogether) {
 }
 
 }  // namespace
-}  // namespace poe::client
+}  // namespace poe

@@ -1,4 +1,4 @@
-#include "client/cpp/io/idx.h"
+#include "core/io/idx.h"
 
 #include <bit>
 #include <cstddef>
@@ -13,9 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "client/cpp/io/elements.h"
+#include "core/io/elements.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 constexpr size_t kPrefixBytes = 4;
@@ -77,4 +77,4 @@ absl::StatusOr<DataFile> ParseIdx(absl::string_view bytes) {
   return DecodeElements(std::move(shape), *type, std::endian::big, bytes);
 }
 
-}  // namespace poe::client
+}  // namespace poe

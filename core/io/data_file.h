@@ -1,5 +1,5 @@
-#ifndef POE_CLIENT_CPP_IO_DATA_FILE_H_
-#define POE_CLIENT_CPP_IO_DATA_FILE_H_
+#ifndef POE_IO_DATA_FILE_H_
+#define POE_IO_DATA_FILE_H_
 
 #include <cstdint>
 #include <string>
@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace poe::client {
+namespace poe {
 
 // The numbers of one file: a dense, row-major array whose first dimension
 // counts the observations.
@@ -44,6 +44,6 @@ struct DataFile {
 // ParseCsv) or are none of these formats.
 absl::StatusOr<DataFile> ReadDataFile(const std::string& path);
 
-}  // namespace poe::client
+}  // namespace poe
 
-#endif  // POE_CLIENT_CPP_IO_DATA_FILE_H_
+#endif  // POE_IO_DATA_FILE_H_

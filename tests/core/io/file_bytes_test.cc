@@ -1,4 +1,4 @@
-#include "client/cpp/io/file_bytes.h"
+#include "core/io/file_bytes.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,9 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/io/io_testing.h"
+#include "tests/core/io/io_testing.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 // A folder of its own for a test, empty.
@@ -85,4 +85,4 @@ TEST(FileBytesTest, SaysThatAFolderIsNoFile) {
 }
 
 }  // namespace
-}  // namespace poe::client
+}  // namespace poe

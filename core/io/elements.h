@@ -1,5 +1,5 @@
-#ifndef POE_CLIENT_CPP_IO_ELEMENTS_H_
-#define POE_CLIENT_CPP_IO_ELEMENTS_H_
+#ifndef POE_IO_ELEMENTS_H_
+#define POE_IO_ELEMENTS_H_
 
 #include <bit>
 #include <cstdint>
@@ -8,9 +8,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
-namespace poe::client {
+namespace poe {
 
 // The types of binary elements that the readers know.
 enum class ElementType {
@@ -35,6 +35,6 @@ absl::StatusOr<DataFile> DecodeElements(std::vector<int64_t> shape,
                                         ElementType type, std::endian order,
                                         absl::string_view bytes);
 
-}  // namespace poe::client
+}  // namespace poe
 
-#endif  // POE_CLIENT_CPP_IO_ELEMENTS_H_
+#endif  // POE_IO_ELEMENTS_H_

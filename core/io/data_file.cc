@@ -1,4 +1,4 @@
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
 #include <cstdint>
 #include <functional>
@@ -12,12 +12,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "client/cpp/io/csv.h"
-#include "client/cpp/io/file_bytes.h"
-#include "client/cpp/io/idx.h"
-#include "client/cpp/io/npy.h"
+#include "core/io/csv.h"
+#include "core/io/file_bytes.h"
+#include "core/io/idx.h"
+#include "core/io/npy.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 // Text holds no zero byte; the headers of most binary formats do.
@@ -64,4 +64,4 @@ absl::StatusOr<DataFile> ReadDataFile(const std::string& path) {
   return file;
 }
 
-}  // namespace poe::client
+}  // namespace poe

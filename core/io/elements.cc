@@ -1,4 +1,4 @@
-#include "client/cpp/io/elements.h"
+#include "core/io/elements.h"
 
 #include <algorithm>
 #include <array>
@@ -16,7 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 uint64_t ElementSize(ElementType type) {
@@ -118,4 +118,4 @@ absl::StatusOr<DataFile> DecodeElements(std::vector<int64_t> shape,
   return file;
 }
 
-}  // namespace poe::client
+}  // namespace poe

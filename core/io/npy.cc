@@ -1,4 +1,4 @@
-#include "client/cpp/io/npy.h"
+#include "core/io/npy.h"
 
 #include <algorithm>
 #include <array>
@@ -17,11 +17,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "client/cpp/io/elements.h"
-#include "client/cpp/io/file_bytes.h"
-#include "client/cpp/io/npy_header.h"
+#include "core/io/elements.h"
+#include "core/io/file_bytes.h"
+#include "core/io/npy_header.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 // The magic bytes, two of version, and the header's length: two bytes in
@@ -145,4 +145,4 @@ absl::Status WriteNpy(const std::string& path, absl::Span<const int64_t> shape,
   return Write(path, "<i8", shape, values);
 }
 
-}  // namespace poe::client
+}  // namespace poe

@@ -1,5 +1,5 @@
-#ifndef POE_CLIENT_CPP_IO_FILE_BYTES_H_
-#define POE_CLIENT_CPP_IO_FILE_BYTES_H_
+#ifndef POE_IO_FILE_BYTES_H_
+#define POE_IO_FILE_BYTES_H_
 
 #include <string>
 
@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace poe::client {
+namespace poe {
 
 // The contents of a file, unpacked if it is gzipped. Errors name the path:
 // those of the operating system, and DATA_LOSS for a truncated or damaged
@@ -19,6 +19,6 @@ absl::StatusOr<std::string> ReadFileBytes(const std::string& path);
 // what stood there still stands. Links, devices and pipes are written through.
 absl::Status WriteFileBytes(const std::string& path, absl::string_view bytes);
 
-}  // namespace poe::client
+}  // namespace poe
 
-#endif  // POE_CLIENT_CPP_IO_FILE_BYTES_H_
+#endif  // POE_IO_FILE_BYTES_H_

@@ -1,4 +1,4 @@
-#include "client/cpp/io/idx.h"
+#include "core/io/idx.h"
 
 #include <cstdint>
 #include <string>
@@ -7,9 +7,9 @@
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/io/io_testing.h"
+#include "tests/core/io/io_testing.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 using ::testing::ElementsAre;
@@ -108,4 +108,4 @@ TEST(IdxTest, RefusesAbsurdSizesWithoutAllocatingThem) {
 }
 
 }  // namespace
-}  // namespace poe::client
+}  // namespace poe

@@ -1,5 +1,5 @@
-#ifndef POE_TESTS_CLIENT_IO_IO_TESTING_H_
-#define POE_TESTS_CLIENT_IO_IO_TESTING_H_
+#ifndef POE_TESTS_CORE_IO_IO_TESTING_H_
+#define POE_TESTS_CORE_IO_IO_TESTING_H_
 
 #include <cstdio>
 #include <fstream>
@@ -13,11 +13,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace poe::client {
+namespace poe {
 
 inline const absl::Status& StatusOf(const absl::Status& status) {
   return status;
@@ -70,6 +70,6 @@ inline std::string Contents(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-}  // namespace poe::client
+}  // namespace poe
 
-#endif  // POE_TESTS_CLIENT_IO_IO_TESTING_H_
+#endif  // POE_TESTS_CORE_IO_IO_TESTING_H_

@@ -1,4 +1,4 @@
-#include "client/cpp/io/npy_header.h"
+#include "core/io/npy_header.h"
 
 #include <cstdint>
 #include <limits>
@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 // Recursive descent over the few Python literals that a header holds. Each
@@ -146,4 +146,4 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::string_view text) {
                    .shape = *std::move(shape)};
 }
 
-}  // namespace poe::client
+}  // namespace poe

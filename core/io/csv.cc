@@ -1,4 +1,4 @@
-#include "client/cpp/io/csv.h"
+#include "core/io/csv.h"
 
 #include <algorithm>
 #include <cmath>
@@ -19,7 +19,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 constexpr size_t kQuotedCharacters = 40;
@@ -211,4 +211,4 @@ absl::StatusOr<DataFile> ParseCsv(absl::string_view text) {
   return file;
 }
 
-}  // namespace poe::client
+}  // namespace poe

@@ -1,11 +1,11 @@
-#ifndef POE_CLIENT_CPP_IO_IDX_H_
-#define POE_CLIENT_CPP_IO_IDX_H_
+#ifndef POE_IO_IDX_H_
+#define POE_IO_IDX_H_
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
-namespace poe::client {
+namespace poe {
 
 // The first two bytes of an IDX file.
 inline constexpr absl::string_view kIdxMagic("\0\0", 2);
@@ -21,6 +21,6 @@ inline constexpr absl::string_view kIdxMagic("\0\0", 2);
 // too few or too many included. Memory is at most 8 times the input.
 absl::StatusOr<DataFile> ParseIdx(absl::string_view bytes);
 
-}  // namespace poe::client
+}  // namespace poe
 
-#endif  // POE_CLIENT_CPP_IO_IDX_H_
+#endif  // POE_IO_IDX_H_

@@ -1,11 +1,11 @@
-#ifndef POE_CLIENT_CPP_IO_CSV_H_
-#define POE_CLIENT_CPP_IO_CSV_H_
+#ifndef POE_IO_CSV_H_
+#define POE_IO_CSV_H_
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
-namespace poe::client {
+namespace poe {
 
 // Reads a table of numbers from text: one row a line, each with the same
 // number of cells. The result is double with two dimensions, lines x cells.
@@ -24,6 +24,6 @@ namespace poe::client {
 // Memory is proportional to the input.
 absl::StatusOr<DataFile> ParseCsv(absl::string_view text);
 
-}  // namespace poe::client
+}  // namespace poe
 
-#endif  // POE_CLIENT_CPP_IO_CSV_H_
+#endif  // POE_IO_CSV_H_

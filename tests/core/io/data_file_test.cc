@@ -1,4 +1,4 @@
-#include "client/cpp/io/data_file.h"
+#include "core/io/data_file.h"
 
 #include <zlib.h>
 
@@ -10,9 +10,9 @@
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/io/io_testing.h"
+#include "tests/core/io/io_testing.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 using ::testing::Each;
@@ -156,4 +156,4 @@ TEST(DataFileTest, TruncatedAndDamagedGzipIsDataLoss) {
 }
 
 }  // namespace
-}  // namespace poe::client
+}  // namespace poe

@@ -1,4 +1,4 @@
-#include "client/cpp/io/csv.h"
+#include "core/io/csv.h"
 
 #include <cmath>
 #include <string>
@@ -6,9 +6,9 @@
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/io/io_testing.h"
+#include "tests/core/io/io_testing.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 using ::testing::DoubleEq;
@@ -134,4 +134,4 @@ TEST(CsvTest, RefusesTextWithoutALine) {
 }
 
 }  // namespace
-}  // namespace poe::client
+}  // namespace poe

@@ -1,5 +1,5 @@
-#ifndef POE_CLIENT_CPP_IO_CSV_WRITER_H_
-#define POE_CLIENT_CPP_IO_CSV_WRITER_H_
+#ifndef POE_IO_CSV_WRITER_H_
+#define POE_IO_CSV_WRITER_H_
 
 #include <cstdint>
 #include <string>
@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
-namespace poe::client {
+namespace poe {
 
 // Writes a table that ParseCsv reads: a header, then the rows of `values`, with
 // as many digits as give the same float again and nothing for NaN. `numbers` is
@@ -19,6 +19,6 @@ absl::Status WriteCsv(const std::string& path,
                       absl::Span<const int64_t> numbers,
                       absl::Span<const float> values);
 
-}  // namespace poe::client
+}  // namespace poe
 
-#endif  // POE_CLIENT_CPP_IO_CSV_WRITER_H_
+#endif  // POE_IO_CSV_WRITER_H_

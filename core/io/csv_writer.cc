@@ -1,4 +1,4 @@
-#include "client/cpp/io/csv_writer.h"
+#include "core/io/csv_writer.h"
 
 #include <array>
 #include <charconv>
@@ -11,9 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/types/span.h"
-#include "client/cpp/io/file_bytes.h"
+#include "core/io/file_bytes.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 // The shortest text that reads as the same number.
@@ -57,4 +57,4 @@ absl::Status WriteCsv(const std::string& path,
   return WriteFileBytes(path, text);
 }
 
-}  // namespace poe::client
+}  // namespace poe

@@ -1,4 +1,4 @@
-#include "client/cpp/io/npy.h"
+#include "core/io/npy.h"
 
 #include <cmath>
 #include <cstdint>
@@ -12,9 +12,9 @@
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/io/io_testing.h"
+#include "tests/core/io/io_testing.h"
 
-namespace poe::client {
+namespace poe {
 namespace {
 
 using ::testing::ElementsAre;
@@ -268,4 +268,4 @@ TEST(NpyTest, SaysWhereItCannotWrite) {
 }
 
 }  // namespace
-}  // namespace poe::client
+}  // namespace poe
