@@ -23,6 +23,7 @@ namespace poe {
 namespace {
 
 constexpr size_t kQuotedCharacters = 40;
+constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool IsQuoted(absl::string_view cell) { return absl::StartsWith(cell, "\""); }
 
@@ -59,7 +60,7 @@ absl::string_view TakeLine(absl::string_view* text) {
   const size_t end = std::min(text->find('\n'), text->size());
   const absl::string_view line = text->substr(0, end);
   text->remove_prefix(std::min(end + 1, text->size()));
-  return absl::StripSuffix(line, "\r");
+  return line;
 }
 
 char DetectSeparator(absl::string_view line) {
@@ -166,49 +167,63 @@ absl::StatusOr<int64_t> ParseRow(absl::string_view line, char separator,
 
 }  // namespace
 
-absl::StatusOr<DataFile> ParseCsv(absl::string_view text) {
-  text = absl::StripPrefix(text, "\xEF\xBB\xBF");
-  while (absl::EndsWith(text, "\n") || absl::EndsWith(text, "\r")) {
-    text.remove_suffix(1);
+absl::Status CsvParser::Add(absl::string_view line) {
+  if (lines_ + empty_lines_ == 0) {
+    line = absl::StripPrefix(line, kByteOrderMark);
   }
-  if (text.empty()) return absl::InvalidArgumentError("has no line of text");
+  if (line.find_first_not_of('\r') == absl::string_view::npos) {
+    ++empty_lines_;
+    return absl::OkStatus();
+  }
+  for (; empty_lines_ > 0; --empty_lines_) {
+    if (absl::Status s = AddLine(""); !s.ok()) return s;
+  }
+  return AddLine(absl::StripSuffix(line, "\r"));
+}
 
-  absl::string_view rest = text;
-  const absl::string_view first = TakeLine(&rest);
-  const char separator = DetectSeparator(first);
-  DataFile file;
-  std::vector<double> values;
-  int64_t rows = 0;
-  int64_t columns = 0;
-  int64_t line_number = 1;
-  if (IsHeader(first, separator)) {
-    absl::StatusOr<std::vector<std::string>> names =
-        ParseHeader(first, separator);
-    if (!names.ok()) return names.status();
-    file.column_names = *std::move(names);
-    columns = static_cast<int64_t>(file.column_names.size());
-  } else {
-    const absl::StatusOr<int64_t> cells =
-        ParseRow(first, separator, line_number, &values);
-    if (!cells.ok()) return cells.status();
-    columns = *cells;
-    rows = 1;
-  }
-  while (!rest.empty()) {
-    ++line_number;
-    const absl::StatusOr<int64_t> cells =
-        ParseRow(TakeLine(&rest), separator, line_number, &values);
-    if (!cells.ok()) return cells.status();
-    if (*cells != columns) {
-      return ErrorAt(line_number, std::min(*cells, columns) + 1,
-                     absl::StrCat("the line has ", *cells,
-                                  " columns where line 1 has ", columns));
+absl::Status CsvParser::AddLine(absl::string_view line) {
+  ++lines_;
+  if (lines_ == 1) {
+    separator_ = DetectSeparator(line);
+    if (IsHeader(line, separator_)) {
+      absl::StatusOr<std::vector<std::string>> names =
+          ParseHeader(line, separator_);
+      if (!names.ok()) return names.status();
+      column_names_ = *std::move(names);
+      columns_ = static_cast<int64_t>(column_names_.size());
+      return absl::OkStatus();
     }
-    ++rows;
   }
-  file.shape = {rows, columns};
-  file.values = std::move(values);
+  const absl::StatusOr<int64_t> cells =
+      ParseRow(line, separator_, lines_, &values_);
+  if (!cells.ok()) return cells.status();
+  if (lines_ == 1) columns_ = *cells;
+  if (*cells != columns_) {
+    return ErrorAt(lines_, std::min(*cells, columns_) + 1,
+                   absl::StrCat("the line has ", *cells,
+                                " columns where line 1 has ", columns_));
+  }
+  ++rows_;
+  return absl::OkStatus();
+}
+
+DataFile CsvParser::Take() {
+  DataFile file;
+  file.shape = {std::exchange(rows_, 0), columns_};
+  file.values = std::exchange(values_, {});
+  file.column_names = column_names_;
   return file;
+}
+
+absl::StatusOr<DataFile> ParseCsv(absl::string_view text) {
+  CsvParser parser;
+  while (!text.empty()) {
+    if (absl::Status s = parser.Add(TakeLine(&text)); !s.ok()) return s;
+  }
+  if (parser.columns() == 0) {
+    return absl::InvalidArgumentError("has no line of text");
+  }
+  return parser.Take();
 }
 
 }  // namespace poe

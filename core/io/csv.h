@@ -1,6 +1,11 @@
 #ifndef POE_IO_CSV_H_
 #define POE_IO_CSV_H_
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/io/data_file.h"
@@ -23,6 +28,33 @@ namespace poe {
 // INVALID_ARGUMENT, naming line and column (both from 1), for any other text.
 // Memory is proportional to the input.
 absl::StatusOr<DataFile> ParseCsv(absl::string_view text);
+
+// The same line by line. Not thread-safe.
+class CsvParser {
+ public:
+  // Takes the next line, without its LF. After an error the parser can only be
+  // destroyed.
+  absl::Status Add(absl::string_view line);
+
+  // 0 as long as there was no line but empty ones.
+  int64_t columns() const { return columns_; }
+  // Those that Take would return. Empty lines are rows once another follows.
+  int64_t rows() const { return rows_; }
+  // The rows since it was last called; the names of the columns each time.
+  DataFile Take();
+
+ private:
+  absl::Status AddLine(absl::string_view line);
+
+  // Empty lines that have come last, and the number of those before them.
+  int64_t empty_lines_ = 0;
+  int64_t lines_ = 0;
+  char separator_ = ',';
+  int64_t columns_ = 0;
+  int64_t rows_ = 0;
+  std::vector<double> values_;
+  std::vector<std::string> column_names_;
+};
 
 }  // namespace poe
 

@@ -8,11 +8,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
 #include "core/io/csv.h"
+#include "core/io/data_format.h"
 #include "core/io/file_bytes.h"
 #include "core/io/idx.h"
 #include "core/io/npy.h"
@@ -20,25 +19,17 @@
 namespace poe {
 namespace {
 
-// Text holds no zero byte; the headers of most binary formats do.
-constexpr size_t kInspectedBytes = 4096;
-
 absl::StatusOr<DataFile> ParseAny(absl::string_view path,
                                   absl::string_view bytes) {
-  if (bytes.empty()) return absl::InvalidArgumentError("is empty");
-  const absl::string_view name = absl::StripSuffix(path, ".gz");
-  if (absl::StartsWith(bytes, kNpyMagic) ||
-      absl::EndsWithIgnoreCase(name, ".npy")) {
-    return ParseNpy(bytes);
-  }
-  if (absl::StartsWith(bytes, kIdxMagic) ||
-      absl::EndsWithIgnoreCase(name, ".idx") ||
-      absl::EndsWithIgnoreCase(name, "-ubyte")) {
-    return ParseIdx(bytes);
-  }
-  if (absl::StrContains(bytes.substr(0, kInspectedBytes), '\0')) {
-    return absl::InvalidArgumentError(
-        "is not IDX, NPY or CSV, plain or gzipped");
+  const absl::StatusOr<DataFormat> format = DetectFormat(path, bytes);
+  if (!format.ok()) return format.status();
+  switch (*format) {
+    case DataFormat::kNpy:
+      return ParseNpy(bytes);
+    case DataFormat::kIdx:
+      return ParseIdx(bytes);
+    case DataFormat::kCsv:
+      break;
   }
   return ParseCsv(bytes);
 }

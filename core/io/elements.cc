@@ -19,23 +19,6 @@
 namespace poe {
 namespace {
 
-uint64_t ElementSize(ElementType type) {
-  switch (type) {
-    case ElementType::kUint8:
-    case ElementType::kInt8:
-      return 1;
-    case ElementType::kInt16:
-      return 2;
-    case ElementType::kInt32:
-    case ElementType::kFloat32:
-      return 4;
-    case ElementType::kInt64:
-    case ElementType::kFloat64:
-      return 8;
-  }
-  return 1;
-}
-
 template <typename Stored, typename Value>
 std::vector<Value> Decode(absl::string_view bytes, std::endian order) {
   std::vector<Value> values(bytes.size() / sizeof(Stored));
@@ -53,6 +36,23 @@ std::vector<Value> Decode(absl::string_view bytes, std::endian order) {
 }
 
 }  // namespace
+
+size_t ElementSize(ElementType type) {
+  switch (type) {
+    case ElementType::kUint8:
+    case ElementType::kInt8:
+      return 1;
+    case ElementType::kInt16:
+      return 2;
+    case ElementType::kInt32:
+    case ElementType::kFloat32:
+      return 4;
+    case ElementType::kInt64:
+    case ElementType::kFloat64:
+      return 8;
+  }
+  return 1;
+}
 
 absl::StatusOr<int64_t> ElementCount(absl::Span<const int64_t> shape) {
   if (shape.empty()) {
@@ -82,7 +82,7 @@ absl::StatusOr<DataFile> DecodeElements(std::vector<int64_t> shape,
                                         absl::string_view bytes) {
   const absl::StatusOr<int64_t> count = ElementCount(shape);
   if (!count.ok()) return count.status();
-  const uint64_t size = ElementSize(type);
+  const size_t size = ElementSize(type);
   if (bytes.size() % size != 0 ||
       bytes.size() / size != static_cast<uint64_t>(*count)) {
     return absl::InvalidArgumentError(

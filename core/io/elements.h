@@ -2,6 +2,7 @@
 #define POE_IO_ELEMENTS_H_
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -21,6 +22,18 @@ enum class ElementType {
   kInt64,
   kFloat32,
   kFloat64,
+};
+
+// Bytes of an element.
+size_t ElementSize(ElementType type);
+
+// What the header of a file says of the array behind it.
+struct ElementLayout {
+  std::vector<int64_t> shape;
+  ElementType type;
+  std::endian order;
+  // Bytes of the header.
+  size_t begin;
 };
 
 // The number of elements of an array. INVALID_ARGUMENT if there is no

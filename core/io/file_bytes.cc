@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -10,16 +9,16 @@
 #include <string>
 #include <system_error>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/io/file_reader.h"
 
 namespace poe {
 namespace {
 
-constexpr unsigned kChunkBytes = 1 << 20;
+constexpr size_t kChunkBytes = 1 << 20;
 
 // Both return 0 or an errno.
 int WriteAll(int descriptor, absl::string_view bytes) {
@@ -46,30 +45,15 @@ int WriteTo(const std::string& path, absl::string_view bytes) {
 }  // namespace
 
 absl::StatusOr<std::string> ReadFileBytes(const std::string& path) {
-  gzFile file = gzopen(path.c_str(), "rbe");
-  if (file == nullptr) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
-  }
-  absl::Cleanup close_file = [file] { gzclose_r(file); };
-  gzbuffer(file, kChunkBytes);
+  absl::StatusOr<FileReader> file = FileReader::Open(path);
+  if (!file.ok()) return file.status();
   std::string bytes;
-  int received = 0;
+  size_t before = 0;
   do {
-    const size_t size = bytes.size();
-    bytes.resize(size + kChunkBytes);
-    received = gzread(file, bytes.data() + size, kChunkBytes);
-    bytes.resize(size + (received > 0 ? static_cast<size_t>(received) : 0));
-  } while (received > 0);
-
-  int error = Z_OK;
-  const char* const reason = gzerror(file, &error);
-  if (error == Z_ERRNO) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
-  }
-  if (error != Z_OK && error != Z_STREAM_END) {
-    return absl::DataLossError(absl::StrCat(
-        path, ": the gzip stream is truncated or damaged (", reason, ")"));
-  }
+    before = bytes.size();
+    absl::Status read = file->Read(kChunkBytes, bytes);
+    if (!read.ok()) return read;
+  } while (bytes.size() == before + kChunkBytes);
   return bytes;
 }
 

@@ -13,7 +13,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "core/io/elements.h"
 
 namespace poe {
 namespace {
@@ -42,7 +41,7 @@ std::optional<ElementType> TypeOfCode(uint8_t code) {
 
 }  // namespace
 
-absl::StatusOr<DataFile> ParseIdx(absl::string_view bytes) {
+absl::StatusOr<ElementLayout> ParseIdxLayout(absl::string_view bytes) {
   if (!absl::StartsWith(bytes, kIdxMagic)) {
     return absl::InvalidArgumentError(
         "is not an IDX file: its first two bytes are not 0");
@@ -74,7 +73,17 @@ absl::StatusOr<DataFile> ParseIdx(absl::string_view bytes) {
     }
     bytes.remove_prefix(kLengthBytes);
   }
-  return DecodeElements(std::move(shape), *type, std::endian::big, bytes);
+  return ElementLayout{.shape = std::move(shape),
+                       .type = *type,
+                       .order = std::endian::big,
+                       .begin = kPrefixBytes + rank * kLengthBytes};
+}
+
+absl::StatusOr<DataFile> ParseIdx(absl::string_view bytes) {
+  absl::StatusOr<ElementLayout> layout = ParseIdxLayout(bytes);
+  if (!layout.ok()) return layout.status();
+  return DecodeElements(std::move(layout->shape), layout->type, layout->order,
+                        bytes.substr(layout->begin));
 }
 
 }  // namespace poe

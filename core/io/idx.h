@@ -4,6 +4,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/io/data_file.h"
+#include "core/io/elements.h"
 
 namespace poe {
 
@@ -20,6 +21,10 @@ inline constexpr absl::string_view kIdxMagic("\0\0", 2);
 // all big-endian. INVALID_ARGUMENT, with what is wrong, for any other bytes,
 // too few or too many included. Memory is at most 8 times the input.
 absl::StatusOr<DataFile> ParseIdx(absl::string_view bytes);
+
+// The same of the header alone; what `bytes` has of the elements is not looked
+// at.
+absl::StatusOr<ElementLayout> ParseIdxLayout(absl::string_view bytes);
 
 }  // namespace poe
 

@@ -17,7 +17,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "core/io/elements.h"
 #include "core/io/file_bytes.h"
 #include "core/io/npy_header.h"
 
@@ -81,7 +80,7 @@ absl::Status Write(const std::string& path, absl::string_view descr,
 
 }  // namespace
 
-absl::StatusOr<DataFile> ParseNpy(absl::string_view bytes) {
+absl::StatusOr<ElementLayout> ParseNpyLayout(absl::string_view bytes) {
   if (!absl::StartsWith(bytes, kNpyMagic)) {
     return absl::InvalidArgumentError(
         "is not an NPY file: it does not begin with \\x93NUMPY");
@@ -125,9 +124,17 @@ absl::StatusOr<DataFile> ParseNpy(absl::string_view bytes) {
     return absl::InvalidArgumentError(
         "NPY array is in Fortran order; save numpy.ascontiguousarray of it");
   }
-  bytes.remove_prefix(length);
-  return DecodeElements(std::move(header->shape), *type, std::endian::little,
-                        bytes);
+  return ElementLayout{.shape = std::move(header->shape),
+                       .type = *type,
+                       .order = std::endian::little,
+                       .begin = prefix + length};
+}
+
+absl::StatusOr<DataFile> ParseNpy(absl::string_view bytes) {
+  absl::StatusOr<ElementLayout> layout = ParseNpyLayout(bytes);
+  if (!layout.ok()) return layout.status();
+  return DecodeElements(std::move(layout->shape), layout->type, layout->order,
+                        bytes.substr(layout->begin));
 }
 
 absl::Status WriteNpy(const std::string& path, absl::Span<const int64_t> shape,

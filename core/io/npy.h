@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/io/data_file.h"
+#include "core/io/elements.h"
 
 namespace poe {
 
@@ -21,6 +22,10 @@ inline constexpr absl::string_view kNpyMagic("\x93NUMPY", 6);
 // with what is wrong, for any other bytes, too few or too many included.
 // Memory is at most 8 times the input.
 absl::StatusOr<DataFile> ParseNpy(absl::string_view bytes);
+
+// The same of the header alone; what `bytes` has of the elements is not looked
+// at.
+absl::StatusOr<ElementLayout> ParseNpyLayout(absl::string_view bytes);
 
 // Writes an array that numpy.load reads: `values` row-major, float32, float64
 // or int64. INVALID_ARGUMENT if the shape has no dimension or its product is
