@@ -12,7 +12,9 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "server/errors.h"
 
 namespace poe::server {
@@ -47,13 +49,14 @@ absl::StatusCode CodeOf(int error_number) {
   }
 }
 
-// What OpenFile says, with `flags` of open besides.
-absl::StatusOr<RegularFile> OpenRegularFile(const std::string& path,
-                                            int flags) {
-  // O_NONBLOCK: opening a pipe must not wait for its other end.
+// O_NONBLOCK: opening a pipe must not wait for its other end.
+constexpr int kForReading = O_RDONLY | O_NONBLOCK | O_CLOEXEC;
+
+// The file that has just been opened, or not, with what errno says.
+absl::StatusOr<RegularFile> CheckRegular(FileDescriptor descriptor,
+                                         const std::string& path) {
   RegularFile file;
-  file.descriptor = FileDescriptor(
-      open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | flags));
+  file.descriptor = std::move(descriptor);
   if (!file.descriptor.is_open()) return FileError("read", path, errno);
   struct stat found;
   if (fstat(file.descriptor.get(), &found) != 0) {
@@ -65,6 +68,29 @@ absl::StatusOr<RegularFile> OpenRegularFile(const std::string& path,
   }
   file.size = found.st_size;
   return file;
+}
+
+// What OpenFile says, with `flags` of open besides.
+absl::StatusOr<RegularFile> OpenRegularFile(const std::string& path,
+                                            int flags) {
+  return CheckRegular(FileDescriptor(open(path.c_str(), kForReading | flags)),
+                      path);
+}
+
+// Opens what a folder has of this name, unless it is a link. `whole` is for the
+// error.
+absl::StatusOr<FileDescriptor> OpenPart(const FileDescriptor& folder,
+                                        const std::string& part, int flags,
+                                        const std::string& whole) {
+  FileDescriptor opened(openat(folder.get(), part.c_str(), flags | O_NOFOLLOW));
+  if (opened.is_open()) return opened;
+  if (errno != ELOOP && errno != ENOTDIR) {
+    return FileError("read", whole, errno);
+  }
+  return Error(CodeOf(errno), "FILE_ERROR",
+               absl::StrCat("cannot read ", whole, ": ", part,
+                            " is a link, which is not followed, or not the "
+                            "folder that it should be"));
 }
 
 absl::StatusOr<std::string> ReadAll(const std::string& path,
@@ -97,6 +123,8 @@ FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
   std::swap(fd_, other.fd_);
   return *this;
 }
+
+int FileDescriptor::Release() { return std::exchange(fd_, -1); }
 
 absl::Status FileError(absl::string_view action, const std::string& path,
                        int error_number) {
@@ -234,6 +262,36 @@ absl::StatusOr<std::size_t> ReadAt(const FileDescriptor& file, void* bytes,
 
 absl::StatusOr<RegularFile> OpenFile(const std::string& path) {
   return OpenRegularFile(path, O_NOFOLLOW);
+}
+
+bool IsNameBelow(absl::string_view name) {
+  if (absl::StrContains(name, '\0')) return false;
+  const std::vector<absl::string_view> parts = absl::StrSplit(name, '/');
+  return std::none_of(parts.begin(), parts.end(), [](absl::string_view part) {
+    return part.empty() || part == "." || part == "..";
+  });
+}
+
+absl::StatusOr<RegularFile> OpenBelow(const std::string& folder,
+                                      const std::string& name) {
+  if (!IsNameBelow(name)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(name), " is no name of a file below a folder"));
+  }
+  FileDescriptor at(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!at.is_open()) return FileError("open folder", folder, errno);
+  std::vector<std::string> parts = absl::StrSplit(name, '/');
+  const std::string last = std::move(parts.back());
+  parts.pop_back();
+  for (const std::string& part : parts) {
+    absl::StatusOr<FileDescriptor> next =
+        OpenPart(at, part, O_PATH | O_DIRECTORY | O_CLOEXEC, name);
+    if (!next.ok()) return next.status();
+    at = *std::move(next);
+  }
+  absl::StatusOr<FileDescriptor> file = OpenPart(at, last, kForReading, name);
+  if (!file.ok()) return file.status();
+  return CheckRegular(*std::move(file), name);
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path,

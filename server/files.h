@@ -25,6 +25,8 @@ class FileDescriptor {
 
   int get() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
+  // No longer closes it.
+  int Release();
 
  private:
   int fd_ = -1;
@@ -83,6 +85,16 @@ struct RegularFile {
 
 // For reading; links are not followed. InvalidArgument if it is something else.
 absl::StatusOr<RegularFile> OpenFile(const std::string& path);
+
+// Whether a name stays below the folder that it is relative to: parts between
+// slashes, none of them empty, "." or "..".
+bool IsNameBelow(absl::string_view name);
+
+// For reading, by such a name: neither the file nor a folder on the way may be
+// a link (FailedPrecondition), but `folder` may. InvalidArgument if the name is
+// none, or what it names no regular file. Errors tell the name as it is given.
+absl::StatusOr<RegularFile> OpenBelow(const std::string& folder,
+                                      const std::string& name);
 
 // Reads `size` bytes from an offset on; how many there were. `path` is for the
 // error.

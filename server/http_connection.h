@@ -28,9 +28,9 @@ absl::StatusOr<TlsContext> ReadTlsContext(const TlsFiles& files);
 // What httplib reads requests from and writes answers to. Unlike its own
 // streams, this one bounds the headers of a request and the time they take, and
 // knows whether the client has gone. A client is given up that does not take or
-// send anything for as long as `patience`, or that keeps one request waiting for
-// longer, in all, than that and a second for each KiB taken or sent. Used by one
-// thread.
+// send anything for as long as `patience`, or that keeps one request waiting
+// for longer, in all, than that and a second for each KiB taken or sent. Used
+// by one thread.
 class HttpConnection final : public httplib::Stream {
  public:
   // Takes the socket. `context` is null for plain text.

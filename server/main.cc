@@ -102,6 +102,21 @@ ABSL_FLAG(
     double, checkpoint_seconds,
     absl::ToDoubleSeconds(poe::server::ServerOptions().checkpoint_interval),
     "How often a training keeps what it needs to go on after a crash.");
+ABSL_FLAG(std::string, data_directory, "",
+          "Folder of files that trainings may name as their data, by names "
+          "relative to it. Empty: none may. See docs/operating.md.");
+ABSL_FLAG(std::int64_t, max_training_rows,
+          poe::server::ServerOptions().spool.rows,
+          "Most rows of one training; of sequences, the rows of all together.");
+ABSL_FLAG(std::int64_t, max_training_bytes,
+          poe::server::ServerOptions().spool.bytes,
+          "Most bytes that the rows of one training may take on the disk.");
+ABSL_FLAG(std::int64_t, max_experts, poe::server::ServerOptions().max_experts,
+          "Most experts that a training may ask for in one class, all layers "
+          "together.");
+ABSL_FLAG(double, max_training_seconds, 0,
+          "How long a training may run before it fails, counted anew after a "
+          "restart. 0: as long as it takes.");
 ABSL_FLAG(std::int64_t, max_rows, poe::server::RequestLimits().rows,
           "Most rows in one message; of sequences, the rows of all together.");
 ABSL_FLAG(std::int64_t, max_steps, poe::server::RequestLimits().steps,
@@ -323,6 +338,8 @@ int main(int argc, char** argv) {
   }
   for (const auto& [name, seconds] :
        {std::pair("poll_seconds", absl::GetFlag(FLAGS_poll_seconds)),
+        std::pair("max_training_seconds",
+                  absl::GetFlag(FLAGS_max_training_seconds)),
         std::pair("lame_duck_seconds", absl::GetFlag(FLAGS_lame_duck_seconds)),
         std::pair("drain_seconds", absl::GetFlag(FLAGS_drain_seconds))}) {
     if (seconds >= 0) continue;
@@ -355,6 +372,12 @@ int main(int argc, char** argv) {
   options.training_threads = absl::GetFlag(FLAGS_training_threads);
   options.checkpoint_interval =
       absl::Seconds(absl::GetFlag(FLAGS_checkpoint_seconds));
+  options.max_training_time =
+      absl::Seconds(absl::GetFlag(FLAGS_max_training_seconds));
+  options.spool = {.rows = absl::GetFlag(FLAGS_max_training_rows),
+                   .bytes = absl::GetFlag(FLAGS_max_training_bytes)};
+  options.max_experts = absl::GetFlag(FLAGS_max_experts);
+  options.data_directory = absl::GetFlag(FLAGS_data_directory);
   options.limits.rows = absl::GetFlag(FLAGS_max_rows);
   options.limits.steps = absl::GetFlag(FLAGS_max_steps);
   options.limits.work = absl::GetFlag(FLAGS_max_work);

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -35,8 +38,8 @@
 #include "server/services/open_inference_service.h"
 #include "server/services/product_of_experts_service.h"
 #include "server/services/training_jobs_service.h"
-#include "server/thread_priority.h"
 #include "server/steady_time.h"
+#include "server/thread_priority.h"
 #include "server/training_jobs.h"
 #include "spdlog/spdlog.h"
 
@@ -76,6 +79,9 @@ absl::Status CheckOptions(const ServerOptions& options) {
   status.Update(CheckOption("max_rows", options.limits.rows, 1));
   status.Update(CheckOption("max_steps", options.limits.steps, 1));
   status.Update(CheckOption("max_work", options.limits.work, 1));
+  status.Update(CheckOption("max_training_rows", options.spool.rows, 1));
+  status.Update(CheckOption("max_training_bytes", options.spool.bytes, 1));
+  status.Update(CheckOption("max_experts", options.max_experts, 1));
   status.Update(CheckOption("max_message_bytes", options.max_message_bytes,
                             kLeastMessageBytes));
   if (status.ok() &&
@@ -157,6 +163,29 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
   }
   if (access != nullptr) RequireTokens(access, **credentials);
   return credentials;
+}
+
+absl::Status CheckDataDirectory(const std::string& path) {
+  std::error_code ignored;
+  if (path.empty() || std::filesystem::is_directory(path, ignored)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("data_directory is ", path, ", which is no folder"));
+}
+
+TrainingJobsOptions JobsOptions(const ServerOptions& options) {
+  TrainingJobsOptions jobs;
+  jobs.threads = ThreadsOrAll(options.training_threads);
+  jobs.snapshot_interval = options.checkpoint_interval;
+  if (options.max_training_time > absl::ZeroDuration()) {
+    jobs.running_time = options.max_training_time;
+  }
+  jobs.data_directory = options.data_directory;
+  jobs.niceness = kTrainingNiceness;
+  jobs.spool = options.spool;
+  jobs.training.experts = options.max_experts;
+  return jobs;
 }
 
 // Null if calls need no token.
@@ -382,6 +411,10 @@ void Server::Parts::OnLoaded(const std::string& name,
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (absl::Status status = CheckDataDirectory(options.data_directory);
+      !status.ok()) {
+    return status;
+  }
   const absl::StatusOr<ListenAddress> address =
       ParseListenAddress(options.listen);
   if (!address.ok()) return address.status();
@@ -407,12 +440,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
                              .keep_versions = options.keep_versions,
                              .read_only = options.read_only});
   if (!repository.ok()) return repository.status();
-  TrainingJobsOptions jobs_options;
-  jobs_options.threads = ThreadsOrAll(options.training_threads);
-  jobs_options.snapshot_interval = options.checkpoint_interval;
-  jobs_options.niceness = kTrainingNiceness;
   absl::StatusOr<std::unique_ptr<TrainingJobs>> jobs =
-      TrainingJobs::Open(repository->get(), std::move(jobs_options));
+      TrainingJobs::Open(repository->get(), JobsOptions(options));
   if (!jobs.ok()) return jobs.status();
   auto parts = std::make_unique<Parts>(options, *std::move(repository),
                                        *std::move(jobs));

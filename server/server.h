@@ -9,8 +9,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/codec/request_codec.h"
+#include "server/codec/training_codec.h"
 #include "server/credentials.h"
 #include "server/request_log.h"
+#include "server/spool.h"
 
 namespace poe::server {
 
@@ -39,6 +41,14 @@ struct ServerOptions {
   int training_threads = 0;
   // How often a training keeps what it needs to go on after a crash.
   absl::Duration checkpoint_interval = absl::Minutes(1);
+  // The longest that a training may run, counted anew after a restart. Zero:
+  // for ever.
+  absl::Duration max_training_time = absl::ZeroDuration();
+  // Of one training job, each at least 1.
+  SpoolLimits spool;
+  std::int64_t max_experts = TrainingLimits().experts;
+  // Folder of the files that trainings may name as their data. Empty: none may.
+  std::string data_directory;
   RequestLimits limits;
   // Calls for one model version that are answered together have at most so many
   // rows, >= 1; they wait at most so long for each other, >= 0; and at most so

@@ -138,12 +138,21 @@ void TrainingJob::Leave() {
   // What the sender is about to add comes first.
   absl::MutexLock append(&append_mutex_);
   absl::MutexLock lock(&mutex_);
-  if (CheckReceiving().ok()) left_at_ = SteadyNow();
+  if (CheckReceiving().ok() && !has_begun_reading()) left_at_ = SteadyNow();
 }
 
 SteadyTime TrainingJob::left_at() const {
   absl::MutexLock lock(&mutex_);
   return CheckReceiving().ok() ? left_at_ : SteadyTime::max();
+}
+
+absl::StatusOr<std::int64_t> TrainingJob::BeginReading() {
+  absl::MutexLock append(&append_mutex_);
+  absl::MutexLock lock(&mutex_);
+  if (absl::Status s = CheckReceiving(); !s.ok()) return s;
+  reading_.store(true, std::memory_order_release);
+  left_at_ = SteadyTime::max();
+  return ++sender_;
 }
 
 absl::StatusOr<std::int64_t> TrainingJob::Append(const v1::TrainChunk& chunk,

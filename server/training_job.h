@@ -93,6 +93,15 @@ class TrainingJob {
   // one or no longer receives.
   SteadyTime left_at() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The server itself reads the data from now on, and is the sender: there will
+  // be no other. Once; the status of Failure, or Aborted, if the job no longer
+  // receives.
+  absl::StatusOr<std::int64_t> BeginReading()
+      ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
+  bool has_begun_reading() const {
+    return reading_.load(std::memory_order_acquire);
+  }
+
   // Adds rows and returns how many there are now. OutOfRange, with the offset
   // expected, for a chunk out of order; InvalidArgument for bad rows or labels;
   // ResourceExhausted; Aborted if the job no longer receives, or not from this
@@ -182,6 +191,7 @@ class TrainingJob {
   // Rows of each class. Only Append and CloseData, never both at once.
   std::vector<std::int64_t> class_rows_;
   std::atomic<bool> cancel_asked_ = false, suspended_ = false;
+  std::atomic<bool> reading_ = false;
 
   mutable absl::Mutex mutex_;
   v1::Job job_ ABSL_GUARDED_BY(mutex_);

@@ -15,9 +15,11 @@
 #include "server/checkpoint.h"
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
-#include "server/thread_priority.h"
-#include "server/steady_time.h"
+#include "server/files.h"
 #include "server/model_file.h"
+#include "server/steady_time.h"
+#include "server/thread_priority.h"
+#include "server/training_files.h"
 #include "server/training_run.h"
 #include "spdlog/spdlog.h"
 
@@ -27,6 +29,8 @@ namespace {
 constexpr int kDefaultPageSize = 100;
 constexpr int kGreatestPageSize = 1000;
 constexpr std::size_t kLongestRequestId = 128;
+// One: each holds a piece of a file in memory.
+constexpr int kReadingThreads = 1;
 constexpr absl::string_view kRecordSuffix = ".job";
 constexpr std::int64_t kMostRecordBytes = std::int64_t{1} << 30;
 
@@ -78,7 +82,33 @@ absl::StatusOr<TrainingSettings> DecodeWithBase(const v1::TrainStart& start,
   return DecodeTrainStart(start, seed, limits, &*model);
 }
 
-absl::Status ValidateStart(const v1::TrainStart& start) {
+// That the names of files are some in a folder that there is.
+absl::Status ValidateFiles(const v1::TrainStart& start,
+                           const std::string& data_directory) {
+  if (start.data_file().empty() && start.label_file().empty()) {
+    return absl::OkStatus();
+  }
+  if (data_directory.empty()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "NO_DATA_DIRECTORY",
+                 "the server has no data directory (--data_directory); send "
+                 "the rows in chunks");
+  }
+  for (const auto& [field, name] :
+       {std::pair<absl::string_view, absl::string_view>("data_file",
+                                                        start.data_file()),
+        std::pair<absl::string_view, absl::string_view>("label_file",
+                                                        start.label_file())}) {
+    if (name.empty() || IsNameBelow(name)) continue;
+    return FieldError(field, "INVALID_NAME",
+                      absl::StrCat("is ", Quoted(name),
+                                   "; must be relative to the data directory, "
+                                   "without \".\", \"..\" and empty parts"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateStart(const v1::TrainStart& start,
+                           const std::string& data_directory) {
   absl::Status status = ValidateModelName(start.model_name(), "model_name");
   if (!status.ok()) return status;
   if (start.request_id().size() > kLongestRequestId) {
@@ -87,7 +117,7 @@ absl::Status ValidateStart(const v1::TrainStart& start) {
         absl::StrCat("has ", start.request_id().size(), " characters; at most ",
                      kLongestRequestId, " are allowed"));
   }
-  return absl::OkStatus();
+  return ValidateFiles(start, data_directory);
 }
 
 }  // namespace
@@ -107,7 +137,8 @@ TrainingJobs::TrainingJobs(ModelRepository* repository,
                            TrainingJobsOptions options)
     : repository_(repository),
       options_(std::move(options)),
-      folder_(absl::StrCat(repository->folder(), "/.jobs")) {}
+      folder_(absl::StrCat(repository->folder(), "/.jobs")),
+      reader_(kReadingThreads, options_.unfinished_jobs) {}
 
 absl::Status TrainingJobs::Restore() {
   if (absl::Status s = MakeFolder(folder_); !s.ok()) return s;
@@ -193,7 +224,9 @@ void TrainingJobs::Shutdown() {
 absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
     const v1::TrainStart& start) {
   if (absl::Status s = repository_->CheckWritable(); !s.ok()) return s;
-  if (absl::Status s = ValidateStart(start); !s.ok()) return s;
+  if (absl::Status s = ValidateStart(start, options_.data_directory); !s.ok()) {
+    return s;
+  }
   EndLeftUploads();
   std::int64_t number = 0;
   {
@@ -324,6 +357,25 @@ absl::Status TrainingJobs::CloseData(const std::shared_ptr<TrainingJob>& job) {
   return absl::OkStatus();
 }
 
+absl::Status TrainingJobs::ReadData(const std::shared_ptr<TrainingJob>& job) {
+  const absl::StatusOr<std::int64_t> sender = job->BeginReading();
+  if (!sender.ok()) return sender.status();
+  absl::Status submitted = reader_.Submit(
+      {.check = [job] { return job->Failure(); },
+       .run =
+           [this, job, sender = *sender](absl::Status status) {
+             if (status.ok()) {
+               status = CatchExceptions([&] {
+                 return AppendFiles(options_.data_directory, sender, *job);
+               });
+             }
+             if (status.ok()) status = CloseData(job);
+             if (!status.ok()) Abandon(job, status);
+           }});
+  if (!submitted.ok()) Abandon(job, submitted);
+  return submitted;
+}
+
 void TrainingJobs::Abandon(const std::shared_ptr<TrainingJob>& job,
                            const absl::Status& why) {
   if (!job->Abandon(why)) return;
@@ -452,7 +504,7 @@ void TrainingJobs::RunJobs() {
       queue_.pop_front();
     }
     RunTrainingJob(*job, *repository_, workers, options_.program,
-                   options_.snapshot_interval);
+                   options_.snapshot_interval, options_.running_time);
   }
 }
 

@@ -1,4 +1,5 @@
-// All training jobs of a server, and the thread that runs them.
+// All training jobs of a server, and the threads that read their files and run
+// them.
 #ifndef POE_SERVER_TRAINING_JOBS_H_
 #define POE_SERVER_TRAINING_JOBS_H_
 
@@ -18,6 +19,7 @@
 #include "absl/time/time.h"
 #include "poe/v1/training.pb.h"
 #include "server/codec/training_codec.h"
+#include "server/executor.h"
 #include "server/model_repository.h"
 #include "server/spool.h"
 #include "server/training_job.h"
@@ -37,6 +39,10 @@ struct TrainingJobsOptions {
   absl::Duration upload_patience = absl::Minutes(10);
   // How often a running job keeps what it needs to go on after a crash.
   absl::Duration snapshot_interval = absl::Minutes(1);
+  // The longest that a job may run, counted anew after a restart.
+  absl::Duration running_time = absl::InfiniteDuration();
+  // Folder of the files that jobs may name. Empty: none may.
+  std::string data_directory;
   // Of the thread that trains: see thread_priority.h.
   int niceness = 0;
   SpoolLimits spool;
@@ -70,8 +76,9 @@ class TrainingJobs {
     // False: the job of an earlier start with this request_id.
     bool created = false;
   };
-  // InvalidArgument or Unimplemented for what cannot be trained; NotFound or
-  // DataLoss for a base_version that is not stored, or damaged; AlreadyExists
+  // InvalidArgument or Unimplemented for what cannot be trained;
+  // FailedPrecondition for files without a folder of them; NotFound or DataLoss
+  // for a base_version that is not stored, or damaged; AlreadyExists
   // for a request_id that came with another request; Aborted if the model has a
   // job that has not ended; ResourceExhausted for too many jobs or rows;
   // Unavailable after Shutdown.
@@ -81,6 +88,12 @@ class TrainingJobs {
   // The data are complete: the job waits for its turn. Where that is an error
   // (see TrainingJob::CloseData) the job fails with it.
   absl::Status CloseData(const std::shared_ptr<TrainingJob>& job)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The same for a job whose data are in files: they are read first, in a
+  // thread of its own, and the job fails with what is wrong with them. An error
+  // if the job no longer receives.
+  absl::Status ReadData(const std::shared_ptr<TrainingJob>& job)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The rest of its data will not come: ends a job that receives, and its
@@ -148,6 +161,8 @@ class TrainingJobs {
   std::deque<std::shared_ptr<TrainingJob>> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread runner_;
+  // Reads files of data; the first to go.
+  Executor reader_;
 };
 
 }  // namespace poe::server

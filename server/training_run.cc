@@ -9,13 +9,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "google/protobuf/text_format.h"
+#include "poe/interrupt_check.h"
 #include "server/checkpoint.h"
 #include "server/codec/model_codec.h"
 #include "server/codec/response_codec.h"
 #include "server/errors.h"
 #include "server/files.h"
-#include "server/steady_time.h"
 #include "server/model_file.h"
+#include "server/steady_time.h"
 #include "server/timestamp.h"
 #include "spdlog/spdlog.h"
 
@@ -60,12 +61,26 @@ std::int64_t FindPublished(const TrainingJob& job,
   return 0;
 }
 
+// Whether the job may go on: neither cancelled nor over its time.
+absl::Status CheckGoesOn(const TrainingJob& job, SteadyTime begin,
+                         absl::Duration running_time) {
+  if (absl::Status s = job.CheckCancelled(); !s.ok()) return s;
+  if (absl::FromChrono(SteadyNow() - begin) <= running_time)
+    return absl::OkStatus();
+  return Error(
+      absl::StatusCode::kDeadlineExceeded, "TRAINING_TOO_LONG",
+      absl::StrCat("the training has run for ",
+                   absl::FormatDuration(running_time),
+                   ", as long as this server lets a job run"),
+      {{"limit_seconds", absl::StrCat(absl::ToDoubleSeconds(running_time))}});
+}
+
 // Trains from the snapshot that there is, and keeps new ones.
 absl::StatusOr<Model> TrainFrom(const std::string& snapshot, TrainingJob& job,
                                 const TrainingRows& rows,
                                 const Workers& workers,
                                 absl::Duration snapshot_interval,
-                                const Model* base,
+                                InterruptCheck check, const Model* base,
                                 std::optional<Checkpoint>& checkpoint) {
   const TrainingSettings& settings = job.settings();
   SteadyTime kept = SteadyNow();
@@ -92,7 +107,7 @@ absl::StatusOr<Model> TrainFrom(const std::string& snapshot, TrainingJob& job,
         EncodeProgress(progress, settings.class_names, &message);
         job.SetProgress(message);
       },
-      [&job] { return job.CheckCancelled(); }, &checkpoint, &resumption, base);
+      check, &checkpoint, &resumption, base);
 }
 
 // The model whose classes the job keeps, if it keeps any.
@@ -109,7 +124,8 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
                                              ModelRepository& repository,
                                              const Workers& workers,
                                              const std::string& program,
-                                             absl::Duration snapshot_interval) {
+                                             absl::Duration snapshot_interval,
+                                             absl::Duration running_time) {
   if (job.is_restored()) {
     const std::int64_t published = FindPublished(job, repository);
     if (published > 0) return published;
@@ -125,13 +141,15 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
     auto bytes = ReadFile(job.files().snapshot, kMostSnapshotBytes);
     if (bytes.ok()) snapshot = *std::move(bytes);
   }
+  const auto check = [&] { return CheckGoesOn(job, begin, running_time); };
   std::optional<Checkpoint> checkpoint;
-  absl::StatusOr<Model> trained = TrainFrom(
-      snapshot, job, *rows, workers, snapshot_interval, base, checkpoint);
+  absl::StatusOr<Model> trained =
+      TrainFrom(snapshot, job, *rows, workers, snapshot_interval, check, base,
+                checkpoint);
   if (absl::IsDataLoss(trained.status()) && !snapshot.empty()) {
     spdlog::warn("{} begins anew: {}", job.name(), trained.status().ToString());
-    trained =
-        TrainFrom("", job, *rows, workers, snapshot_interval, base, checkpoint);
+    trained = TrainFrom("", job, *rows, workers, snapshot_interval, check, base,
+                        checkpoint);
   }
   if (checkpoint.has_value()) {
     return KeepCheckpoint(*checkpoint, MakeRecord(job, *rows, begin, program),
@@ -148,10 +166,11 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
 // The same with exceptions of libraries as errors.
 absl::StatusOr<std::int64_t> TrainWithoutExceptions(
     TrainingJob& job, ModelRepository& repository, const Workers& workers,
-    const std::string& program, absl::Duration snapshot_interval) {
+    const std::string& program, absl::Duration snapshot_interval,
+    absl::Duration running_time) {
   try {
-    return TrainAndPublish(job, repository, workers, program,
-                           snapshot_interval);
+    return TrainAndPublish(job, repository, workers, program, snapshot_interval,
+                           running_time);
   } catch (const std::bad_alloc&) {
     return Error(absl::StatusCode::kResourceExhausted, "OUT_OF_MEMORY",
                  "the server has not enough memory to train this model");
@@ -165,11 +184,12 @@ absl::StatusOr<std::int64_t> TrainWithoutExceptions(
 
 void RunTrainingJob(TrainingJob& job, ModelRepository& repository,
                     const Workers& workers, const std::string& program,
-                    absl::Duration snapshot_interval) {
+                    absl::Duration snapshot_interval,
+                    absl::Duration running_time) {
   if (!job.BeginRunning()) return;
   spdlog::info("{} trains model {}", job.name(), job.start().model_name());
   const absl::StatusOr<std::int64_t> version = TrainWithoutExceptions(
-      job, repository, workers, program, snapshot_interval);
+      job, repository, workers, program, snapshot_interval, running_time);
   if (version.ok()) {
     job.Succeed(*version);
     spdlog::info("{} has succeeded", job.name());

@@ -15,10 +15,12 @@ namespace poe::server {
 // state of the job whatever happens. Nothing if the job has ended. What it
 // needs to go on after a crash is kept this often, and when the job is
 // suspended; a job that an earlier process has begun goes on from there, and is
-// not published twice.
+// not published twice. A training that takes longer than `running_time` in this
+// process fails with DeadlineExceeded.
 void RunTrainingJob(TrainingJob& job, ModelRepository& repository,
                     const Workers& workers, const std::string& program,
-                    absl::Duration snapshot_interval);
+                    absl::Duration snapshot_interval,
+                    absl::Duration running_time);
 
 }  // namespace poe::server
 

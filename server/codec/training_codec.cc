@@ -1,6 +1,9 @@
 #include "server/codec/training_codec.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <limits>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -21,9 +24,6 @@ namespace {
 constexpr absl::string_view kOneClass = "data";
 
 absl::Status CheckBuilt(const v1::TrainStart& start) {
-  if (!start.data_file().empty())
-    return NotBuiltYet("data_file",
-                       "is given; this version takes training rows in chunks");
   if (start.expected_rows() < 0)
     return FieldError("expected_rows", "OUT_OF_RANGE",
                       absl::StrCat("is ", start.expected_rows(),
@@ -53,6 +53,27 @@ absl::StatusOr<std::vector<std::string>> DecodeClassNames(
   }
   return std::vector<std::string>(start.class_names().begin(),
                                   start.class_names().end());
+}
+
+// That the names of files fit the rest; what they name is not looked at.
+absl::Status CheckDataFiles(const v1::TrainStart& start,
+                            const TrainingSettings& settings) {
+  if (start.data_file().empty()) {
+    if (start.label_file().empty()) return absl::OkStatus();
+    return FieldError("label_file", "NOT_ALLOWED",
+                      "is given without data_file; labels of chunks come with "
+                      "them");
+  }
+  if (settings.data_spec.sequential)
+    return FieldError("data_file", "NOT_ALLOWED",
+                      "is given; it holds single rows, send sequences in "
+                      "chunks");
+  if (start.label_file().empty() && settings.class_names.size() > 1)
+    return FieldError("label_file", "REQUIRED",
+                      absl::StrCat("is missing; it says which of the ",
+                                   settings.class_names.size(),
+                                   " classes each row of data_file is of"));
+  return absl::OkStatus();
 }
 
 template <typename Message, typename Get, typename Has>
@@ -219,8 +240,32 @@ double NumParameters(const TrainingSettings& settings, const Model* base) {
   return total;
 }
 
+// The greatest number that a class has, of all its layers.
+std::int64_t NumExperts(const TrainingSettings& settings) {
+  const auto of_product = [](const ProductSettings& product) {
+    std::int64_t total = 0;
+    for (const GroupSettings& group : product.groups)
+      total += group.num_experts;
+    return total;
+  };
+  std::int64_t most = 0;
+  for (const ProductSettings& product : settings.products)
+    most = std::max(most, of_product(product));
+  for (const LayerSettings& layer : settings.next_layers)
+    most += of_product(layer.product);
+  return most;
+}
+
 absl::Status CheckSize(const TrainingSettings& settings,
                        const TrainingLimits& limits, const Model* base) {
+  const std::int64_t experts = NumExperts(settings);
+  if (experts > limits.experts)
+    return FieldError("products", "TOO_MANY_EXPERTS",
+                      absl::StrCat("ask for ", experts,
+                                   " experts of one class, all layers "
+                                   "together; at most ",
+                                   limits.experts, " are trained"),
+                      {{"limit", absl::StrCat(limits.experts)}});
   const double parameters = NumParameters(settings, base);
   if (parameters <= static_cast<double>(limits.parameters))
     return absl::OkStatus();
@@ -291,6 +336,7 @@ absl::StatusOr<TrainingSettings> DecodeTrainStart(const v1::TrainStart& start,
     status =
         AsFieldError("stages", "WRONG_LAYERS", ValidateKept(settings, base));
   if (status.ok()) status = CheckSize(settings, limits, base);
+  if (status.ok()) status = CheckDataFiles(start, settings);
   if (!status.ok()) return status;
   return settings;
 }

@@ -16,6 +16,7 @@ struct TrainingLimits {
   std::int64_t classes = 10'000;
   std::int64_t dimension = 1 << 24;
   std::int64_t parameters = 1 << 28;  // of all classes together
+  std::int64_t experts = 1'000'000;   // of one class, all layers together
 };
 
 // Defaults are those that training.proto documents. `seed` is the job's, the

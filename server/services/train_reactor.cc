@@ -68,8 +68,8 @@ class TrainReactor final
   // The client is gone.
   void Break() ABSL_LOCKS_EXCLUDED(mutex_);
   // What becomes of a job whose sender is gone: one with a request_id waits for
-  // the rest of its data, any other that receives ends, and so does one that
-  // does not outlive its stream.
+  // the rest of its data, any other that receives ends, unless it reads them
+  // from files; and so does one that does not outlive its stream.
   void LeaveJob(const std::shared_ptr<TrainingJob>& job,
                 const absl::Status& why);
   // Ends the stream, and a job that still receives, with an error.
@@ -164,7 +164,8 @@ absl::Status TrainReactor::HandleStart(const v1::TrainStart& start) {
   } else {
     sender = job->Attach();
   }
-  if (!sender.has_value() && job->state() == v1::Job::STATE_RECEIVING) {
+  if (!sender.has_value() && job->state() == v1::Job::STATE_RECEIVING &&
+      !job->has_begun_reading()) {
     return Error(absl::StatusCode::kAborted, "JOB_HAS_STREAM",
                  absl::StrCat("another stream sends the data of ", job->name(),
                               "; end it first"),
@@ -195,6 +196,11 @@ absl::Status TrainReactor::HandleChunk(const v1::TrainChunk& chunk) {
   std::int64_t sender;
   {
     absl::MutexLock lock(&mutex_);
+    if (!job_->start().data_file().empty()) {
+      return BadStream("DATA_FILE_AND_CHUNK",
+                       "a chunk came, but start has a data_file; the rows are "
+                       "read from there alone");
+    }
     if (data_ != Data::kComing) return absl::OkStatus();
     job = job_;
     sender = sender_;
@@ -252,7 +258,9 @@ void TrainReactor::OnWriteDone(bool ok) {
     }
   }
   if (close != nullptr) {
-    const absl::Status closed = jobs_.CloseData(close);
+    const absl::Status closed = close->start().data_file().empty()
+                                    ? jobs_.CloseData(close)
+                                    : jobs_.ReadData(close);
     if (!closed.ok()) {
       Fail(closed);
       return;
@@ -279,12 +287,14 @@ void TrainReactor::Break() {
 
 void TrainReactor::LeaveJob(const std::shared_ptr<TrainingJob>& job,
                             const absl::Status& why) {
-  if (!job->start().request_id().empty() &&
-      job->state() == v1::Job::STATE_RECEIVING) {
-    job->Leave();
-    return;
+  if (!job->has_begun_reading()) {
+    if (!job->start().request_id().empty() &&
+        job->state() == v1::Job::STATE_RECEIVING) {
+      job->Leave();
+      return;
+    }
+    jobs_.Abandon(job, why);
   }
-  jobs_.Abandon(job, why);
   if (!job->start().detach()) job->Cancel(why.message());
 }
 
