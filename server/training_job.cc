@@ -150,7 +150,7 @@ absl::StatusOr<std::int64_t> TrainingJob::BeginReading() {
   absl::MutexLock append(&append_mutex_);
   absl::MutexLock lock(&mutex_);
   if (absl::Status s = CheckReceiving(); !s.ok()) return s;
-  reading_.store(true, std::memory_order_release);
+  if (reading_.exchange(true, std::memory_order_acq_rel)) return 0;
   left_at_ = SteadyTime::max();
   return ++sender_;
 }

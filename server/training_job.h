@@ -93,9 +93,9 @@ class TrainingJob {
   // one or no longer receives.
   SteadyTime left_at() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // The server itself reads the data from now on, and is the sender: there will
-  // be no other. Once; the status of Failure, or Aborted, if the job no longer
-  // receives.
+  // The server itself reads the data from now on, as the sender that is
+  // returned: there will be no other. 0, and nothing, if it does already; the
+  // status of Failure, or Aborted, if the job no longer receives.
   absl::StatusOr<std::int64_t> BeginReading()
       ABSL_LOCKS_EXCLUDED(append_mutex_, mutex_);
   bool has_begun_reading() const {

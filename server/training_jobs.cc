@@ -360,6 +360,7 @@ absl::Status TrainingJobs::CloseData(const std::shared_ptr<TrainingJob>& job) {
 absl::Status TrainingJobs::ReadData(const std::shared_ptr<TrainingJob>& job) {
   const absl::StatusOr<std::int64_t> sender = job->BeginReading();
   if (!sender.ok()) return sender.status();
+  if (*sender == 0) return absl::OkStatus();
   absl::Status submitted = reader_.Submit(
       {.check = [job] { return job->Failure(); },
        .run =

@@ -91,8 +91,8 @@ class TrainingJobs {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The same for a job whose data are in files: they are read first, in a
-  // thread of its own, and the job fails with what is wrong with them. An error
-  // if the job no longer receives.
+  // thread for that, and the job fails with what is wrong with them. Nothing if
+  // it reads them already, an error if it no longer receives.
   absl::Status ReadData(const std::shared_ptr<TrainingJob>& job)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

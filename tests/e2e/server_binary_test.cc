@@ -238,6 +238,11 @@ TEST_F(ServerBinaryTest, MistakesOnTheCommandLineAreNamed) {
   } cases[] = {
       {{}, "--repository DIR is required"},
       {{RepositoryFlag(), "extra"}, "unexpected argument \"extra\""},
+      {{RepositoryFlag(), "--max_experts=0"}, "max_experts is 0; must be"},
+      {{RepositoryFlag(), "--max_training_seconds=-1"},
+       "--max_training_seconds must not be negative"},
+      {{RepositoryFlag(), "--data_directory=/nowhere"},
+       "data_directory is /nowhere, which is no folder"},
       {{RepositoryFlag(), "--log_level=loud"}, "--log_level loud"},
       {{RepositoryFlag(), "--log_format=xml"}, "--log_format xml"},
       {{RepositoryFlag(), "--log_sample=-1"}, "log_sample is -1"},

@@ -776,6 +776,19 @@ TEST_F(LimitedTrainingJobsTest, TooManyRowsAreRefused) {
             absl::StatusCode::kResourceExhausted);
 }
 
+TEST_F(TrainingJobsTest, AJobThatRunsTooLongFails) {
+  TrainingJobsOptions options;
+  options.running_time = absl::Milliseconds(20);
+  Reopen(std::move(options));
+  const auto job = Send(EndlessStart("endless"));
+  ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_FAILED);
+  EXPECT_EQ(job->Failure().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(ReasonOf(job->Failure()), "TRAINING_TOO_LONG");
+  EXPECT_THAT(std::string(job->Failure().message()),
+              HasSubstr("has run for 20ms, as long as"));
+  EXPECT_EQ(Spools(), 0u);
+}
+
 class CountingListener : public TrainingJob::Listener {
  public:
   explicit CountingListener(const TrainingJob& job) : job_(job) {}

@@ -1,6 +1,8 @@
 #include "tests/server/training_testing.h"
 
 #include "absl/functional/function_ref.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 
 namespace poe::server {
@@ -66,6 +68,21 @@ v1::TrainChunk Chunk(std::int64_t offset, std::int64_t rows) {
     chunk.add_labels(right ? 1 : 0);
   }
   return chunk;
+}
+
+std::string CsvRows(std::int64_t rows) {
+  const v1::TrainChunk chunk = Chunk(0, rows);
+  const auto& values = chunk.observations().dense().values();
+  std::string text;
+  for (int i = 0; i < values.size(); ++i) {
+    absl::StrAppend(&text, values[i], (i + 1) % kDimension == 0 ? "\n" : ",");
+  }
+  return text;
+}
+
+std::string CsvLabels(std::int64_t rows) {
+  const v1::TrainChunk chunk = Chunk(0, rows);
+  return absl::StrCat(absl::StrJoin(chunk.labels(), "\n"), "\n");
 }
 
 v1::Job::State WaitForEnd(const TrainingJob& job) {

@@ -25,6 +25,10 @@ v1::TrainStart DivergingStart(absl::string_view model_name);
 // and have their first half set, odd rows of class 1 and the second.
 v1::TrainChunk Chunk(std::int64_t offset, std::int64_t rows);
 
+// Rows 0 to `rows` - 1 of it as files: a row a line, and a label a line.
+std::string CsvRows(std::int64_t rows);
+std::string CsvLabels(std::int64_t rows);
+
 // Waits until the job has ended, or is in `state`; a minute at most. The state.
 v1::Job::State WaitForEnd(const TrainingJob& job);
 v1::Job::State WaitForState(const TrainingJob& job, v1::Job::State state);

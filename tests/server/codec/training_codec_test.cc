@@ -147,8 +147,10 @@ absl::Status DecodeLimited(const v1::TrainStart& start) {
 TEST(TrainingCodecTest, BadStartsAreRefused) {
   ExpectRefused<v1::TrainStart>(
       FromText<v1::TrainStart>(kUnits),
-      {R{[](auto& s) { s.set_data_file("digits.idx"); }, kUnbuilt,
-         "NOT_BUILT_YET", "data_file is given"},
+      {R{[](auto& s) { s.set_data_file("digits.idx"); }, kInvalid, "REQUIRED",
+         "label_file is missing; it says which of the 2 classes"},
+       R{[](auto& s) { s.set_label_file("labels.idx"); }, kInvalid,
+         "NOT_ALLOWED", "label_file is given without data_file"},
        R{[](auto& s) { s.set_expected_rows(-1); }, kInvalid, "OUT_OF_RANGE",
          "expected_rows is -1"},
        R{[](auto& s) { s.clear_data_spec(); }, kInvalid, "REQUIRED",
@@ -188,6 +190,46 @@ TEST(TrainingCodecTest, BadStartsAreRefused) {
          },
          kInvalid, "INVALID_SETTINGS", "held_out_share is nan"}},
       DecodeLimited);
+}
+
+TEST(TrainingCodecTest, FilesHoldRows) {
+  v1::TrainStart start = FromText<v1::TrainStart>(kReal);
+  start.set_data_file("clusters.csv");
+  EXPECT_TRUE(DecodeTrainStart(start, 5).ok());
+  start.mutable_data_spec()->set_family(v1::FAMILY_STRUCTURED_GAUSSIAN);
+  start.mutable_data_spec()->set_sequential(true);
+  start.mutable_products(0)->clear_base();
+  v1::GroupSettings& group = *start.mutable_products(0)->mutable_groups(0);
+  group.mutable_hidden_markov()->set_num_states(2);
+  ExpectRefused<v1::TrainStart>(
+      [&] {
+        v1::TrainStart chunks = start;
+        chunks.clear_data_file();
+        return chunks;
+      }(),
+      {R{[](auto& s) { s.set_data_file("clusters.csv"); }, kInvalid,
+         "NOT_ALLOWED", "data_file is given; it holds single rows"}},
+      [](const auto& s) { return DecodeTrainStart(s, 5).status(); });
+}
+
+TEST(TrainingCodecTest, ExpertsOfAllLayersOfAClassAreLimited) {
+  v1::TrainStart start = FromText<v1::TrainStart>(kUnits);
+  start.add_stages()->mutable_contrastive_divergence();
+  v1::GroupSettings& upper = *start.add_stages()
+                                  ->mutable_next_layer()
+                                  ->mutable_product()
+                                  ->add_groups();
+  upper.set_num_experts(20);
+  upper.mutable_bernoulli_units();
+  // Each of the two classes has these.
+  EXPECT_TRUE(DecodeTrainStart(start, 5, {.experts = 120}).ok());
+  const absl::Status refused =
+      DecodeTrainStart(start, 5, {.experts = 119}).status();
+  EXPECT_EQ(refused.code(), kInvalid);
+  EXPECT_EQ(ReasonOf(refused), "TOO_MANY_EXPERTS");
+  EXPECT_THAT(std::string(refused.message()),
+              testing::HasSubstr("products ask for 120 experts of one class, "
+                                 "all layers together; at most 119"));
 }
 
 TEST(TrainingCodecTest, BadGroupsAreRefused) {

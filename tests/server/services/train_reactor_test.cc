@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -70,6 +71,91 @@ TEST_F(TrainReactorTest, AChunkFirstIsRefused) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(status.error_message(),
               HasSubstr("the first message must be start"));
+}
+
+v1::TrainStart FileStart() {
+  v1::TrainStart start = QuickStart("sides");
+  start.set_data_file("rows.csv");
+  start.set_label_file("labels.csv");
+  return start;
+}
+
+TEST_F(TrainReactorTest, AStartThatNamesFilesNeedsNoChunk) {
+  StoreData("rows.csv", CsvRows(20));
+  StoreData("labels.csv", CsvLabels(20));
+  TrainCall call(*remote_train_);
+  ASSERT_TRUE(call.Start(FileStart()));
+  ASSERT_TRUE(call.Read());
+  EXPECT_EQ(call.response().accepted().state(), v1::Job::STATE_RECEIVING);
+  call.HalfClose();
+  ASSERT_TRUE(call.Read());
+  EXPECT_EQ(call.response().acknowledged_rows(), 0);
+  ASSERT_TRUE(call.Read());
+  ASSERT_TRUE(call.response().has_completed());
+  EXPECT_EQ(call.response().completed().rows(), 20);
+  EXPECT_TRUE(call.Finish().ok());
+}
+
+TEST_F(TrainReactorTest, AChunkBesideFilesIsRefused) {
+  StoreData("rows.csv", CsvRows(20));
+  StoreData("labels.csv", CsvLabels(20));
+  TrainCall call(*train_);
+  ASSERT_TRUE(call.Start(FileStart()));
+  ASSERT_TRUE(call.Read());
+  call.Send(Chunk(0, 20));
+  const grpc::Status status = call.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("start has a data_file"));
+  EXPECT_EQ(WaitForEnd(*OnlyJob()), v1::Job::STATE_FAILED);
+}
+
+TEST_F(TrainReactorTest, WhatIsWrongWithAFileEndsStreamAndJobAlike) {
+  StoreData("rows.csv", absl::StrCat(CsvRows(20), "1,0,x,0\n"));
+  StoreData("labels.csv", CsvLabels(21));
+  TrainCall call(*remote_train_);
+  ASSERT_TRUE(call.Start(FileStart()));
+  call.HalfClose();
+  const grpc::Status status = call.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(),
+              HasSubstr("data_file cannot be read: rows.csv: line 21, column "
+                        "3: 'x'"));
+  const v1::Job job = OnlyJob()->Snapshot();
+  EXPECT_EQ(job.state(), v1::Job::STATE_FAILED);
+  EXPECT_EQ(job.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(job.error_message(), status.error_message());
+}
+
+TEST_F(TrainReactorTest, AFileThatIsNotThereIsNotFound) {
+  TrainCall call(*remote_train_);
+  ASSERT_TRUE(call.Start(FileStart()));
+  call.HalfClose();
+  const grpc::Status status = call.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(status.error_message(), HasSubstr("data_file: cannot read"));
+}
+
+TEST_F(TrainReactorTest, ADetachedJobReadsItsFilesAndIsFoundAgain) {
+  StoreData("rows.csv", CsvRows(20));
+  StoreData("labels.csv", CsvLabels(20));
+  v1::TrainStart start = FileStart();
+  start.set_detach(true);
+  start.set_request_id("abc");
+  {
+    TrainCall call(*remote_train_);
+    ASSERT_TRUE(call.Start(start));
+    call.HalfClose();
+    ASSERT_TRUE(call.Read());
+    ASSERT_TRUE(call.Read());
+    call.Cancel();
+    call.Finish();
+  }
+  TrainCall again(*train_);
+  ASSERT_TRUE(again.Start(start));
+  again.HalfClose();
+  const grpc::Status status = again.Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(OnlyJob()->Snapshot().rows(), 20);
 }
 
 TEST_F(TrainReactorTest, AStreamWithoutAMessageIsRefused) {

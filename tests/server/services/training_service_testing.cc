@@ -1,5 +1,6 @@
 #include "tests/server/services/training_service_testing.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,7 +15,10 @@ TrainOnlyService::Train(grpc::CallbackServerContext* context) {
 
 TrainingServiceTest::TrainingServiceTest() {
   repository_ = *ModelRepository::Open(folder_ / "models");
-  jobs_ = *TrainingJobs::Open(repository_.get(), TrainingJobsOptions());
+  TrainingJobsOptions options;
+  options.data_directory = folder_ / "data";
+  std::filesystem::create_directory(options.data_directory);
+  jobs_ = *TrainingJobs::Open(repository_.get(), std::move(options));
   train_service_ = std::make_unique<TrainOnlyService>(jobs_.get());
   jobs_service_ =
       std::make_unique<TrainingJobsService>(jobs_.get(), &executor_);

@@ -35,6 +35,10 @@ class TrainingServiceTest : public ::testing::Test {
   TrainingServiceTest();
   ~TrainingServiceTest() override;
 
+  // A file below the folder that trainings may read.
+  void StoreData(absl::string_view name, absl::string_view contents) const {
+    WriteWholeFile(folder_.path() / "data" / std::string(name), contents);
+  }
   // The only job there is.
   std::shared_ptr<TrainingJob> OnlyJob() const;
 
