@@ -13,7 +13,8 @@ cd "$(dirname "$0")/../.."
 NODE_PATH=$modules node tests/deploy/check_manifests.cjs docker/kubernetes/*.yaml
 
 promtool check config docker/monitoring/prometheus.yml
-# Without files that are on a cluster alone; Debian's Prometheus knows none.
+# Without its files, which are on a cluster alone, and without finding the pods,
+# which Debian's Prometheus is built without.
 sed '/kubernetes_sd_configs:/,+1d' docker/monitoring/prometheus-kubernetes.yml |
   promtool check config --syntax-only /dev/stdin
 promtool test rules tests/deploy/alerts_test.yml

@@ -93,7 +93,7 @@ class MonitoringTest(unittest.TestCase):
         assert status == 200, status
         prometheus = start_prometheus(folder, cls.server.http)
         cls.addClassCleanup(prometheus.end)
-        cls.prometheus = prometheus.await_output(r'Listening on" address=(\S+)')
+        cls.prometheus = prometheus.await_output(r'Listening on" address=(\S+)\n')
         prometheus.await_output("(Server is ready)")
 
     def ask_prometheus(self, path, **parameters):

@@ -88,5 +88,5 @@ class Server(Program):
 
     def __init__(self, *arguments):
         super().__init__(SERVER, *arguments)
-        self.grpc = self.await_output(r"listening on (\S+:\d+)")
-        self.http = self.await_output(r"http on (\S+:\d+)")
+        self.grpc = self.await_output(r"listening on (\S+:\d+)\n")
+        self.http = self.await_output(r"http on (\S+:\d+)\n")
