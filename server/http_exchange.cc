@@ -116,13 +116,15 @@ std::optional<std::string> AuthorizationIn(const Request& request) {
 }
 
 absl::Status CheckContentType(const Request& request,
-                              absl::string_view wanted) {
+                              absl::Span<const absl::string_view> allowed) {
   const std::string type = request.get_header_value("Content-Type");
   const absl::string_view essence = absl::StripAsciiWhitespace(
       absl::string_view(type).substr(0, type.find(';')));
-  if (absl::EqualsIgnoreCase(essence, wanted)) return absl::OkStatus();
+  for (const absl::string_view one : allowed) {
+    if (absl::EqualsIgnoreCase(essence, one)) return absl::OkStatus();
+  }
   return Refusal(kWrongContentType,
-                 absl::StrCat("the body must have \"Content-Type: ", wanted,
+                 absl::StrCat("the body must have \"Content-Type: ", allowed[0],
                               "\"; it has ", Quoted(type)));
 }
 
@@ -143,11 +145,11 @@ absl::Status ReadPieces(const ContentReader& content,
 
 absl::StatusOr<std::string> ReadBody(const Request& request,
                                      const ContentReader& content,
-                                     absl::string_view content_type,
+                                     absl::Span<const absl::string_view> types,
                                      std::int64_t most) {
   std::string body;
   if (!HttpListener::Connection().body_unread()) return body;
-  absl::Status status = CheckContentType(request, content_type);
+  absl::Status status = CheckContentType(request, types);
   if (!status.ok()) return status;
   const auto limit = static_cast<std::size_t>(most);
   std::uint64_t length = 0;
@@ -164,6 +166,20 @@ absl::StatusOr<std::string> ReadBody(const Request& request,
   if (too_large) return TooLarge("the body", most);
   if (!status.ok()) return status;
   return body;
+}
+
+absl::StatusOr<std::size_t> JsonLengthIn(const Request& request,
+                                         absl::string_view body) {
+  const std::size_t count = request.get_header_value_count(kJsonLength);
+  if (count == 0) return body.size();
+  const std::string value = request.get_header_value(kJsonLength);
+  std::size_t length = 0;
+  if (count == 1 && absl::SimpleAtoi(value, &length) && length <= body.size())
+    return length;
+  return FieldError(kJsonLength, "INVALID_VALUE",
+                    absl::StrCat("is ", Quoted(value),
+                                 "; must be given once, and be at most the ",
+                                 body.size(), " bytes of the body"));
 }
 
 }  // namespace poe::server

@@ -2,6 +2,7 @@
 #ifndef POE_SERVER_HTTP_EXCHANGE_H_
 #define POE_SERVER_HTTP_EXCHANGE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "grpcpp/support/status.h"
 #include "httplib.h"
 
@@ -16,6 +18,9 @@ namespace poe::server {
 
 inline constexpr char kJsonType[] = "application/json";
 inline constexpr char kLinesType[] = "application/x-ndjson";
+inline constexpr char kBytesType[] = "application/octet-stream";
+// Of a body that begins with JSON and goes on with bytes: how long the JSON is.
+inline constexpr char kJsonLength[] = "Inference-Header-Content-Length";
 
 // The errors of HTTP itself, whose statuses are not those of their codes: 405,
 // and 413 with `what` has more than `most` bytes.
@@ -35,8 +40,9 @@ absl::Status CheckForm(const httplib::Request& request);
 // The header; none if it is not there, empty if it comes more than once.
 std::optional<std::string> AuthorizationIn(const httplib::Request& request);
 
+// Whether the type is one of those; "" stands for none at all.
 absl::Status CheckContentType(const httplib::Request& request,
-                              absl::string_view wanted);
+                              absl::Span<const absl::string_view> allowed);
 
 // Reads the body, of the connection that this thread answers, piece by piece
 // until `take` returns false. InvalidArgument if it does not come as its
@@ -48,8 +54,13 @@ absl::Status ReadPieces(const httplib::ContentReader& content,
 // CheckContentType.
 absl::StatusOr<std::string> ReadBody(const httplib::Request& request,
                                      const httplib::ContentReader& content,
-                                     absl::string_view content_type,
+                                     absl::Span<const absl::string_view> types,
                                      std::int64_t most);
+
+// How many bytes of a body are JSON: all, without the header kJsonLength.
+// InvalidArgument if it says anything else than a number of these bytes.
+absl::StatusOr<std::size_t> JsonLengthIn(const httplib::Request& request,
+                                         absl::string_view body);
 
 }  // namespace poe::server
 

@@ -17,6 +17,7 @@
 #include "httplib.h"
 #include "inference/open_inference.pb.h"
 #include "poe/v1/training.pb.h"
+#include "server/codec/open_inference_binary.h"
 #include "server/codec/open_inference_json.h"
 #include "server/errors.h"
 #include "server/http_call.h"
@@ -40,6 +41,8 @@ using httplib::Response;
 using HandlerResponse = httplib::Server::HandlerResponse;
 
 constexpr std::size_t kLongestTraceHeader = 512;
+// Clients of the Open Inference Protocol send bytes, or do not say what.
+constexpr absl::string_view kInferTypes[] = {kJsonType, kBytesType, ""};
 // The method whose role a text that was added needs.
 constexpr char kTextRpc[] = "/poe.v1.ModelRegistry/ListModels";
 
@@ -252,7 +255,7 @@ absl::Status HttpGateway::Parts::ReadRequest(const RouteMatch& match,
                                              Message& message) {
   if (content != nullptr && request.method != "DELETE") {
     const absl::StatusOr<std::string> body =
-        ReadBody(request, *content, kJsonType, options_.max_body_bytes);
+        ReadBody(request, *content, {kJsonType}, options_.max_body_bytes);
     if (!body.ok()) return body.status();
     absl::Status status = ReadJson(*body, message);
     if (!status.ok()) return status;
@@ -312,10 +315,17 @@ absl::Status HttpGateway::Parts::AnswerInfer(const RouteMatch& match,
                                              const ContentReader& content,
                                              Response& response) {
   const absl::StatusOr<std::string> body =
-      ReadBody(request, content, kJsonType, options_.max_body_bytes);
+      ReadBody(request, content, kInferTypes, options_.max_body_bytes);
   if (!body.ok()) return body.status();
-  absl::StatusOr<inference::ModelInferRequest> asked = ReadInferRequest(*body);
+  const absl::StatusOr<std::size_t> json_length = JsonLengthIn(request, *body);
+  if (!json_length.ok()) return json_length.status();
+  const absl::string_view text = *body;
+  absl::StatusOr<inference::ModelInferRequest> asked =
+      ReadInferRequest(text.substr(0, *json_length));
   if (!asked.ok()) return asked.status();
+  const absl::StatusOr<BinaryOutputs> binary =
+      TakeBinaryInputs(text.substr(*json_length), &*asked);
+  if (!binary.ok()) return binary.status();
   absl::Status status = SetFields(match, request.params, *asked);
   if (!status.ok()) return status;
   if (asked->ByteSizeLong() >
@@ -325,11 +335,18 @@ absl::Status HttpGateway::Parts::AnswerInfer(const RouteMatch& match,
   inference::ModelInferResponse answer;
   const grpc::Status called =
       CallUnary(SettingFor(*match.route, request), *asked, answer);
-  if (called.ok()) {
-    response.set_content(InferResponseJson(answer), kJsonType);
-  } else {
+  if (!called.ok()) {
     Fail(called, response);
+    return absl::OkStatus();
   }
+  const std::string bytes = TakeBinaryOutputs(*binary, &answer);
+  std::string json = InferResponseJson(answer);
+  if (bytes.empty()) {
+    response.set_content(json, kJsonType);
+    return absl::OkStatus();
+  }
+  response.set_header(kJsonLength, absl::StrCat(json.size()));
+  response.set_content(std::move(json) + bytes, kBytesType);
   return absl::OkStatus();
 }
 
@@ -338,7 +355,7 @@ absl::Status HttpGateway::Parts::AnswerScoreStream(const Route& route,
                                                    const ContentReader& content,
                                                    Response& response) {
   absl::StatusOr<std::string> body =
-      ReadBody(request, content, kLinesType, options_.max_body_bytes);
+      ReadBody(request, content, {kLinesType}, options_.max_body_bytes);
   if (!body.ok()) return body.status();
   AnswerWithLines(
       ScoreLines(*std::move(body),
@@ -383,7 +400,7 @@ absl::Status HttpGateway::Parts::SendTraining(const Request& request,
     }
   };
   if (HttpListener::Connection().body_unread()) {
-    status = CheckContentType(request, kLinesType);
+    status = CheckContentType(request, {kLinesType});
     if (!status.ok()) return status;
     const absl::Status read =
         ReadPieces(content, [&](const char* data, std::size_t size) {

@@ -98,33 +98,6 @@ absl::StatusOr<std::string> PackBytes(
   return bytes;
 }
 
-// The elements of the field that the datatype has, as they would stand in raw
-// contents. Nothing may be in the others.
-absl::StatusOr<std::string> PackContents(const InputTensor& tensor,
-                                         absl::string_view path) {
-  const inference::InferTensorContents& contents = tensor.contents();
-  const std::string& datatype = tensor.datatype();
-  absl::StatusOr<std::string> bytes =
-      datatype == "FP32"    ? BytesOf(contents.fp32_contents())
-      : datatype == "FP64"  ? BytesOf(contents.fp64_contents())
-      : datatype == "INT32" ? BytesOf(contents.int_contents())
-      : datatype == "INT64" ? BytesOf(contents.int64_contents())
-      : datatype == "BOOL"  ? BytesOf(contents.bool_contents())
-                            : PackBytes(contents, path);
-  if (!bytes.ok()) return bytes;
-  const std::size_t given =
-      static_cast<std::size_t>(contents.bool_contents_size()) +
-      contents.int_contents_size() + contents.int64_contents_size() +
-      contents.uint_contents_size() + contents.uint64_contents_size() +
-      contents.fp32_contents_size() + contents.fp64_contents_size() +
-      contents.bytes_contents_size();
-  if (given != bytes->size() / SizeOf(datatype))
-    return FieldError(
-        absl::StrCat(path, ".contents"), "INVALID_TENSOR",
-        absl::StrCat("has elements of another datatype than ", datatype));
-  return bytes;
-}
-
 // The contents of an input whose datatype is known, as many as its shape says.
 absl::StatusOr<std::string> ReadContents(const Input& input) {
   const absl::StatusOr<std::int64_t> elements =
@@ -218,6 +191,32 @@ absl::StatusOr<v1::Observations> ReadObservations(const Inputs& inputs) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> PackContents(
+    const inference::ModelInferRequest::InferInputTensor& tensor,
+    absl::string_view path) {
+  const inference::InferTensorContents& contents = tensor.contents();
+  const std::string& datatype = tensor.datatype();
+  absl::StatusOr<std::string> bytes =
+      datatype == "FP32"    ? BytesOf(contents.fp32_contents())
+      : datatype == "FP64"  ? BytesOf(contents.fp64_contents())
+      : datatype == "INT32" ? BytesOf(contents.int_contents())
+      : datatype == "INT64" ? BytesOf(contents.int64_contents())
+      : datatype == "BOOL"  ? BytesOf(contents.bool_contents())
+                            : PackBytes(contents, path);
+  if (!bytes.ok()) return bytes;
+  const std::size_t given =
+      static_cast<std::size_t>(contents.bool_contents_size()) +
+      contents.int_contents_size() + contents.int64_contents_size() +
+      contents.uint_contents_size() + contents.uint64_contents_size() +
+      contents.fp32_contents_size() + contents.fp64_contents_size() +
+      contents.bytes_contents_size();
+  if (given != bytes->size() / SizeOf(datatype))
+    return FieldError(
+        absl::StrCat(path, ".contents"), "INVALID_TENSOR",
+        absl::StrCat("has elements of another datatype than ", datatype));
+  return bytes;
+}
 
 absl::StatusOr<std::optional<v1::Observations>> DecodeInputTensors(
     const inference::ModelInferRequest& request, bool needed) {

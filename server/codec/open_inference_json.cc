@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "server/codec/open_inference_binary.h"
 #include "server/errors.h"
 
 namespace poe::server {
@@ -104,19 +105,11 @@ absl::Status ReadParameter(const Json& value, const std::string& place,
   return absl::OkStatus();
 }
 
-// Clients of the protocol's binary extension say in each message that they do
-// not use it; that they do is refused where the parameter has no meaning.
-bool DeclinesBinary(const std::string& key, const Json& value) {
-  return (key == "binary_data" || key == "binary_data_output") &&
-         value.is_boolean() && !value.get<bool>();
-}
-
 template <typename Parameters>
 ReadMember IntoParameters(Parameters* parameters) {
   return [parameters](const Json& value, const std::string& place) {
     if (!value.is_object()) return WrongJson(place, "an object");
     for (const auto& [key, parameter] : value.items()) {
-      if (DeclinesBinary(key, parameter)) continue;
       absl::Status status = ReadParameter(
           parameter, absl::StrCat(place, ".", key), &(*parameters)[key]);
       if (!status.ok()) return status;
@@ -239,7 +232,10 @@ absl::Status ReadInput(const Json& json, const std::string& place,
   if (!status.ok()) return status;
   // After all other members, whose order is free.
   const std::string data_place = absl::StrCat(place, ".data");
-  if (data == nullptr) return WrongJson(data_place, "given");
+  if (data == nullptr) {
+    if (input->parameters().contains(kBinaryDataSize)) return absl::OkStatus();
+    return WrongJson(data_place, "given");
+  }
   return ReadElements(*data, data_place, 1, input->datatype(),
                       input->mutable_contents());
 }
@@ -344,12 +340,15 @@ std::string InferResponseJson(const ModelInferResponse& response) {
     const auto& output = response.outputs(i);
     Json shape = Json::array();
     for (const std::int64_t length : output.shape()) shape.push_back(length);
-    json["outputs"].push_back(
-        {{"name", output.name()},
-         {"datatype", output.datatype()},
-         {"shape", std::move(shape)},
-         {"data",
-          OutputElements(output.datatype(), response.raw_output_contents(i))}});
+    Json one = {{"name", output.name()},
+                {"datatype", output.datatype()},
+                {"shape", std::move(shape)}};
+    for (const auto& [key, parameter] : output.parameters())
+      one["parameters"][key] = ParameterJson(parameter);
+    if (!output.parameters().contains(kBinaryDataSize))
+      one["data"] =
+          OutputElements(output.datatype(), response.raw_output_contents(i));
+    json["outputs"].push_back(std::move(one));
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -12,13 +12,15 @@ namespace poe::server {
 
 // The request without model and version, which stand in the URL. Elements may
 // be nested as the shape says or flat; null is NaN. Whether there are as many
-// as the shape says is left to those who read the tensors. InvalidArgument
-// naming the place for what is no JSON, has members that the protocol does not,
-// or elements that the datatype cannot hold.
+// as the shape says is left to those who read the tensors. Parameters of binary
+// tensors stay for TakeBinaryInputs, and their inputs have no contents.
+// InvalidArgument naming the place for what is no JSON, has members that the
+// protocol does not, or elements that the datatype cannot hold.
 absl::StatusOr<inference::ModelInferRequest> ReadInferRequest(
     absl::string_view json);
 
-// In one line, elements flat. A NaN or an infinity is null.
+// In one line, elements flat, without those that TakeBinaryOutputs took. A NaN
+// or an infinity is null.
 std::string InferResponseJson(const inference::ModelInferResponse& response);
 
 }  // namespace poe::server

@@ -199,8 +199,8 @@ grpc::ServerUnaryReactor* OpenInferenceService::ServerMetadata(
   return AnswerNow(RequestScope("ServerMetadata", context), [&](RequestScope&) {
     response->set_name("poe-server");
     response->set_version(POE_VERSION);
-    for (const char* extension :
-         {"model_configuration", "model_repository", "statistics"}) {
+    for (const char* extension : {"binary_tensor_data", "model_configuration",
+                                  "model_repository", "statistics"}) {
       response->add_extensions(extension);
     }
     return absl::OkStatus();

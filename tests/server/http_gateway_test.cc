@@ -381,6 +381,50 @@ TEST_F(HttpTest, InferencesAreScoresToTheBit) {
             1);
 }
 
+TEST_F(HttpTest, BytesOfTensorsFollowTheJson) {
+  const RowMatrix<float> bits = RandomBits(3, kDimension, 5);
+  const std::string raw(reinterpret_cast<const char*>(bits.data()),
+                        bits.size() * sizeof(float));
+  const std::string json =
+      Json({{"parameters", {{"binary_data_output", true}}},
+            {"inputs",
+             {{{"name", "x"},
+               {"shape", {3, kDimension}},
+               {"datatype", "FP32"},
+               {"parameters", {{"binary_data_size", raw.size()}}}}}}})
+          .dump();
+  constexpr char kLength[] = "Inference-Header-Content-Length";
+  const auto post = [&](const std::string& length) {
+    return client().Post("/v2/models/digits/versions/1/infer",
+                         {{kLength, length}}, json + raw,
+                         "application/octet-stream");
+  };
+  const auto answer = post(absl::StrCat(json.size()));
+  ASSERT_NE(answer, nullptr);
+  ASSERT_EQ(answer->status, 200) << answer->body;
+  EXPECT_EQ(answer->get_header_value("Content-Type"),
+            "application/octet-stream");
+  const std::size_t length = std::stoul(answer->get_header_value(kLength));
+  const Json outputs = Json::parse(answer->body.substr(0, length))["outputs"];
+  v1::ScoreRequest request = Asking("digits", 3);
+  request.mutable_model()->set_version(1);
+  const v1::ScoreResponse scores = Score(request);
+  ASSERT_EQ(outputs[0]["name"], "log_score");
+  EXPECT_EQ(outputs[0]["parameters"]["binary_data_size"],
+            scores.log_scores().data().size());
+  EXPECT_EQ(answer->body.substr(length, scores.log_scores().data().size()),
+            scores.log_scores().data());
+
+  for (const std::string& wrong :
+       {std::string("-1"), std::string("half"),
+        absl::StrCat(json.size() + raw.size() + 1)}) {
+    const auto refused = post(wrong);
+    ASSERT_NE(refused, nullptr);
+    EXPECT_EQ(refused->status, 400);
+    EXPECT_THAT(refused->body, HasSubstr(kLength));
+  }
+}
+
 TEST_F(HttpTest, MistakesHaveTheirStatus) {
   const struct {
     const char* method;
@@ -427,6 +471,8 @@ TEST_F(HttpTest, MistakesHaveTheirStatus) {
       {"POST", "/v2/models/digits/infer", "{\"inputs\": 1}", kJson, 400,
        "MALFORMED_JSON"},
       {"POST", "/v2/models/cats/infer", "{}", kJson, 404, nullptr},
+      {"POST", "/v2/models/digits/infer", "{}", "text/plain", 415,
+       "WRONG_CONTENT_TYPE"},
   };
   for (const auto& one : cases) {
     httplib::Request request;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
@@ -46,6 +47,40 @@ TEST(InferenceStatisticsTest, CallsAddUp) {
   EXPECT_EQ(sums.compute_infer().ns(), 600);
   EXPECT_EQ(sums.compute_output().ns(), 8000);
   EXPECT_EQ(sums.compute_output().count(), 2);
+}
+
+TEST(InferenceStatisticsTest, CallsThatWereTurnedAwayAreNotCounted) {
+  InferenceStatistics statistics;
+  const ServedModel served = Serve(1);
+  InferenceTimer never_taken(statistics, served);
+  never_taken.Report(absl::ResourceExhaustedError("busy"));
+  InferenceTimer expired_in_line(statistics, served);
+  expired_in_line.End(&InferenceTimes::queue);
+  expired_in_line.End(&InferenceTimes::input);
+  expired_in_line.Wait();
+  expired_in_line.Report(absl::DeadlineExceededError("late"));
+  EXPECT_EQ(statistics.Get(served).inference_stats().fail().count(), 0);
+
+  InferenceTimer malformed(statistics, served);
+  malformed.End(&InferenceTimes::queue);
+  malformed.Report(absl::InvalidArgumentError("malformed"));
+  EXPECT_EQ(statistics.Get(served).inference_stats().fail().count(), 1);
+}
+
+TEST(InferenceStatisticsTest, PartsOfACallAreItsTime) {
+  InferenceStatistics statistics;
+  const ServedModel served = Serve(1);
+  InferenceTimer timer(statistics, served);
+  absl::SleepFor(absl::Milliseconds(2));
+  timer.End(&InferenceTimes::queue);
+  timer.End(&InferenceTimes::input);
+  timer.Wait();
+  absl::SleepFor(absl::Milliseconds(2));
+  timer.End(&InferenceTimes::queue);
+  timer.Report(absl::OkStatus());
+  const inference::ModelStatistics counts = statistics.Get(served);
+  EXPECT_EQ(counts.inference_count(), 1);
+  EXPECT_GE(counts.inference_stats().queue().ns(), 4'000'000);
 }
 
 TEST(InferenceStatisticsTest, EachModelHasItsOwn) {

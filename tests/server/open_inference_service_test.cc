@@ -329,8 +329,9 @@ TEST_F(OpenInferenceServiceTest, TheServerIsLiveAndReadyAndSaysWhatItCan) {
   EXPECT_FALSE(metadata.version().empty());
   const std::vector<std::string> extensions(metadata.extensions().begin(),
                                             metadata.extensions().end());
-  EXPECT_THAT(extensions, ElementsAre("model_configuration", "model_repository",
-                                      "statistics"));
+  EXPECT_THAT(extensions,
+              ElementsAre("binary_tensor_data", "model_configuration",
+                          "model_repository", "statistics"));
 }
 
 TEST_F(OpenInferenceServiceTest, NothingIsReadyOnceTheServerIsToEnd) {

@@ -5,6 +5,8 @@
 Exits with 77, which ctest takes for skipped, without python3-grpcio.
 """
 
+import http.client
+import json
 import struct
 import sys
 import time
@@ -151,6 +153,30 @@ class OpenInferenceTest(unittest.TestCase):
             self.assertEqual(outputs["label"], b"".join(
                 struct.pack("<I", len(name)) + name.encode() for name in
                 (scores.class_names[label] for label in scores.labels)))
+
+    def test_bytes_of_tensors_follow_the_json_of_http(self):
+        raw = floats(ROWS)
+        header = json.dumps({
+            "parameters": {"binary_data_output": True},
+            "inputs": [{"name": "x", "datatype": "FP32",
+                        "shape": [len(ROWS), DIMENSION],
+                        "parameters": {"binary_data_size": len(raw)}}],
+        }).encode()
+        # Like Triton's clients it does not say what the body is.
+        connection = http.client.HTTPConnection(self.server.http)
+        connection.request("POST", "/v2/models/halves/infer", header + raw, {
+            "Inference-Header-Content-Length": str(len(header))})
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        self.assertEqual(response.status, 200, body)
+        length = int(response.getheader("Inference-Header-Content-Length"))
+        outputs = json.loads(body[:length])["outputs"]
+        expected = contents(self.infer.ModelInfer(infer_request(ROWS)))
+        self.assertEqual({output["name"]: output["parameters"][
+            "binary_data_size"] for output in outputs}, {
+                name: len(data) for name, data in expected.items()})
+        self.assertEqual(body[length:], b"".join(expected.values()))
 
     def test_reconstructions_and_samples_follow_the_seed(self):
         reconstructed = self.poe.Reconstruct(scoring_pb2.ReconstructRequest(

@@ -38,14 +38,18 @@ class Server:
         models = pathlib.Path(self._folder.name, "models")
         self._process = subprocess.Popen(
             [binary, f"--repository={models}", "--listen=localhost:0",
-             "--log_level=error", *flags],
+             "--http=localhost:0", "--log_level=error", *flags],
             stdout=subprocess.PIPE, text=True)
+        self.channel = grpc.insecure_channel(self._read("listening on "))
+        # HOST:PORT.
+        self.http = self._read("http on ")
+
+    def _read(self, prefix):
         line = self._process.stdout.readline().strip()
-        prefix = "listening on "
         if not line.startswith(prefix):
             self.kill()
             raise RuntimeError(f"poe-server did not start: {line!r}")
-        self.channel = grpc.insecure_channel(line[len(prefix):])
+        return line[len(prefix):]
 
     def terminate(self):
         self._process.send_signal(signal.SIGTERM)

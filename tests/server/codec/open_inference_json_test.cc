@@ -29,8 +29,9 @@ TEST(OpenInferenceJsonTest, RequestsAreReadNestedOrFlat) {
     EXPECT_THAT(request->inputs(0).contents().fp32_contents(),
                 ElementsAre(1, 0.5, 0, 2));
     ASSERT_EQ(request->outputs_size(), 1);
-    EXPECT_TRUE(request->outputs(0).parameters().empty());
-    EXPECT_EQ(request->parameters().size(), 3);
+    EXPECT_FALSE(
+        request->outputs(0).parameters().at("binary_data").bool_param());
+    EXPECT_EQ(request->parameters().size(), 4);
     EXPECT_EQ(request->parameters().at("seed").uint64_param(), ~0ULL);
     EXPECT_EQ(request->parameters().at("chains").int64_param(), 4);
   }
