@@ -161,6 +161,23 @@ std::vector<std::uint8_t> InputMask(const DataSpec& spec) {
   return mask;
 }
 
+absl::Status ValidateCoordinates(const DataSpec& spec,
+                                 absl::Span<const Index> coordinates) {
+  if (!coordinates.empty() && spec.real_inputs)
+    return absl::InvalidArgumentError(
+        "coordinates are given; beside real inputs (data_spec.real_inputs) "
+        "experts see all coordinates");
+  Index before = -1;
+  for (std::size_t k = 0; k < coordinates.size(); ++k) {
+    if (coordinates[k] <= before || coordinates[k] >= spec.dimension)
+      return absl::InvalidArgumentError(absl::StrCat(
+          "coordinates[", k, "] is ", coordinates[k],
+          "; they must ascend from 0 to at most ", spec.dimension - 1));
+    before = coordinates[k];
+  }
+  return absl::OkStatus();
+}
+
 DataSpec SelectCoordinates(const DataSpec& spec,
                            absl::Span<const Index> coordinates) {
   DataSpec selected = spec;

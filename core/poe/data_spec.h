@@ -75,6 +75,12 @@ std::vector<Columns> ColumnsOf(const DataSpec& spec);
 // InvalidArgument naming the field at fault.
 absl::Status Validate(const DataSpec& spec);
 
+// InvalidArgument, naming the place, unless these coordinates are some that a
+// group of experts can be shown alone: ascending, each below D, and not beside
+// real inputs. None stands for all.
+absl::Status ValidateCoordinates(const DataSpec& spec,
+                                 absl::Span<const Index> coordinates);
+
 // The data that experts see to whom these coordinates are shown, ascending,
 // each below D, and the columns that those are of a frame. Inputs are inputs no
 // longer, images no images. Not for real inputs.

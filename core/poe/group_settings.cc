@@ -166,26 +166,6 @@ struct HiddenCounter {
   }
 };
 
-absl::Status CheckCoordinates(absl::Span<const Index> coordinates,
-                              const DataSpec& spec) {
-  if (coordinates.empty()) return absl::OkStatus();
-  if (spec.real_inputs)
-    return Refuse(
-        "coordinates are given; beside real inputs (data_spec.real_inputs) "
-        "experts see all coordinates");
-  Index before = -1;
-  for (Index i : coordinates) {
-    if (i < 0 || i >= spec.dimension)
-      return Refuse(absl::StrCat("coordinates name ", i, "; they must be 0 to ",
-                                 spec.dimension - 1));
-    if (i <= before)
-      return Refuse(absl::StrCat("coordinates name ", i, " after ", before,
-                                 "; they must ascend"));
-    before = i;
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec) {
@@ -196,7 +176,7 @@ absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec) {
     return Refuse(
         absl::StrCat("power is ", group.power, "; it must be positive"));
   absl::Status status = std::visit(Checker{spec}, group.kind);
-  status.Update(CheckCoordinates(group.coordinates, spec));
+  status.Update(ValidateCoordinates(spec, group.coordinates));
   return status;
 }
 

@@ -21,6 +21,20 @@ float RoundWithin(double value, double lower, double upper) {
 
 }  // namespace
 
+Index FindUnobserved(const DataSpec& spec, const RawRows& rows) {
+  if (rows.observed.empty()) return -1;
+  std::vector<bool> is_input(spec.dimension, false);
+  for (Index i : spec.input_coordinates) is_input[i] = true;
+  for (Index n = 0; n < rows.size(); ++n) {
+    bool known = false;
+    for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame)
+      for (Index i = 0; i < spec.dimension && !known; ++i)
+        known = !is_input[i] && rows.IsObserved(frame, i);
+    if (!known) return n;
+  }
+  return -1;
+}
+
 GatheredRows::GatheredRows(const RawRows& rows,
                            absl::Span<const Index> numbers) {
   Index frames = 0;

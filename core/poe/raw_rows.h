@@ -42,6 +42,9 @@ struct RawRows {
   }
 };
 
+// The first observation of which no value is observed but inputs, or -1.
+Index FindUnobserved(const DataSpec& spec, const RawRows& rows);
+
 // Some observations, copied together.
 class GatheredRows {
  public:

@@ -21,21 +21,14 @@ absl::Status Refuse(const std::string& text) {
 // What can be learned from rows of which values are missing.
 absl::Status CheckMissing(const TrainingSettings& settings,
                           const TrainingRows& rows) {
-  std::vector<bool> is_input(settings.data_spec.dimension, false);
-  for (Index i : settings.data_spec.input_coordinates) is_input[i] = true;
   bool missing = false;
-  for (Index n = 0; n < rows.size(); ++n) {
-    if (rows.IsComplete(n)) continue;
-    missing = true;
-    bool known = false;
-    for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame)
-      for (Index i = 0; i < settings.data_spec.dimension && !known; ++i)
-        known = !is_input[i] && rows.IsObserved(frame, i);
-    if (!known)
-      return Refuse(absl::StrCat("nothing is observed of row ", n,
-                                 "; there is nothing to learn from it"));
-  }
+  for (Index n = 0; n < rows.size() && !missing; ++n)
+    missing = !rows.IsComplete(n);
   if (!missing) return absl::OkStatus();
+  const Index unobserved = FindUnobserved(settings.data_spec, rows);
+  if (unobserved >= 0)
+    return Refuse(absl::StrCat("nothing is observed of row ", unobserved,
+                               "; there is nothing to learn from it"));
   if (settings.fit_apart.has_value())
     return Refuse(
         "rows have missing values; initialize fits experts to complete rows");

@@ -225,24 +225,6 @@ StatusOrGroup DecodeKind(const v1::ExpertGroup& message, const DataSpec& spec,
   }
 }
 
-absl::Status CheckCoordinates(absl::Span<const Index> coordinates,
-                              const DataSpec& spec, absl::string_view field) {
-  if (!coordinates.empty() && spec.real_inputs)
-    return FieldError(absl::StrCat(field, ".coordinates"), "NOT_ALLOWED",
-                      "is given; beside data_spec.real_inputs experts see all "
-                      "coordinates");
-  Index before = -1;
-  for (Index i : coordinates) {
-    if (i <= before || i >= spec.dimension)
-      return FieldError(
-          absl::StrCat(field, ".coordinates"), "OUT_OF_RANGE",
-          absl::StrCat("has ", i, "; they must ascend from 0 to at most ",
-                       spec.dimension - 1));
-    before = i;
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ExpertGroup<float>>> DecodeGroup(
@@ -256,9 +238,9 @@ absl::StatusOr<std::unique_ptr<ExpertGroup<float>>> DecodeGroup(
         absl::StrCat("is ", message.power(), "; must be positive"));
   const std::vector<Index> coordinates(message.coordinates().begin(),
                                        message.coordinates().end());
-  if (absl::Status status = CheckCoordinates(coordinates, spec, field);
+  if (absl::Status status = ValidateCoordinates(spec, coordinates);
       !status.ok())
-    return status;
+    return AsFieldError(field, kInvalidParameters, status);
   auto group = DecodeKind(
       message,
       coordinates.empty() ? spec : SelectCoordinates(spec, coordinates), power,

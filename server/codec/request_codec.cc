@@ -85,11 +85,16 @@ absl::StatusOr<Index> DecodeLayer(const Request& request, const Model& model,
 
 absl::Status CheckExpertScores(const Model& model, std::int64_t rows,
                                const RequestLimits& limits) {
-  std::int64_t experts = 0;
-  for (const ClassModel& one : model.classes)
-    experts += one.layers[0].num_experts();
+  std::int64_t experts = 0, row_bytes = 0;
+  for (const ClassModel& one : model.classes) {
+    const std::int64_t of_class = one.layers[0].num_experts();
+    experts += of_class;
+    row_bytes += of_class * static_cast<std::int64_t>(sizeof(double));
+    if (one.usual_verdicts.has_value())
+      row_bytes += of_class * static_cast<std::int64_t>(sizeof(float));
+  }
   const std::int64_t most =
-      limits.expert_scores / std::max<std::int64_t>(experts, 1);
+      limits.expert_score_bytes / std::max<std::int64_t>(row_bytes, 1);
   if (rows <= most) return absl::OkStatus();
   return FieldError("per_expert", "TOO_MANY_ROWS",
                     absl::StrCat("is set for ", rows, " rows of ", experts,
@@ -100,22 +105,14 @@ absl::Status CheckExpertScores(const Model& model, std::int64_t rows,
 
 // InvalidArgument for an observation of which nothing is known.
 absl::Status CheckObserved(const DataSpec& spec, const RawRows& rows) {
-  std::vector<bool> is_input(spec.dimension, false);
-  for (Index i : spec.input_coordinates) is_input[i] = true;
-  for (Index n = 0; n < rows.size(); ++n) {
-    bool known = false;
-    for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame)
-      for (Index i = 0; i < spec.dimension && !known; ++i)
-        known = !is_input[i] && rows.IsObserved(frame, i);
-    if (known) continue;
-    const char* noun = spec.sequential ? "sequence " : "row ";
-    return FieldError(
-        "observations.mask", "NOTHING_OBSERVED",
-        absl::StrCat("leaves nothing observed of ", noun, n,
-                     spec.input_coordinates.empty() ? "" : " but its inputs",
-                     "; a score needs an observed value"));
-  }
-  return absl::OkStatus();
+  const Index unobserved = FindUnobserved(spec, rows);
+  if (unobserved < 0) return absl::OkStatus();
+  return FieldError(
+      "observations.mask", "NOTHING_OBSERVED",
+      absl::StrCat("leaves nothing observed of ",
+                   spec.sequential ? "sequence " : "row ", unobserved,
+                   spec.input_coordinates.empty() ? "" : " but its inputs",
+                   "; a score needs an observed value"));
 }
 
 absl::StatusOr<std::optional<IncompleteScoreOptions>> DecodeMissing(

@@ -27,8 +27,9 @@ struct RequestLimits {
   // may have to be asked, and not less than 1000. A processor core makes some
   // 10^10 in a second.
   std::int64_t work = 20'000'000'000'000;
-  // Values of per-expert scores: rows x experts of all classes.
-  std::int64_t expert_scores = 1 << 24;
+  // Of the scores of all experts of all classes, 8 for each row, and their
+  // objections, 4 for each.
+  std::int64_t expert_score_bytes = 192 << 20;
 };
 
 struct DecodedScore {

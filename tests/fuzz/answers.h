@@ -13,8 +13,11 @@
 namespace poe::fuzz {
 
 // Little enough to be done at once.
-inline constexpr server::RequestLimits kLimits = {
-    .rows = 16, .steps = 8, .chains = 4, .work = 256'000, .expert_scores = 256};
+inline constexpr server::RequestLimits kLimits = {.rows = 16,
+                                                  .steps = 8,
+                                                  .chains = 4,
+                                                  .work = 256'000,
+                                                  .expert_score_bytes = 3072};
 
 // Ends the process unless the parts fit each other, the spec, and the limit of
 // rows.

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 constexpr std::uint64_t kFresh = 99;
 
 const RequestLimits kLimits = {
-    .rows = 5, .steps = 2000, .chains = 4, .expert_scores = 18};
+    .rows = 5, .steps = 2000, .chains = 4, .expert_score_bytes = 18 * 8};
 
 const Model& TwoClasses() {
   static const Model* const model =
@@ -113,6 +113,21 @@ TEST(ScoreRequestTest, BadRequestsAreRefused) {
       [](const v1::ScoreRequest& r) {
         return DecodeScore(r, TwoClasses(), kLimits, kFresh).status();
       });
+}
+
+TEST(ScoreRequestTest, ObjectionsCountAsWell) {
+  Model model = TwoClasses();
+  for (ClassModel& one : model.classes)
+    one.usual_verdicts = *UsualVerdicts::Create(RowMatrix<double>::Zero(3, 2));
+  v1::ScoreRequest request;
+  request.set_per_expert(true);
+  const auto decode = [&](Index rows) {
+    *request.mutable_observations() = Rows(rows);
+    return DecodeScore(request, model, kLimits, kFresh).status();
+  };
+  EXPECT_EQ(decode(2), absl::OkStatus());
+  EXPECT_THAT(std::string(decode(3).message()),
+              HasSubstr("is set for 3 rows of 6 experts; at most 2"));
 }
 
 absl::StatusOr<DecodedReconstruct> Decode(const v1::ReconstructRequest& r) {

@@ -238,7 +238,7 @@ TEST(TrainingCodecTest, BadGroupsAreRefused) {
       {R{[](auto& s) { GroupOf(s).clear_kind(); }, kInvalid, "REQUIRED",
          "products[0].groups[0] names no kind of expert"},
        R{[](auto& s) { GroupOf(s).add_coordinates(-3); }, kInvalid,
-         "INVALID_SETTINGS", "groups[0]: coordinates name -3"},
+         "INVALID_SETTINGS", "groups[0]: coordinates[0] is -3"},
        R{[](auto& s) { GroupOf(s).set_num_experts(0); }, kInvalid,
          "INVALID_SETTINGS", "products[0].groups[0]: num_experts is 0"},
        R{[](auto& s) { GroupOf(s).set_num_experts(-7); }, kInvalid,
