@@ -10,8 +10,9 @@
 namespace poe {
 
 // The contents of a file, unpacked if it is gzipped. Errors name the path:
-// those of the operating system, and DATA_LOSS for a truncated or damaged
-// compressed stream.
+// those of the operating system, DATA_LOSS for a truncated or damaged
+// compressed stream, and RESOURCE_EXHAUSTED for one that becomes more than 256
+// MiB and 200 times its size, as data hardly do and bombs must.
 absl::StatusOr<std::string> ReadFileBytes(const std::string& path);
 
 // Makes `path` a file of these bytes. A regular file appears, or replaces the

@@ -12,6 +12,9 @@ namespace poe {
 namespace {
 
 constexpr unsigned kBufferBytes = 1 << 20;
+// Of an unpacked file; more only up to a multiple of the packed one.
+constexpr std::size_t kMostUnpacked = 256 << 20;
+constexpr std::size_t kMostUnpackedRatio = 200;
 
 }  // namespace
 
@@ -53,6 +56,16 @@ absl::Status FileReader::Read(std::size_t size, std::string& bytes) {
         received > 0 ? static_cast<std::size_t>(received) : 0;
     bytes.resize(before + count);
     size -= count;
+    unpacked_ += count;
+    // Not known of pipes.
+    const z_off_t packed = gzoffset(file_.get());
+    if (packed >= 0 && unpacked_ > kMostUnpacked &&
+        unpacked_ / kMostUnpackedRatio > static_cast<std::size_t>(packed)) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(path_, ": unpacks to more than ", kMostUnpackedRatio,
+                       " times its size, and more than ", kMostUnpacked,
+                       " bytes; unpack it before if that is meant"));
+    }
   }
   if (received > 0) return absl::OkStatus();
   int error = Z_OK;

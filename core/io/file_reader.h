@@ -13,8 +13,9 @@ struct gzFile_s;
 namespace poe {
 
 // A file that is read from front to back, unpacked if it is gzipped. Errors
-// name the path: those of the operating system, and DATA_LOSS for a truncated
-// or damaged compressed stream. Not thread-safe.
+// name the path: those of the operating system, DATA_LOSS for a truncated or
+// damaged compressed stream, and RESOURCE_EXHAUSTED for one that unpacks to more
+// than 256 MiB and 200 times its size. Not thread-safe.
 class FileReader {
  public:
   static absl::StatusOr<FileReader> Open(const std::string& path);
@@ -34,6 +35,7 @@ class FileReader {
 
   std::unique_ptr<gzFile_s, Close> file_;
   std::string path_;
+  std::size_t unpacked_ = 0;
 };
 
 }  // namespace poe

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <csignal>
 #include <filesystem>
@@ -32,6 +33,20 @@ TEST(FileBytesTest, WritesAndReadsBackAnyBytes) {
   const auto read = ReadFileBytes(path);
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, bytes);
+}
+
+TEST(FileBytesTest, ABombIsNotUnpacked) {
+  const std::string path = FreshFolder() + "/bomb.gz";
+  const std::string zeros(1 << 20, '\0');
+  gzFile file = gzopen(path.c_str(), "wb");
+  ASSERT_NE(file, nullptr);
+  for (int n = 0; n < 300; ++n)
+    ASSERT_EQ(gzwrite(file, zeros.data(), zeros.size()), zeros.size());
+  ASSERT_EQ(gzclose(file), Z_OK);
+  const auto read = ReadFileBytes(path);
+  EXPECT_EQ(read.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(read.status().message()),
+              testing::HasSubstr("/bomb.gz: unpacks to more than 200 times"));
 }
 
 TEST(FileBytesTest, ReplacesAFileAndLeavesNothingElse) {
