@@ -15,8 +15,11 @@
 #include "server/http_json.h"
 
 namespace poe::server {
+namespace {
 
 using google::protobuf::Message;
+
+}  // namespace
 
 // "/poe.v1.ModelRegistry/GetModel" is poe.v1.ModelRegistry.GetModel.
 const google::protobuf::MethodDescriptor* MethodOf(const Route& route) {
