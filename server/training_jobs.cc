@@ -152,7 +152,12 @@ absl::Status TrainingJobs::Restore() {
     const JobFiles files = JobFiles::Of(folder_, id);
     std::shared_ptr<TrainingJob> job = RestoreJob(files);
     if (job == nullptr) continue;
-    known.insert({files.rows, files.record, files.checkpoint, files.snapshot});
+    known.insert(files.record);
+    if (job->HasEnded()) {
+      known.insert(files.checkpoint);
+    } else {
+      known.insert({files.rows, files.snapshot});
+    }
     last_number_ = std::max(last_number_, job->number());
     if (!job->start().request_id().empty()) {
       request_ids_.insert_or_assign(job->start().request_id(), job);

@@ -58,7 +58,7 @@ void SmallDisk::Uncover() {
 }
 
 bool SmallDisk::Mount(const std::string& source, const char* type,
-                      unsigned long flags, const std::string& options) {
+                      std::uint64_t flags, const std::string& options) {
   return mount(source.c_str(), folder_.c_str(), type, flags, options.c_str()) ==
          0;
 }

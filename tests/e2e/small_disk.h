@@ -36,7 +36,7 @@ class SmallDisk {
 
  private:
   // Mounts something at the folder, or mounts that anew with other flags.
-  bool Mount(const std::string& source, const char* type, unsigned long flags,
+  bool Mount(const std::string& source, const char* type, std::uint64_t flags,
              const std::string& options);
   std::filesystem::path FillerPath() const { return folder_ / ".filler"; }
 

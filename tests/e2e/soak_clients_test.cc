@@ -57,6 +57,7 @@ TEST_F(SoakTest, IdleConnectionsStayAndAreNotNoticed) {
   const absl::Duration window = absl::Seconds(IsLongForm() ? 0.5 : 0.1);
   const auto measure = [&] {
     std::vector<double> times;
+    times.reserve(windows);
     for (int i = 0; i < windows; ++i) {
       times.push_back(callers.Measure([&] { absl::SleepFor(window); }));
     }
@@ -67,6 +68,7 @@ TEST_F(SoakTest, IdleConnectionsStayAndAreNotNoticed) {
   const double memory = ResidentMemory(server_->pid());
 
   std::vector<std::shared_ptr<grpc::Channel>> idle;
+  idle.reserve(connections);
   grpc::ChannelArguments arguments;
   // Else all would share one connection.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
@@ -247,7 +249,7 @@ TEST_F(SoakTest, AClientThatVanishesInUploadLeavesNothing) {
   std::string last;
   for (int i = 0; i < times; ++i) {
     Program train({"train", "model", "--data", pictures.string(), "--updates",
-                   "1", "--server", address_},
+                   "1000000", "--server", address_},
                   POE_COMMAND_BINARY);
     const absl::Time patience = absl::Now() + absl::Seconds(20);
     absl::StatusOr<v1::Job> job;

@@ -64,7 +64,7 @@ std::vector<Step> Steps() {
     return {{"-3600", absl::ZeroDuration()}, {"+86400", kUntilNoticed}};
   }
   std::vector<Step> steps;
-  for (int round = 0; round < 6; ++round) {
+  for (int round = 0; round < 4; ++round) {
     for (const char* const seconds : {"-3600", "+86400", "+0"}) {
       steps.push_back({seconds, kUntilNoticed});
     }

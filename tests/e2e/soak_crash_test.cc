@@ -12,6 +12,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -156,7 +157,7 @@ TEST_F(SoakTest, ARepositoryIsWholeHoweverOftenTheServerDiesWhileItChanges) {
   ASSERT_TRUE(files.ok()) << files.status();
   std::mt19937 random(3);
   int served = 0, lost = 0, unfit = 0;
-  RepositoryState worst;
+  RepositoryState found;
   for (int crash = 0; crash < crashes; ++crash) {
     const std::uint64_t seed = 1000 * (crash + 1);
     std::thread trainer([&] { KeepTraining(address_, seed, ledger); });
@@ -197,8 +198,8 @@ TEST_F(SoakTest, ARepositoryIsWholeHoweverOftenTheServerDiesWhileItChanges) {
       ADD_FAILURE() << name.first << " " << name.second << ": " << now.status();
     }
     const RepositoryState state = InspectRepository(folder_ / "changing");
-    worst.damaged += state.damaged;
-    worst.left_over += state.left_over;
+    found.damaged += state.damaged;
+    found.left_over += state.left_over;
   }
   Report("kill -9 amid changes: restarts that served", served,
          absl::StrCat(crashes), served == crashes, true);
@@ -208,10 +209,10 @@ TEST_F(SoakTest, ARepositoryIsWholeHoweverOftenTheServerDiesWhileItChanges) {
          true);
   Report("kill -9 amid changes: versions that do not load", unfit, "0",
          unfit == 0, true);
-  Report("kill -9 amid changes: versions damaged on disk", worst.damaged, "0",
-         worst.damaged == 0, true);
-  Report("kill -9 amid changes: files left over", worst.left_over, "0",
-         worst.left_over == 0, true);
+  Report("kill -9 amid changes: versions damaged on disk", found.damaged, "0",
+         found.damaged == 0, true);
+  Report("kill -9 amid changes: files left over", found.left_over, "0",
+         found.left_over == 0, true);
 }
 
 }  // namespace

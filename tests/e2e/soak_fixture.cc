@@ -93,8 +93,9 @@ SoakTest::SoakTest() {
 
 SoakTest::~SoakTest() { std::filesystem::remove_all(folder_); }
 
-void SoakTest::Run(const std::vector<std::string>& flags, std::string& address,
-                   std::unique_ptr<Program>& server) {
+void SoakTest::RunServer(const std::vector<std::string>& flags,
+                         std::string& address,
+                         std::unique_ptr<Program>& server) {
   std::vector<std::string> arguments = {
       "--listen=" + address,
       // Nobody reads the log, and a full pipe stops whoever writes to it.
@@ -104,7 +105,7 @@ void SoakTest::Run(const std::vector<std::string>& flags, std::string& address,
   const std::string line = server->ReadLineWith("listening on ");
   absl::string_view listening = line;
   ASSERT_TRUE(absl::ConsumePrefix(&listening, "listening on ")) << line;
-  address = std::string(listening);
+  address.assign(listening.begin(), listening.end());
 }
 
 void SoakTest::StartServer(const std::string& repository,
@@ -113,7 +114,7 @@ void SoakTest::StartServer(const std::string& repository,
       absl::StrCat("--repository=", (folder_ / repository).string()),
       "--checkpoint_seconds=0.05"};
   all.insert(all.end(), flags.begin(), flags.end());
-  Run(all, address_, server_);
+  RunServer(all, address_, server_);
   if (HasFatalFailure()) return;
   client_ = *Client::Connect(address_);
 }

@@ -56,8 +56,8 @@ class SoakTest : public ::testing::Test {
 
   // A poe-server with `flags` that listens on `address`, HOST:PORT, which
   // becomes that with the port taken. Fails the test fatally if it does not.
-  void Run(const std::vector<std::string>& flags, std::string& address,
-           std::unique_ptr<Program>& server);
+  void RunServer(const std::vector<std::string>& flags, std::string& address,
+                 std::unique_ptr<Program>& server);
 
   // Sets server_ and client_, with a repository in the folder; on the same port
   // as before, if there was one.

@@ -86,7 +86,8 @@ TEST_F(SoakTest, ARollingRestartFailsNoCall) {
 
   std::vector<Replica> replicas(2);
   const auto start = [&](Replica& replica) {
-    Run({absl::StrCat("--repository=", (folder_ / "models").string()),
+    RunServer(
+        {absl::StrCat("--repository=", (folder_ / "models").string()),
          "--read_only", absl::StrCat("--lame_duck_seconds=", kLameDuckSeconds),
          absl::StrCat("--drain_seconds=", kDrainSeconds)},
         replica.address, replica.program);

@@ -735,6 +735,18 @@ TEST_F(TrainingJobsTest, RowsThatAnEarlierProcessLeftAreRemoved) {
   EXPECT_EQ(Spools(), 0u);
 }
 
+TEST_F(TrainingJobsTest, RowsOfAJobThatHadEndedAreRemovedToo) {
+  const auto job = Send(QuickStart("sides"));
+  ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_SUCCEEDED);
+  jobs_.reset();
+  // The process ended between the record of the end and their removal.
+  WriteWholeFile(job->files().rows, "rows");
+  WriteWholeFile(job->files().snapshot, "parameters");
+  Reopen({});
+  EXPECT_EQ(Spools(), 0u);
+  EXPECT_TRUE(jobs_->Find(job->name()).ok());
+}
+
 TrainingJobsOptions TightLimits() {
   TrainingJobsOptions options;
   options.unfinished_jobs = 2;
