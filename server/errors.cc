@@ -103,12 +103,6 @@ absl::Status FieldError(absl::string_view field, absl::string_view reason,
   return status;
 }
 
-absl::Status NotBuiltYet(absl::string_view field,
-                         absl::string_view description) {
-  return Error(absl::StatusCode::kUnimplemented, kNotBuiltYet,
-               absl::StrCat(field, " ", description));
-}
-
 absl::Status AsFieldError(absl::string_view prefix, absl::string_view reason,
                           const absl::Status& status) {
   if (status.code() != absl::StatusCode::kInvalidArgument)

@@ -21,9 +21,6 @@ using ErrorMetadata = std::map<std::string, std::string>;
 // The domain of every reason.
 inline constexpr absl::string_view kErrorDomain = "poe.v1";
 
-// Something the API describes and this version does not do.
-inline constexpr absl::string_view kNotBuiltYet = "NOT_BUILT_YET";
-
 // An error with a google.rpc.ErrorInfo. `reason` is UPPER_SNAKE; `code` is not
 // kOk.
 absl::Status Error(absl::StatusCode code, absl::string_view reason,
@@ -36,10 +33,6 @@ absl::Status Error(absl::StatusCode code, absl::string_view reason,
 absl::Status FieldError(absl::string_view field, absl::string_view reason,
                         absl::string_view description,
                         const ErrorMetadata& metadata = {});
-
-// Unimplemented, reason NOT_BUILT_YET, text "<field> <description>".
-absl::Status NotBuiltYet(absl::string_view field,
-                         absl::string_view description);
 
 // An InvalidArgument of the core as a FieldError. Where its text begins with
 // the path of a field ("optimizer.rate is ..."), `prefix` and that path are the

@@ -76,7 +76,7 @@ class TrainingJobs {
     // False: the job of an earlier start with this request_id.
     bool created = false;
   };
-  // InvalidArgument or Unimplemented for what cannot be trained;
+  // InvalidArgument for what cannot be trained;
   // FailedPrecondition for files without a folder of them; NotFound or DataLoss
   // for a base_version that is not stored, or damaged; AlreadyExists
   // for a request_id that came with another request; Aborted if the model has a

@@ -294,7 +294,8 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
                        "held_out_share"));
 
   for (Index c = 0; c < classes; ++c)
-    if (settings.StopsEarly() && !HasWeight(rows, split->held_out[c]))
+    if (settings.StopsEarly() && !settings.IsKept(c) &&
+        !HasWeight(rows, split->held_out[c]))
       return absl::FailedPreconditionError(absl::StrCat(
           "class \"", settings.class_names[c],
           "\" has no held-out rows, by which early_stopping goes; raise "

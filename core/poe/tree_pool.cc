@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "Eigen/Cholesky"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/experts/gaussian_tree.h"

@@ -26,8 +26,8 @@ void EncodeLogPartitions(
 v1::Model EncodeModel(const Model& model);
 
 // Total over hostile input. InvalidArgument naming the field; Unimplemented,
-// reason UNKNOWN_SCHEMA_VERSION or NOT_BUILT_YET, for what only another version
-// of the server reads. What is returned has passed poe::Validate.
+// reason UNKNOWN_SCHEMA_VERSION, for what only another version of the server
+// reads. What is returned has passed poe::Validate.
 absl::StatusOr<Model> DecodeModel(const v1::Model& model);
 
 }  // namespace poe::server

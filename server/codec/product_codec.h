@@ -14,7 +14,7 @@ v1::Product EncodeProduct(const Product<float>& product);
 
 // `spec` must have passed DecodeDataSpec as part of a stored model. Shapes are
 // checked before anything is allocated for them. InvalidArgument naming the
-// field below `field`; Unimplemented for kinds that are not built yet.
+// field below `field`.
 absl::StatusOr<Product<float>> DecodeProduct(const v1::Product& product,
                                              const DataSpec& spec,
                                              absl::string_view field);

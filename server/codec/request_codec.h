@@ -49,9 +49,8 @@ struct DecodedSample {
 };
 
 // Each checks the whole request but its ModelSelector against the model that is
-// to answer: InvalidArgument with the field at fault, Unimplemented for what is
-// not built yet. `fresh_seed` is used where the request gives no seed; the one
-// used is in the options.
+// to answer: InvalidArgument with the field at fault. `fresh_seed` is used
+// where the request gives no seed; the one used is in the options.
 absl::StatusOr<DecodedScore> DecodeScore(const v1::ScoreRequest& request,
                                          const Model& model,
                                          const RequestLimits& limits,

@@ -23,7 +23,7 @@ namespace {
 
 constexpr absl::string_view kOneClass = "data";
 
-absl::Status CheckBuilt(const v1::TrainStart& start) {
+absl::Status CheckExpectedRows(const v1::TrainStart& start) {
   if (start.expected_rows() < 0)
     return FieldError("expected_rows", "OUT_OF_RANGE",
                       absl::StrCat("is ", start.expected_rows(),
@@ -298,7 +298,7 @@ absl::StatusOr<TrainingSettings> DecodeTrainStart(const v1::TrainStart& start,
                                                   std::uint64_t seed,
                                                   const TrainingLimits& limits,
                                                   const Model* base) {
-  absl::Status status = CheckBuilt(start);
+  absl::Status status = CheckExpectedRows(start);
   if (status.ok()) status = CheckBaseVersion(start, base);
   if (!status.ok()) return status;
   if (start.base_version() == 0) base = nullptr;

@@ -21,8 +21,7 @@ struct TrainingLimits {
 
 // Defaults are those that training.proto documents. `seed` is the job's, the
 // request's own is not looked at, nor are model_name, request_id and detach.
-// InvalidArgument naming the field; Unimplemented, reason NOT_BUILT_YET, saying
-// what there is, for what this version does not train. `base` is the model of
+// InvalidArgument naming the field. `base` is the model of
 // start.base_version(), null if there is none: NotFound where it is asked for.
 // What is returned has passed poe::Validate, and ValidateKept with `base`.
 absl::StatusOr<TrainingSettings> DecodeTrainStart(
