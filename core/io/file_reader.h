@@ -14,8 +14,8 @@ namespace poe {
 
 // A file that is read from front to back, unpacked if it is gzipped. Errors
 // name the path: those of the operating system, DATA_LOSS for a truncated or
-// damaged compressed stream, and RESOURCE_EXHAUSTED for one that unpacks to more
-// than 256 MiB and 200 times its size. Not thread-safe.
+// damaged compressed stream, and RESOURCE_EXHAUSTED for one that unpacks to
+// more than 256 MiB and 200 times its size. Not thread-safe.
 class FileReader {
  public:
   static absl::StatusOr<FileReader> Open(const std::string& path);
