@@ -146,11 +146,13 @@ void JobDisplay::Show(const v1::JobEvent& event) {
 }
 
 void JobDisplay::ShowRows(int64_t rows) {
+  // The server reads them itself.
+  if (rows == 0) return;
   ProgressView view;
   view.topic = "sending rows";
   view.detail = FormatCount(rows);
   const double seconds = absl::ToDoubleSeconds(absl::Now() - started_);
-  if (rows > 0 && seconds > 0) {
+  if (seconds > 0) {
     view.rows_per_second = rows / seconds;
     view.seconds_left =
         std::max<int64_t>(expected_rows_ - rows, 0) * seconds / rows;

@@ -1,4 +1,5 @@
 // poe train
+#include <cstdint>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -23,7 +24,10 @@ namespace {
 ManPage TrainPage() {
   return {
       .summary = "train a model on the rows of a file",
-      .synopsis = {"MODEL --data FILE [--labels FILE] [OPTION]..."},
+      .synopsis = {"MODEL --data FILE [--labels FILE] [OPTION]...",
+                   "MODEL --server-file NAME --dimension D "
+                   "[--server-labels NAME --class-names NAME,...] "
+                   "[OPTION]..."},
       .description =
           "Sends rows to the server, which trains on them one product of "
           "experts for each class, fits the separator that tells the classes "
@@ -45,6 +49,12 @@ ManPage TrainPage() {
           "",
           "# A density of measurements, to find the odd ones",
           "poe train pumps --data measurements.csv --experts 20",
+          "",
+          "# The same of files that lie on the server already",
+          "poe train fashion --server-file train-images-idx3-ubyte.gz \\",
+          "    --server-labels train-labels-idx1-ubyte.gz \\",
+          "    --class-names 0,1,2,3,4,5,6,7,8,9 --family bernoulli \\",
+          "    --dimension 784 --width 28 --height 28 --epochs 20",
           "",
           "# Real numbers, with Bernoulli units beside a Gaussian",
           "poe train iris --data iris.csv --label-column species \\",
@@ -75,7 +85,7 @@ ManPage TrainPage() {
 absl::StatusOr<ClassLabels> Classes(const TrainOptions& options,
                                     const DataSet& data) {
   if (data.labels.empty()) {
-    if (options.class_names.size() > 1) {
+    if (options.class_names.size() > 1 && options.server_labels.empty()) {
       return UsageError("more than one class needs --labels or --label-column");
     }
     return ClassLabels{.names = options.class_names, .indices = {}};
@@ -96,9 +106,21 @@ absl::Status Print(const v1::Job& job, bool json) {
   return absl::OkStatus();
 }
 
+// Of rows that the server reads no more is known than the options say.
+absl::StatusOr<DataSet> ReadRows(const TrainOptions& options) {
+  if (options.server_file.empty()) {
+    if (options.data.data.empty()) {
+      return UsageError("--data or --server-file is required");
+    }
+    return ReadDataSet(options.data, FormOf(options));
+  }
+  DataSet data;
+  data.dimension = options.dimension;
+  return data;
+}
+
 absl::Status Train(const TrainOptions& options, Context& context) {
-  const absl::StatusOr<DataSet> data =
-      ReadDataSet(options.data, FormOf(options));
+  const absl::StatusOr<DataSet> data = ReadRows(options);
   if (!data.ok()) return data.status();
   const absl::StatusOr<ClassLabels> classes = Classes(options, *data);
   if (!classes.ok()) return classes.status();
@@ -119,8 +141,13 @@ absl::Status Train(const TrainOptions& options, Context& context) {
       left = options.detach && IsUnderWay(response);
       return left ? absl::CancelledError("detached") : absl::OkStatus();
     };
-    job = (*client)->TrainAll(*start, data->observations, classes->indices,
-                              receive, context.call_options());
+    if (options.server_file.empty()) {
+      job = (*client)->TrainAll(*start, data->observations, classes->indices,
+                                receive, context.call_options());
+    } else {
+      const auto no_rows = [](int64_t, v1::TrainChunk&) { return false; };
+      job = (*client)->Train(*start, no_rows, receive, context.call_options());
+    }
   }
   if (left) {
     job = (*client)->GetJob(job_name, context.call_options());

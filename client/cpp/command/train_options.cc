@@ -56,6 +56,42 @@ void AddClassOptions(CLI::App& command, TrainOptions& options) {
       ->group(kGroup);
 }
 
+// After those of AddDataOptions, which they stand in for.
+void AddServerFileOptions(CLI::App& command, TrainOptions& options) {
+  constexpr char kGroup[] = "Data";
+  command.get_option("--data")->required(false);
+  CLI::Option* dimension =
+      command
+          .add_option("--dimension", options.dimension,
+                      "Values in a row of --server-file; of images, width "
+                      "times height.")
+          ->type_name("D")
+          ->check(Positive())
+          ->group(kGroup);
+  CLI::Option* file =
+      command
+          .add_option("--server-file", options.server_file,
+                      "Instead of --data: a file that the server has, by its "
+                      "name in the server's data directory. All of its rows "
+                      "are trained on. Bytes are grey levels if the family is "
+                      "bernoulli.")
+          ->type_name("NAME")
+          ->needs(dimension)
+          ->group(kGroup);
+  dimension->needs(file);
+  for (const char* other : {"--data", "--labels", "--label-column", "--rows"}) {
+    file->excludes(command.get_option(other));
+  }
+  command
+      .add_option("--server-labels", options.server_labels,
+                  "The file of its labels, likewise: label i is the i-th of "
+                  "--class-names.")
+      ->type_name("NAME")
+      ->needs(file)
+      ->needs(command.get_option("--class-names"))
+      ->group(kGroup);
+}
+
 void AddSpecOptions(CLI::App& command, TrainOptions& options) {
   constexpr char kGroup[] = "What a row is";
   AddChoice(command, "--family", options.family,
@@ -256,6 +292,7 @@ void AddTrainOptions(CLI::App& command, TrainOptions& options) {
       ->required();
   AddDataOptions(command, options.data, /*with_labels=*/true);
   AddClassOptions(command, options);
+  AddServerFileOptions(command, options);
   AddSpecOptions(command, options);
   AddExpertOptions(command, options);
   AddLearningOptions(command, options);

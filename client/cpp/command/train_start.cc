@@ -251,6 +251,8 @@ absl::StatusOr<v1::TrainStart> MakeTrainStart(
   if (options.seed) start.set_seed(*options.seed);
   start.set_detach(options.detach);
   start.set_expected_rows(data.rows);
+  start.set_data_file(options.server_file);
+  start.set_label_file(options.server_labels);
   return start;
 }
 

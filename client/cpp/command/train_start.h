@@ -18,6 +18,9 @@ namespace poe::client {
 struct TrainOptions {
   std::string model;
   DataOptions data;
+  // Instead of them: files that the server reads, and values in a row.
+  std::string server_file, server_labels;
+  int64_t dimension = 0;
   std::vector<std::string> class_names;
   // Version that kept_classes are taken from; 0: none.
   int64_t base_version = 0;

@@ -96,6 +96,42 @@ TEST(TrainOptionsTest, AVersionAndItsClassesAreNamedTogether) {
   EXPECT_EQ(MakeTrainStart(Parse(""), Images(), {"a", "b"})->base_version(), 0);
 }
 
+TEST(TrainOptionsTest, FilesOnTheServerStandInForData) {
+  TrainOptions options;
+  CLI::App command;
+  AddTrainOptions(command, options);
+  command.parse(
+      "m --server-file days/x.csv --dimension 3 --server-labels y.csv "
+      "--class-names a,b");
+  EXPECT_EQ(options.dimension, 3);
+  DataSet set;
+  set.dimension = options.dimension;
+  const auto start = MakeTrainStart(options, set, options.class_names);
+  ASSERT_TRUE(start.ok()) << start.status();
+  EXPECT_EQ(start->data_file(), "days/x.csv");
+  EXPECT_EQ(start->label_file(), "y.csv");
+  EXPECT_EQ(start->expected_rows(), 0);
+  EXPECT_EQ(start->data_spec().dimension(), 3);
+  EXPECT_EQ(start->data_spec().family(), v1::FAMILY_GAUSSIAN);
+}
+
+TEST(TrainOptionsTest, FilesOnTheServerAreAllOrNone) {
+  for (const char* arguments :
+       {"m --server-file x.csv", "m --data x --dimension 3",
+        "m --data x --server-labels y --class-names a,b",
+        "m --server-file x --dimension 3 --server-labels y"}) {
+    TrainOptions options;
+    CLI::App command;
+    AddTrainOptions(command, options);
+    EXPECT_THROW(command.parse(arguments), CLI::RequiresError) << arguments;
+  }
+  TrainOptions options;
+  CLI::App command;
+  AddTrainOptions(command, options);
+  EXPECT_THROW(command.parse("m --data x --server-file y --dimension 3"),
+               CLI::ExcludesError);
+}
+
 TEST(TrainStartTest, GreyLevelsGetBernoulliUnits) {
   TrainOptions options;
   options.model = "digits";

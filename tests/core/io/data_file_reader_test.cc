@@ -49,7 +49,7 @@ absl::StatusOr<DataFile> ReadPieces(const std::string& path,
     whole->shape[0] += piece->rows();
     std::visit(
         [&](auto& values) {
-          const auto more =
+          const auto& more =
               std::get<std::decay_t<decltype(values)>>(piece->values);
           values.insert(values.end(), more.begin(), more.end());
         },
