@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/errors.h"
+#include "server/steady_time.h"
 #include "server/training_jobs.h"
 #include "tests/server/repository_testing.h"
 #include "tests/server/training_testing.h"
@@ -238,7 +239,7 @@ TEST_F(TrainingFilesTest, AJobThatReadsHasNoOtherSender) {
   const auto sender = job->BeginReading();
   ASSERT_TRUE(sender.ok()) << sender.status();
   job->Leave();
-  EXPECT_EQ(job->left_at(), absl::InfiniteFuture());
+  EXPECT_EQ(job->left_at(), SteadyTime::max());
   EXPECT_FALSE(job->Attach().has_value());
   EXPECT_EQ(job->Append(Chunk(0, 2)).status().code(),
             absl::StatusCode::kAborted);
