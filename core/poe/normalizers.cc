@@ -20,8 +20,9 @@ constexpr std::uint64_t kSeed = 0x6e6f726d616c697a;
 // of either direction.
 constexpr double kSamplingShare = 0.5;
 
+// What the interrupt check says is not of a class.
 absl::Status OfClass(const ClassModel& one, const absl::Status& status) {
-  if (status.ok() || absl::IsCancelled(status)) return status;
+  if (!absl::IsFailedPrecondition(status)) return status;
   return absl::Status(status.code(), absl::StrCat("log Z of class \"", one.name,
                                                   "\": ", status.message()));
 }

@@ -389,14 +389,11 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
         whole.layers.erase(whole.layers.begin() + reached, whole.layers.end());
       *checkpoint = Checkpoint{std::move(model), *kept_update};
     }
-    if (!trained.ok()) {
-      return absl::Status(
-          trained.code(),
-          absl::IsInternal(trained) || absl::IsFailedPrecondition(trained)
-              ? absl::StrCat("class \"", settings.class_names[c],
-                             "\": ", trained.message())
-              : std::string(trained.message()));
-    }
+    if (absl::IsInternal(trained) || absl::IsFailedPrecondition(trained))
+      return absl::Status(trained.code(),
+                          absl::StrCat("class \"", settings.class_names[c],
+                                       "\": ", trained.message()));
+    if (!trained.ok()) return trained;
     rows_done += class_rows;
   }
   if (earlier != nullptr)

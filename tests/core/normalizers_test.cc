@@ -134,10 +134,11 @@ TEST(NormalizersTest, TellHowFarTheyAreAndStopWhenAsked) {
   const absl::Status status = EstimateNormalizers(
       {.chains = 10, .temperatures = 10}, {0}, 1, Workers::Inline(),
       [&] {
-        return ++asked < 25 ? absl::OkStatus() : absl::CancelledError("enough");
+        return ++asked < 25 ? absl::OkStatus()
+                            : absl::DeadlineExceededError("enough");
       },
       IgnoreShare, again);
-  EXPECT_EQ(status, absl::CancelledError("enough"));
+  EXPECT_EQ(status, absl::DeadlineExceededError("enough"));
   EXPECT_EQ(asked, 25);
 }
 
