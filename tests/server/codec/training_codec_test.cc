@@ -492,8 +492,11 @@ TEST(TrainingCodecTest, AbsurdSizesAreRefused) {
       std::numeric_limits<std::int64_t>::max());
   EXPECT_EQ(ReasonOf(DecodeTrainStart(start, 5).status()), "OUT_OF_RANGE");
   start.mutable_data_spec()->set_dimension(1 << 24);
-  GroupOf(start).set_num_experts(std::numeric_limits<std::int32_t>::max());
-  EXPECT_EQ(ReasonOf(DecodeTrainStart(start, 5).status()), "MODEL_TOO_LARGE");
+  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
+  GroupOf(start).set_num_experts(kMost);
+  EXPECT_EQ(ReasonOf(DecodeTrainStart(start, 5).status()), "TOO_MANY_EXPERTS");
+  EXPECT_EQ(ReasonOf(DecodeTrainStart(start, 5, {.experts = kMost}).status()),
+            "MODEL_TOO_LARGE");
 }
 
 }  // namespace

@@ -147,6 +147,9 @@ TEST_F(TrainReactorTest, ADetachedJobReadsItsFilesAndIsFoundAgain) {
     call.HalfClose();
     ASSERT_TRUE(call.Read());
     ASSERT_TRUE(call.Read());
+    while (!OnlyJob()->has_begun_reading()) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
     call.Cancel();
     call.Finish();
   }
