@@ -17,7 +17,8 @@ RequestScope::RequestScope(absl::string_view method,
     : method_(method),
       context_(context),
       observers_(ObserversOf(*context)),
-      deadline_(absl::FromChrono(context->deadline())),
+      deadline_(
+          SteadyTimeAfter(absl::FromChrono(context->deadline()) - absl::Now())),
       request_id_(RequestIdOf(context->client_metadata())),
       entered_(std::chrono::steady_clock::now()) {
   // Not among the initial ones: clients do not try a call again once those have
@@ -26,12 +27,12 @@ RequestScope::RequestScope(absl::string_view method,
   for (RequestObserver* observer : observers_) observer->OnStart();
 }
 
-void RequestScope::LimitTo(absl::Time deadline) {
+void RequestScope::LimitTo(SteadyTime deadline) {
   deadline_ = std::min(deadline_, deadline);
 }
 
 absl::Status RequestScope::Check() const {
-  if (absl::Now() >= deadline_) {
+  if (SteadyNow() >= deadline_) {
     return absl::DeadlineExceededError("the deadline of the call has passed");
   }
   if (context_->IsCancelled()) {

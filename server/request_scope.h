@@ -18,6 +18,7 @@
 #include "grpcpp/grpcpp.h"
 #include "server/executor.h"
 #include "server/request_observer.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 
@@ -34,7 +35,7 @@ class RequestScope {
 
   // The answer is not wanted at that time any more, whatever the client's own
   // deadline. Before Check is called from another thread.
-  void LimitTo(absl::Time deadline);
+  void LimitTo(SteadyTime deadline);
 
   // OK while the answer is wanted; else Cancelled or DeadlineExceeded.
   absl::Status Check() const;
@@ -57,7 +58,7 @@ class RequestScope {
   absl::string_view method_;
   grpc::CallbackServerContext* context_;
   absl::Span<RequestObserver* const> observers_;
-  absl::Time deadline_;
+  SteadyTime deadline_;
   std::string request_id_;
   std::string model_;
   std::int64_t version_ = 0;

@@ -8,12 +8,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/codec/open_inference_codec.h"
 #include "server/errors.h"
 #include "server/request_scope.h"
 #include "server/services/infer_handler.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 namespace {
@@ -228,7 +228,7 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
   if (!task.ok()) return Refuse(std::move(scope), task.status());
   const absl::StatusOr<absl::Duration> timeout = FindTimeout(*request);
   if (!timeout.ok()) return Refuse(std::move(scope), timeout.status());
-  scope.LimitTo(absl::Now() + *timeout);
+  scope.LimitTo(SteadyTimeAfter(*timeout));
   absl::StatusOr<ServedModel> served =
       FindServed(resources_.repository, request->model_name(),
                  request->model_version(), scope);
