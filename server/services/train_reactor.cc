@@ -266,8 +266,16 @@ void TrainReactor::OnWriteDone(bool ok) {
       return;
     }
   }
-  absl::MutexLock lock(&mutex_);
-  Pump();
+  bool gone;
+  {
+    absl::MutexLock lock(&mutex_);
+    gone = ended_;
+    Pump();
+  }
+  // The client may have gone while its job began.
+  if (gone && close != nullptr) {
+    LeaveJob(close, absl::CancelledError("the client went away"));
+  }
 }
 
 void TrainReactor::OnCancel() { Break(); }
