@@ -394,10 +394,10 @@ void TrainingJob::Cancel(absl::string_view why) {
     }
     recorded = recorded_;
     aftermath = SetFailed(absl::CancelledError(why));
+    // Rows go once there is a record of the end.
+    if (recorded) spool_ = std::move(aftermath.spool);
   }
-  if (recorded) {
-    WriteRecord(v1::Job::STATE_CANCELLED, Failure(), 0).IgnoreError();
-  }
+  if (recorded) RecordEnd(v1::Job::STATE_CANCELLED, Failure(), 0);
   aftermath.Finish();
 }
 

@@ -162,7 +162,7 @@ class TrainingJob {
   // Logs where that is not possible.
   absl::Status WriteRecord(v1::Job::State state, const absl::Status& why,
                            std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The same for a job that ends in the thread that runs it, and drops what it
+  // The same for a job that ends and does not run any more, and drops what it
   // needed to go on.
   void RecordEnd(v1::Job::State state, const absl::Status& why,
                  std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -747,6 +747,22 @@ TEST_F(TrainingJobsTest, RowsOfAJobThatHadEndedAreRemovedToo) {
   EXPECT_TRUE(jobs_->Find(job->name()).ok());
 }
 
+TEST_F(TrainingJobsTest, NothingButItsRecordIsLeftOfAJobThatIsCancelled) {
+  const auto running = Send(EndlessStart("running"));
+  const auto queued = Send(EndlessStart("queued"));
+  jobs_.reset();
+  // It had begun to run in an earlier process.
+  WriteWholeFile(queued->files().snapshot, "parameters");
+  Reopen({});
+  const auto cancelled = jobs_->Cancel(queued->name());
+  ASSERT_TRUE(cancelled.ok()) << cancelled.status();
+  EXPECT_EQ(cancelled->state(), v1::Job::STATE_CANCELLED);
+  ASSERT_TRUE(jobs_->Cancel(running->name()).ok());
+  EXPECT_EQ(WaitForEnd(**jobs_->Find(running->name())),
+            v1::Job::STATE_CANCELLED);
+  EXPECT_EQ(Spools(), 0u);
+}
+
 TrainingJobsOptions TightLimits() {
   TrainingJobsOptions options;
   options.unfinished_jobs = 2;
