@@ -1,11 +1,12 @@
 #include "server/http_call.h"
 
-#include <chrono>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "grpc/support/time.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 using google::protobuf::Message;
 
 // How often it is asked whether the client is still there.
-constexpr std::chrono::milliseconds kLookInterval{200};
+constexpr absl::Duration kLookInterval = absl::Milliseconds(200);
 
 void SetMetadata(const CallSetting& setting, grpc::ClientContext& context) {
   for (const auto& [key, value] : setting.metadata)
@@ -27,14 +28,22 @@ grpc::Status CallUnary(const CallSetting& setting, const Message& request,
   grpc::ClientContext context;
   SetMetadata(setting, context);
   grpc::Status result;
-  absl::Notification done;
+  absl::Mutex mutex;
+  SteadyCondition ended;
+  bool done = false;
   setting.stub.UnaryCall(&context, setting.rpc, {}, &request, &response,
                          [&](grpc::Status status) {
+                           absl::MutexLock lock(&mutex);
                            result = std::move(status);
-                           done.Notify();
+                           done = true;
+                           ended.NotifyAll();
                          });
-  while (
-      !done.WaitForNotificationWithTimeout(absl::FromChrono(kLookInterval))) {
+  const auto has_ended = [&] {
+    absl::MutexLock lock(&mutex);
+    return ended.AwaitUntil(mutex, SteadyTimeAfter(kLookInterval),
+                            [&] { return done; });
+  };
+  while (!has_ended()) {
     if (setting.is_gone()) context.TryCancel();
   }
   return result;
@@ -83,11 +92,12 @@ grpc::Status StreamCall::Finish() {
 }
 
 bool StreamCall::Wait() {
+  // So long from now, by a clock that nobody sets.
+  const gpr_timespec look = gpr_time_from_millis(
+      absl::ToInt64Milliseconds(kLookInterval), GPR_TIMESPAN);
   void* tag = nullptr;
   bool ok = false;
-  while (queue_.AsyncNext(&tag, &ok,
-                          std::chrono::system_clock::now() + kLookInterval) ==
-         grpc::CompletionQueue::TIMEOUT) {
+  while (queue_.AsyncNext(&tag, &ok, look) == grpc::CompletionQueue::TIMEOUT) {
     if (setting_.is_gone()) Cancel();
   }
   return ok;
