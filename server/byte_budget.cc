@@ -1,6 +1,5 @@
 #include "server/byte_budget.h"
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/errors.h"
@@ -13,21 +12,31 @@ constexpr absl::Duration kBudgetRetryDelay = absl::Seconds(1);
 }  // namespace
 
 absl::StatusOr<ByteBudget::Hold> ByteBudget::Take(std::int64_t bytes) {
+  Hold hold;
+  absl::Status status = Resize(bytes, hold);
+  if (!status.ok()) return status;
+  return hold;
+}
+
+absl::Status ByteBudget::Resize(std::int64_t bytes, Hold& hold) {
+  if (hold == nullptr) hold = Hold(this, GiveBack{0});
+  const std::int64_t more = bytes - hold.get_deleter().bytes;
   std::int64_t taken = in_flight_;
   do {
-    if (bytes > limit_ - taken) {
+    if (more > limit_ - taken) {
       return WithRetryDelay(
           Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_BYTES",
                 absl::StrCat("requests of ", taken,
                              " bytes are waiting or "
                              "being answered; with ",
-                             bytes, " more they would be over ", limit_,
+                             more, " more they would be over ", limit_,
                              "; try again later"),
                 {{"limit", absl::StrCat(limit_)}}),
           kBudgetRetryDelay);
     }
-  } while (!in_flight_.compare_exchange_weak(taken, taken + bytes));
-  return Hold(this, GiveBack{bytes});
+  } while (!in_flight_.compare_exchange_weak(taken, taken + more));
+  hold.get_deleter().bytes = bytes;
+  return absl::OkStatus();
 }
 
 }  // namespace poe::server

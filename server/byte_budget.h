@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace poe::server {
@@ -29,6 +30,9 @@ class ByteBudget {
 
   // ResourceExhausted, with a RetryInfo, if that were more than the limit.
   absl::StatusOr<Hold> Take(std::int64_t bytes);
+  // Makes a hold of this budget, or one that is empty, one of so many bytes. If
+  // that is refused, as by Take, the hold is as it was.
+  absl::Status Resize(std::int64_t bytes, Hold& hold);
 
   std::int64_t in_flight() const { return in_flight_; }
 

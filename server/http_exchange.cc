@@ -143,11 +143,11 @@ absl::Status ReadPieces(const ContentReader& content,
                  "its headers say");
 }
 
-absl::StatusOr<std::string> ReadBody(const Request& request,
-                                     const ContentReader& content,
-                                     absl::Span<const absl::string_view> types,
-                                     std::int64_t most) {
-  std::string body;
+absl::StatusOr<HttpBody> ReadBody(const Request& request,
+                                  const ContentReader& content,
+                                  absl::Span<const absl::string_view> types,
+                                  std::int64_t most, ByteBudget& budget) {
+  HttpBody body;
   if (!HttpListener::Connection().body_unread()) return body;
   absl::Status status = CheckContentType(request, types);
   if (!status.ok()) return status;
@@ -156,14 +156,20 @@ absl::StatusOr<std::string> ReadBody(const Request& request,
   bool too_large =
       absl::SimpleAtoi(request.get_header_value("Content-Length"), &length) &&
       length > limit;
+  absl::Status counted;
   if (!too_large) {
     status = ReadPieces(content, [&](const char* data, std::size_t size) {
-      too_large = size > limit - body.size();
-      if (!too_large) body.append(data, size);
-      return !too_large;
+      too_large = size > limit - body.text.size();
+      if (too_large) return false;
+      counted = budget.Resize(
+          static_cast<std::int64_t>(body.text.size() + size), body.hold);
+      if (!counted.ok()) return false;
+      body.text.append(data, size);
+      return true;
     });
   }
   if (too_large) return TooLarge("the body", most);
+  status.Update(counted);
   if (!status.ok()) return status;
   return body;
 }

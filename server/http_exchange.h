@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "grpcpp/support/status.h"
 #include "httplib.h"
+#include "server/byte_budget.h"
 
 namespace poe::server {
 
@@ -50,12 +51,18 @@ absl::Status CheckContentType(const httplib::Request& request,
 absl::Status ReadPieces(const httplib::ContentReader& content,
                         const httplib::ContentReceiver& take);
 
-// The whole body; empty if the request has none. TooLarge, and an error of
-// CheckContentType.
-absl::StatusOr<std::string> ReadBody(const httplib::Request& request,
-                                     const httplib::ContentReader& content,
-                                     absl::Span<const absl::string_view> types,
-                                     std::int64_t most);
+struct HttpBody {
+  std::string text;
+  // Of its bytes, for as long as they, or what is read from them, are there.
+  ByteBudget::Hold hold;
+};
+
+// The whole body, taken from the budget as it comes; empty if the request has
+// none. TooLarge, and errors of CheckContentType and of the budget.
+absl::StatusOr<HttpBody> ReadBody(const httplib::Request& request,
+                                  const httplib::ContentReader& content,
+                                  absl::Span<const absl::string_view> types,
+                                  std::int64_t most, ByteBudget& budget);
 
 // How many bytes of a body are JSON: all, without the header kJsonLength.
 // InvalidArgument if it says anything else than a number of these bytes.

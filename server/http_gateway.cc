@@ -17,6 +17,7 @@
 #include "httplib.h"
 #include "inference/open_inference.pb.h"
 #include "poe/v1/training.pb.h"
+#include "server/byte_budget.h"
 #include "server/codec/open_inference_binary.h"
 #include "server/codec/open_inference_json.h"
 #include "server/errors.h"
@@ -53,6 +54,7 @@ class HttpGateway::Parts {
   explicit Parts(HttpGatewayOptions options)
       : options_(std::move(options)),
         stub_(options_.channel),
+        budget_(options_.max_bytes_in_flight),
         listener_(options_.tls, options_.connections_per_client) {
     SetHandlers();
   }
@@ -79,8 +81,10 @@ class HttpGateway::Parts {
   absl::Status CheckAccess(const Request& request, absl::string_view rpc);
 
   CallSetting SettingFor(const Route& route, const Request& request);
+  // `hold` must be kept as long as the message.
   absl::Status ReadRequest(const RouteMatch& match, const Request& request,
-                           const ContentReader* content, Message& message);
+                           const ContentReader* content, Message& message,
+                           ByteBudget::Hold& hold);
   absl::Status AnswerUnary(const RouteMatch& match, const Request& request,
                            const ContentReader* content, Response& response);
   absl::Status AnswerStream(const RouteMatch& match, const Request& request,
@@ -99,6 +103,9 @@ class HttpGateway::Parts {
 
   const HttpGatewayOptions options_;
   MessageStub stub_;
+  // Apart from that of the services, so that bodies which come slowly do not
+  // keep others from being answered.
+  ByteBudget budget_;
   std::map<std::string, Text> texts_;
   HttpListener listener_;
 };
@@ -252,13 +259,15 @@ CallSetting HttpGateway::Parts::SettingFor(const Route& route,
 absl::Status HttpGateway::Parts::ReadRequest(const RouteMatch& match,
                                              const Request& request,
                                              const ContentReader* content,
-                                             Message& message) {
+                                             Message& message,
+                                             ByteBudget::Hold& hold) {
   if (content != nullptr && request.method != "DELETE") {
-    const absl::StatusOr<std::string> body =
-        ReadBody(request, *content, {kJsonType}, options_.max_body_bytes);
+    absl::StatusOr<HttpBody> body = ReadBody(request, *content, {kJsonType},
+                                             options_.max_body_bytes, budget_);
     if (!body.ok()) return body.status();
-    absl::Status status = ReadJson(*body, message);
+    absl::Status status = ReadJson(body->text, message);
     if (!status.ok()) return status;
+    hold = std::move(body->hold);
     if (message.ByteSizeLong() >
         static_cast<std::size_t>(options_.max_body_bytes)) {
       return TooLarge("the message", options_.max_body_bytes);
@@ -274,7 +283,8 @@ absl::Status HttpGateway::Parts::AnswerUnary(const RouteMatch& match,
   const Route& route = *match.route;
   const auto* method = MethodOf(route);
   const std::unique_ptr<Message> asked = NewMessage(method->input_type());
-  absl::Status status = ReadRequest(match, request, content, *asked);
+  ByteBudget::Hold hold;
+  absl::Status status = ReadRequest(match, request, content, *asked, hold);
   if (!status.ok()) return status;
   const std::unique_ptr<Message> answer = NewMessage(method->output_type());
   const grpc::Status called =
@@ -301,7 +311,8 @@ absl::Status HttpGateway::Parts::AnswerStream(const RouteMatch& match,
                                               Response& response) {
   const auto* method = MethodOf(*match.route);
   const std::unique_ptr<Message> asked = NewMessage(method->input_type());
-  absl::Status status = ReadRequest(match, request, content, *asked);
+  ByteBudget::Hold hold;
+  absl::Status status = ReadRequest(match, request, content, *asked, hold);
   if (!status.ok()) return status;
   const auto call =
       std::make_shared<StreamCall>(SettingFor(*match.route, request));
@@ -314,12 +325,12 @@ absl::Status HttpGateway::Parts::AnswerInfer(const RouteMatch& match,
                                              const Request& request,
                                              const ContentReader& content,
                                              Response& response) {
-  const absl::StatusOr<std::string> body =
-      ReadBody(request, content, kInferTypes, options_.max_body_bytes);
+  const absl::StatusOr<HttpBody> body =
+      ReadBody(request, content, kInferTypes, options_.max_body_bytes, budget_);
   if (!body.ok()) return body.status();
-  const absl::StatusOr<std::size_t> json_length = JsonLengthIn(request, *body);
+  const absl::string_view text = body->text;
+  const absl::StatusOr<std::size_t> json_length = JsonLengthIn(request, text);
   if (!json_length.ok()) return json_length.status();
-  const absl::string_view text = *body;
   absl::StatusOr<inference::ModelInferRequest> asked =
       ReadInferRequest(text.substr(0, *json_length));
   if (!asked.ok()) return asked.status();
@@ -354,8 +365,8 @@ absl::Status HttpGateway::Parts::AnswerScoreStream(const Route& route,
                                                    const Request& request,
                                                    const ContentReader& content,
                                                    Response& response) {
-  absl::StatusOr<std::string> body =
-      ReadBody(request, content, {kLinesType}, options_.max_body_bytes);
+  absl::StatusOr<HttpBody> body = ReadBody(request, content, {kLinesType},
+                                           options_.max_body_bytes, budget_);
   if (!body.ok()) return body.status();
   AnswerWithLines(
       ScoreLines(*std::move(body),
@@ -389,6 +400,7 @@ absl::Status HttpGateway::Parts::SendTraining(const Request& request,
   const std::int64_t most = options_.max_body_bytes;
   v1::TrainRequest message;
   std::string begun;
+  ByteBudget::Hold hold;  // of its bytes
   int number = 0;
   bool wanted = true;
   absl::Status status;
@@ -404,6 +416,10 @@ absl::Status HttpGateway::Parts::SendTraining(const Request& request,
     if (!status.ok()) return status;
     const absl::Status read =
         ReadPieces(content, [&](const char* data, std::size_t size) {
+          status = budget_.Resize(
+              static_cast<std::int64_t>(begun.size() + size), hold);
+          wanted = status.ok();
+          if (!wanted) return false;
           begun.append(data, size);
           if (absl::StrContains(absl::string_view(data, size), '\n')) {
             const std::size_t end = begun.rfind('\n') + 1;

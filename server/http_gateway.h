@@ -29,6 +29,8 @@ struct HttpGatewayOptions {
   // Of the body of one request, of one line of a training, and of the message
   // that either is.
   std::int64_t max_body_bytes = 0;
+  // Of all bodies that are being read or answered, >= max_body_bytes.
+  std::int64_t max_bytes_in_flight = 0;
 };
 
 // Answers HTTP by calling the services, so that limits, logs and errors are

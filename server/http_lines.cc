@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "poe/v1/scoring.pb.h"
 #include "server/errors.h"
-#include "server/http_exchange.h"
 #include "server/http_json.h"
 
 namespace poe::server {
@@ -24,7 +23,7 @@ bool WriteLine(DataSink& sink, std::string line) {
 
 // Requests, each of which has one answer.
 struct ScoreExchange {
-  std::string body;
+  HttpBody body;
   absl::string_view rest;
   std::int64_t most = 0;
   int number = 0;
@@ -89,11 +88,11 @@ LineSource RestOf(std::shared_ptr<StreamCall> call,
   return source;
 }
 
-LineSource ScoreLines(std::string body, std::unique_ptr<StreamCall> call,
+LineSource ScoreLines(HttpBody body, std::unique_ptr<StreamCall> call,
                       std::int64_t most) {
   const auto exchange = std::make_shared<ScoreExchange>();
   exchange->body = std::move(body);
-  exchange->rest = exchange->body;
+  exchange->rest = exchange->body.text;
   exchange->most = most;
   exchange->call = std::move(call);
   const auto answer = std::make_shared<v1::ScoreResponse>();

@@ -14,6 +14,7 @@
 #include "grpcpp/support/status.h"
 #include "httplib.h"
 #include "server/http_call.h"
+#include "server/http_exchange.h"
 
 namespace poe::server {
 
@@ -38,7 +39,7 @@ LineSource RestOf(std::shared_ptr<StreamCall> call,
 
 // Sends the lines of `body`, each a poe.v1.ScoreRequest of at most `most`
 // bytes, and has one answer for each.
-LineSource ScoreLines(std::string body, std::unique_ptr<StreamCall> call,
+LineSource ScoreLines(HttpBody body, std::unique_ptr<StreamCall> call,
                       std::int64_t most);
 
 // Answers with lines. The status is that of the first one; a later error is the

@@ -392,7 +392,8 @@ absl::Status Server::Parts::ListenHttp(const ListenAddress& address,
       .access = std::move(access),
       .tls = options.tls,
       .connections_per_client = options.http_connections_per_client,
-      .max_body_bytes = options.max_message_bytes});
+      .max_body_bytes = options.max_message_bytes,
+      .max_bytes_in_flight = options.max_bytes_in_flight});
   http_->AddText("/metrics", "text/plain; version=0.0.4",
                  [this] { return metrics_.Text(); });
   const absl::StatusOr<int> port = http_->Listen(address);

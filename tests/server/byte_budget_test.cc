@@ -28,5 +28,27 @@ TEST(ByteBudgetTest, BytesAreTakenUpToTheLimitAndGoBack) {
   EXPECT_EQ(budget.in_flight(), 40);
 }
 
+TEST(ByteBudgetTest, HoldsGrowAndShrink) {
+  ByteBudget budget(100);
+  ByteBudget::Hold hold;
+  ASSERT_TRUE(budget.Resize(30, hold).ok());
+  ASSERT_TRUE(budget.Resize(70, hold).ok());
+  EXPECT_EQ(budget.in_flight(), 70);
+  {
+    const auto other = budget.Take(20);
+    ASSERT_TRUE(other.ok());
+    EXPECT_EQ(ReasonOf(budget.Resize(81, hold)), "TOO_MANY_BYTES");
+    EXPECT_EQ(budget.in_flight(), 90);
+    EXPECT_TRUE(budget.Resize(80, hold).ok());
+    EXPECT_TRUE(budget.Resize(10, hold).ok());
+    EXPECT_EQ(budget.in_flight(), 30);
+  }
+  EXPECT_EQ(budget.in_flight(), 10);
+  hold.reset();
+  EXPECT_EQ(budget.in_flight(), 0);
+  ASSERT_TRUE(budget.Resize(100, hold).ok());
+  EXPECT_EQ(budget.in_flight(), 100);
+}
+
 }  // namespace
 }  // namespace poe::server
