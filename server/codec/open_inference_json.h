@@ -13,9 +13,12 @@ namespace poe::server {
 // The request without model and version, which stand in the URL. Elements may
 // be nested as the shape says or flat; null is NaN. Whether there are as many
 // as the shape says is left to those who read the tensors. Parameters of binary
-// tensors stay for TakeBinaryInputs, and their inputs have no contents.
-// InvalidArgument naming the place for what is no JSON, has members that the
-// protocol does not, or elements that the datatype cannot hold.
+// tensors stay for TakeBinaryInputs, and their inputs have no contents. No
+// tree is made of the text: reading takes little more memory than the text and
+// the request have. InvalidArgument naming the place for what is no JSON, has
+// members that the protocol does not or one twice, elements that the datatype
+// cannot hold or that are more than 16 arrays deep, and more than 64 inputs,
+// outputs, parameters of one thing or lengths of a shape.
 absl::StatusOr<inference::ModelInferRequest> ReadInferRequest(
     absl::string_view json);
 

@@ -64,8 +64,8 @@ TEST(OpenInferenceJsonTest, BadRequestsAreRefusedWithTheirPlace) {
     const char* message;
   } cases[] = {
       {"", "no JSON"},
-      {"{\"id\": 1", "no JSON"},
-      {deep, "no JSON"},
+      {"{\"id\": \"q\"", "no JSON"},
+      {deep, "body must be an object"},
       {"[]", "body must be an object"},
       {R"({"cats": 1})", "\"cats\""},
       {R"({"id": 1})", "id must be a string"},
@@ -89,6 +89,69 @@ TEST(OpenInferenceJsonTest, BadRequestsAreRefusedWithTheirPlace) {
           "data": [[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]}]})",
        "arrays deep"},
       {R"({"parameters": {"task": null}})", "parameters.task"},
+      {R"({"inputs": [{"datatype": "FP32", "data": [1, {"a": 1}]}]})",
+       "inputs[0].data[1] must be an element or an array of them"},
+      {R"({"inputs": [{"data": [[1], ["a"]], "datatype": "FP32"}]})",
+       "inputs[0].data[1][0] must be a number or null"},
+      {R"({"inputs": [{"data": [1]}]})", "inputs[0].data[0] must be of"},
+      {R"({"outputs": [{"name": "a", "name": "b"}]})",
+       "outputs[0].name is given twice"},
+      {R"({"inputs": [], "inputs": []})", "inputs is given twice"},
+  };
+  for (const auto& [json, message] : cases) {
+    const auto request = ReadInferRequest(json);
+    EXPECT_EQ(request.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(request.status().ToString(), HasSubstr(message));
+  }
+}
+
+TEST(OpenInferenceJsonTest, DataMayComeBeforeTheirDatatype) {
+  const auto request = ReadInferRequest(R"({"inputs": [
+      {"datatype": "FP32", "data": [0.5], "name": "a"},
+      {"data": [[1, 0], [0, 1]], "datatype": "BOOL", "shape": [2, 2]},
+      {"parameters": {"binary_data_size": 4}},
+      {"data": [9007199254740993], "datatype": "INT64"}],
+      "outputs": [{"name": "margin"}], "parameters": {"seed": 3}})");
+  ASSERT_TRUE(request.ok()) << request.status();
+  ASSERT_EQ(request->inputs_size(), 4);
+  EXPECT_THAT(request->inputs(0).contents().fp32_contents(), ElementsAre(0.5));
+  EXPECT_THAT(request->inputs(1).contents().bool_contents(),
+              ElementsAre(true, false, false, true));
+  EXPECT_THAT(request->inputs(1).shape(), ElementsAre(2, 2));
+  EXPECT_FALSE(request->inputs(2).has_contents());
+  EXPECT_THAT(request->inputs(3).contents().int64_contents(),
+              ElementsAre(9007199254740993));
+  EXPECT_EQ(request->outputs_size(), 1);
+  EXPECT_EQ(request->parameters().size(), 1);
+}
+
+// A tree or message of these would be many times the text.
+TEST(OpenInferenceJsonTest, WhatGrowsAsItIsReadIsRefused) {
+  const auto repeated = [](int times, const std::string& text) {
+    std::string all = text;
+    for (int i = 1; i < times; ++i) all += "," + text;
+    return all;
+  };
+  std::string parameters = "\"a0\": 1";
+  for (int i = 1; i < 65; ++i)
+    parameters += ", \"a" + std::to_string(i) + "\": 1";
+  const struct {
+    std::string json;
+    const char* message;
+  } cases[] = {
+      {"{\"inputs\": [" + repeated(65, "{\"data\": []}") + "]}",
+       "inputs has more than 64 entries"},
+      {"{\"outputs\": [" + repeated(65, "{}") + "]}",
+       "outputs has more than 64 entries"},
+      {"{\"inputs\": [{\"shape\": [" + repeated(65, "1") + "]}]}",
+       "inputs[0].shape has more than 64 entries"},
+      {"{\"parameters\": {" + parameters + "}}",
+       "parameters has more than 64 entries"},
+      {"{\"outputs\": [{\"parameters\": {\"a\": [[[[[[[[[[", "outputs[0]"},
+      {"{\"cats\": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "\"cats\""},
+      {"{\"inputs\": [{\"data\": " + std::string(1 << 20, '['), "arrays deep"},
+      {"{\"inputs\": [{\"data\": [" + repeated(1 << 16, "[]") + ", {}",
+       "inputs[0].data[65536] must be an element"},
   };
   for (const auto& [json, message] : cases) {
     const auto request = ReadInferRequest(json);
