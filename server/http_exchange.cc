@@ -52,21 +52,28 @@ absl::Status TooLarge(absl::string_view what, std::int64_t most) {
                             " bytes; send less at once (--max_message_bytes)"));
 }
 
-void Fail(const grpc::Status& status, int http_status, Response& response) {
+void Fail(const grpc::Status& status, int http_status, const Request& request,
+          Response& response) {
+  const bool plain =
+      request.path == "/v2" || absl::StartsWith(request.path, "/v2/");
   response.status = http_status;
-  response.set_content(ErrorJson(status, http_status), kJsonType);
+  response.set_content(
+      plain ? PlainErrorJson(status) : ErrorJson(status, http_status),
+      kJsonType);
   if (http_status == 401) response.set_header("WWW-Authenticate", "Bearer");
   const std::optional<int> seconds = RetrySeconds(status);
   if (seconds.has_value())
     response.set_header("Retry-After", absl::StrCat(*seconds));
 }
 
-void Fail(const grpc::Status& status, Response& response) {
-  Fail(status, HttpStatusOf(status.error_code()), response);
+void Fail(const grpc::Status& status, const Request& request,
+          Response& response) {
+  Fail(status, HttpStatusOf(status.error_code()), request, response);
 }
 
-void Fail(const absl::Status& status, Response& response) {
-  Fail(ToGrpcStatus(status), HttpStatusFor(status), response);
+void Fail(const absl::Status& status, const Request& request,
+          Response& response) {
+  Fail(ToGrpcStatus(status), HttpStatusFor(status), request, response);
 }
 
 absl::Status CheckForm(const Request& request) {

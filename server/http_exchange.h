@@ -28,11 +28,14 @@ inline constexpr char kJsonLength[] = "Inference-Header-Content-Length";
 absl::Status WrongMethod(absl::string_view text);
 absl::Status TooLarge(absl::string_view what, std::int64_t most);
 
-// Makes the error the answer.
+// Makes the error the answer: below /v2 as the Open Inference Protocol wants
+// it, anywhere else with its details.
 void Fail(const grpc::Status& status, int http_status,
+          const httplib::Request& request, httplib::Response& response);
+void Fail(const grpc::Status& status, const httplib::Request& request,
           httplib::Response& response);
-void Fail(const grpc::Status& status, httplib::Response& response);
-void Fail(const absl::Status& status, httplib::Response& response);
+void Fail(const absl::Status& status, const httplib::Request& request,
+          httplib::Response& response);
 
 // An error for requests that nothing may be done for, whatever they ask: with
 // an unclear end, an unclear URL, or from a web page.

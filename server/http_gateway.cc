@@ -127,7 +127,7 @@ void HttpGateway::Parts::SetHandlers() {
   listener_.Put(kAnyPath, answer);
   listener_.Delete(kAnyPath, answer);
   // Errors that httplib finds.
-  listener_.set_error_handler([](const Request&, Response& response) {
+  listener_.set_error_handler([](const Request& request, Response& response) {
     if (!response.body.empty()) return;
     const HttpConnection& connection = HttpListener::Connection();
     absl::string_view text = "this is no request of HTTP 1.1";
@@ -146,7 +146,8 @@ void HttpGateway::Parts::SetHandlers() {
     }
     const grpc::StatusCode code =
         response.status >= 500 ? grpc::INTERNAL : grpc::INVALID_ARGUMENT;
-    Fail(grpc::Status(code, std::string(text)), response.status, response);
+    Fail(grpc::Status(code, std::string(text)), response.status, request,
+         response);
   });
   listener_.set_post_routing_handler([](const Request&, Response& response) {
     if (!HttpListener::Connection().body_unread()) return;
@@ -183,7 +184,7 @@ HandlerResponse HttpGateway::Parts::Begin(const Request& request,
   if (!status.ok()) {
     spdlog::debug("HTTP {} {} refused: {}", Quoted(request.method),
                   Quoted(request.path), ReasonOf(status));
-    Fail(status, response);
+    Fail(status, request, response);
     return HandlerResponse::Handled;
   }
   if (text != texts_.end() && gets) {
@@ -191,7 +192,7 @@ HandlerResponse HttpGateway::Parts::Begin(const Request& request,
       response.set_content(text->second.text(), text->second.content_type);
       return absl::OkStatus();
     });
-    if (!status.ok()) Fail(status, response);
+    if (!status.ok()) Fail(status, request, response);
     return HandlerResponse::Handled;
   }
   if (!gets) return HandlerResponse::Unhandled;
@@ -238,7 +239,7 @@ void HttpGateway::Parts::Answer(const RouteMatch& match, const Request& request,
     }
     return absl::OkStatus();
   });
-  if (!status.ok()) Fail(status, response);
+  if (!status.ok()) Fail(status, request, response);
 }
 
 CallSetting HttpGateway::Parts::SettingFor(const Route& route,
@@ -290,7 +291,7 @@ absl::Status HttpGateway::Parts::AnswerUnary(const RouteMatch& match,
   const grpc::Status called =
       CallUnary(SettingFor(route, request), *asked, *answer);
   if (!called.ok()) {
-    Fail(called, response);
+    Fail(called, request, response);
     return absl::OkStatus();
   }
   response.set_content(route.kind == RouteKind::kUnary
@@ -317,7 +318,8 @@ absl::Status HttpGateway::Parts::AnswerStream(const RouteMatch& match,
   const auto call =
       std::make_shared<StreamCall>(SettingFor(*match.route, request));
   if (call->Write(*asked)) call->WritesDone();
-  AnswerWithLines(RestOf(call, NewMessage(method->output_type())), response);
+  AnswerWithLines(RestOf(call, NewMessage(method->output_type())), request,
+                  response);
   return absl::OkStatus();
 }
 
@@ -347,7 +349,7 @@ absl::Status HttpGateway::Parts::AnswerInfer(const RouteMatch& match,
   const grpc::Status called =
       CallUnary(SettingFor(*match.route, request), *asked, answer);
   if (!called.ok()) {
-    Fail(called, response);
+    Fail(called, request, response);
     return absl::OkStatus();
   }
   const std::string bytes = TakeBinaryOutputs(*binary, &answer);
@@ -372,7 +374,7 @@ absl::Status HttpGateway::Parts::AnswerScoreStream(const Route& route,
       ScoreLines(*std::move(body),
                  std::make_unique<StreamCall>(SettingFor(route, request)),
                  options_.max_body_bytes),
-      response);
+      request, response);
   return absl::OkStatus();
 }
 
@@ -388,7 +390,7 @@ absl::Status HttpGateway::Parts::AnswerTrain(const Route& route,
     call->Finish();
     return status;
   }
-  AnswerWithLines(RestOf(call, std::make_shared<v1::TrainResponse>()),
+  AnswerWithLines(RestOf(call, std::make_shared<v1::TrainResponse>()), request,
                   response);
   return absl::OkStatus();
 }

@@ -26,6 +26,7 @@ using google::protobuf::Message;
 using google::protobuf::Reflection;
 
 constexpr int kInternalServerError = 500;
+constexpr std::ptrdiff_t kMostMembers = 1 << 16;
 constexpr int kMostRetrySeconds = 3600;
 
 // Text that is no UTF-8 gets replacement characters.
@@ -115,6 +116,15 @@ google::rpc::Status DetailsOf(const grpc::Status& status) {
 
 absl::Status ReadJson(absl::string_view text, Message& message) {
   if (absl::StripAsciiWhitespace(text).empty()) return absl::OkStatus();
+  // Each takes three bytes of text at least, and of a message some hundred.
+  const std::ptrdiff_t members = std::count_if(
+      text.begin(), text.end(), [](char c) { return c == '{' || c == ':'; });
+  if (members > kMostMembers) {
+    return Error(absl::StatusCode::kInvalidArgument, "TOO_MANY_MEMBERS",
+                 absl::StrCat("this JSON has ", members,
+                              " objects and members of objects; at most ",
+                              kMostMembers, " are read at once"));
+  }
   const auto status = google::protobuf::util::JsonStringToMessage(
       google::protobuf::StringPiece(text.data(), text.size()), &message);
   if (status.ok()) return absl::OkStatus();
@@ -241,6 +251,12 @@ std::string ErrorJson(const grpc::Status& status, int http_status) {
   }
   Json body = Json::object();
   body["error"] = std::move(error);
+  return Dump(body);
+}
+
+std::string PlainErrorJson(const grpc::Status& status) {
+  Json body = Json::object();
+  body["error"] = status.error_message();
   return Dump(body);
 }
 

@@ -14,7 +14,8 @@ namespace poe::server {
 
 // Reads a message by protobuf's JSON mapping. An empty text is {}.
 // InvalidArgument, reason MALFORMED_JSON, saying where and what, for anything
-// that is no JSON or has fields that the message does not.
+// that is no JSON or has fields that the message does not; TOO_MANY_MEMBERS for
+// more than 65536 objects and members of objects, before anything is read.
 absl::Status ReadJson(absl::string_view text,
                       google::protobuf::Message& message);
 
@@ -39,6 +40,9 @@ int HttpStatusOf(grpc::StatusCode code);
 
 // {"error": {...}} in one line, with the google.rpc details of the status.
 std::string ErrorJson(const grpc::Status& status, int http_status);
+
+// As the Open Inference Protocol wants it: {"error": "..."}, the text alone.
+std::string PlainErrorJson(const grpc::Status& status);
 
 // Whole seconds, rounded up, after which a RetryInfo in the status says to try
 // again.

@@ -102,11 +102,12 @@ LineSource ScoreLines(HttpBody body, std::unique_ptr<StreamCall> call,
           answer};
 }
 
-void AnswerWithLines(const LineSource& source, httplib::Response& response) {
+void AnswerWithLines(const LineSource& source, const httplib::Request& request,
+                     httplib::Response& response) {
   grpc::Status status;
   const bool any = source.next(status);
   if (!any && !status.ok()) {
-    Fail(status, response);
+    Fail(status, request, response);
     return;
   }
   // All in one go: when it stops, the listener asks for no more.

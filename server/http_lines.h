@@ -44,7 +44,8 @@ LineSource ScoreLines(HttpBody body, std::unique_ptr<StreamCall> call,
 
 // Answers with lines. The status is that of the first one; a later error is the
 // last line.
-void AnswerWithLines(const LineSource& source, httplib::Response& response);
+void AnswerWithLines(const LineSource& source, const httplib::Request& request,
+                     httplib::Response& response);
 
 }  // namespace poe::server
 
