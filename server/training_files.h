@@ -13,7 +13,8 @@ namespace poe::server {
 // Appends all rows of the job's data_file, with the labels of its label_file if
 // it has one, as a client would that sends them in chunks, so that the job has
 // the same rows and the same limits. The names are relative to the folder; see
-// OpenBelow. In memory is one piece, of 2^18 values or one row.
+// OpenBelow. In memory is one piece, of 2^18 values or one row (of empty lines
+// 2^20 more).
 //
 // InvalidArgument, naming file and row, for what is wrong in a file; what
 // OpenBelow says of one that cannot be opened; errors of TrainingJob::Append,

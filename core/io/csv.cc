@@ -23,6 +23,8 @@ namespace poe {
 namespace {
 
 constexpr size_t kQuotedCharacters = 40;
+// In succession: each is but a byte in the file, and a value in memory.
+constexpr int64_t kMostEmptyLines = 1 << 20;
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool IsQuoted(absl::string_view cell) { return absl::StartsWith(cell, "\""); }
@@ -174,6 +176,11 @@ absl::Status CsvParser::Add(absl::string_view line) {
   if (line.find_first_not_of('\r') == absl::string_view::npos) {
     ++empty_lines_;
     return absl::OkStatus();
+  }
+  if (empty_lines_ > kMostEmptyLines) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "line ", lines_ + empty_lines_ + 1, ": more than ", kMostEmptyLines,
+        " empty lines stand before it; write nan for missing values"));
   }
   for (; empty_lines_ > 0; --empty_lines_) {
     if (absl::Status s = AddLine(""); !s.ok()) return s;

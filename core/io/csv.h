@@ -23,7 +23,8 @@ namespace poe {
 //   that is not a number, or any text in double quotes ("" within them is one
 //   quote); only names may be quoted.
 // - Lines end in LF or CR LF. Empty lines at the end and a UTF-8 byte-order
-//   mark are ignored; any other empty line is a row of one missing value.
+//   mark are ignored; any other empty line is a row of one missing value, of
+//   which at most 2^20 may follow each other.
 //
 // INVALID_ARGUMENT, naming line and column (both from 1), for any other text.
 // Memory is proportional to the input.

@@ -29,7 +29,7 @@ class DataFileReader {
 
   // The next `rows` rows (from 1 to 2^31), or as many as are left: fewer only
   // at the end. More where empty lines of a CSV file turn out to be rows, of
-  // one missing value each.
+  // one missing value each: up to 2^20 more.
   absl::StatusOr<DataFile> Read(std::int64_t rows);
 
  private:

@@ -76,6 +76,18 @@ TEST(CsvTest, AnEmptyLineInASingleColumnIsAMissingValue) {
   EXPECT_THAT(ValuesOf<double>(*file), ElementsAre(1, IsNan(), 3));
 }
 
+// Bytes on the disk are eight times as many in memory.
+TEST(CsvTest, EmptyLinesAreNotWithoutNumber) {
+  constexpr int kMost = 1 << 20;
+  const std::string most = "1" + std::string(kMost + 1, '\n');
+  const auto file = ParseCsv(most + "2");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_THAT(file->shape, ElementsAre(kMost + 2, 1));
+  EXPECT_THAT(ParseCsv(most + "\n2"),
+              IsInvalid("line 1048579: more than 1048576 empty lines"));
+  EXPECT_TRUE(ParseCsv(most + "\n\n").ok());
+}
+
 TEST(CsvTest, TakesWindowsLinesAndAByteOrderMark) {
   const auto file = ParseCsv("\xEF\xBB\xBFx,y\r\n1,2\r\n3,4\r\n");
   ASSERT_TRUE(file.ok()) << file.status();
