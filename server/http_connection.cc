@@ -86,7 +86,8 @@ HttpConnection::HttpConnection(socket_t socket, SSL_CTX* context,
                                absl::Duration patience)
     : socket_(socket),
       tls_(context == nullptr ? nullptr : SSL_new(context), SSL_free),
-      patience_(patience) {
+      patience_(patience),
+      patience_left_(patience) {
   fcntl(socket_, F_SETFL, fcntl(socket_, F_GETFL, 0) | O_NONBLOCK);
   // Headers and body of an answer are written one after the other.
   const int on = 1;
@@ -127,8 +128,7 @@ bool HttpConnection::AwaitRequest(absl::Duration patience) {
 }
 
 void HttpConnection::BeginHeaders() {
-  waited_ = absl::ZeroDuration();
-  moved_bytes_ = 0;
+  patience_left_ = patience_;
   in_headers_ = true;
   header_bytes_ = end_ - begin_;
   headers_deadline_ = SteadyTimeAfter(kMostHeaderTime);
@@ -157,7 +157,7 @@ bool HttpConnection::IsGone() const {
 }
 
 bool HttpConnection::is_readable() const {
-  return begin_ < end_ || AwaitEvents(POLLIN, SteadyTimeAfter(PatienceLeft()));
+  return begin_ < end_ || AwaitEvents(POLLIN, SteadyTimeAfter(patience_left_));
 }
 
 ssize_t HttpConnection::read(char* to, std::size_t size) {
@@ -168,13 +168,12 @@ ssize_t HttpConnection::read(char* to, std::size_t size) {
     }
     const SteadyTime start = SteadyNow();
     const ssize_t received =
-        Receive(std::min(SteadyTimeAfter(PatienceLeft()), headers_deadline_));
-    waited_ += absl::FromChrono(SteadyNow() - start);
+        Receive(std::min(SteadyTimeAfter(patience_left_), headers_deadline_));
+    Count(start, received > 0 ? static_cast<std::size_t>(received) : 0);
     if (received < 0 && in_headers_) headers_too_slow_ = true;
     if (received <= 0) return received;
     begin_ = 0;
     end_ = static_cast<std::size_t>(received);
-    moved_bytes_ += end_;
     if (in_headers_) header_bytes_ += end_;
   }
   const std::size_t taken = std::min(size, end_ - begin_);
@@ -186,7 +185,7 @@ ssize_t HttpConnection::read(char* to, std::size_t size) {
 ssize_t HttpConnection::write(const char* from, std::size_t size) {
   for (;;) {
     const SteadyTime start = SteadyNow();
-    const SteadyTime deadline = SteadyTimeAfter(PatienceLeft());
+    const SteadyTime deadline = SteadyTimeAfter(patience_left_);
     ssize_t sent;
     if (tls_ != nullptr) {
       ERR_clear_error();
@@ -195,11 +194,11 @@ ssize_t HttpConnection::write(const char* from, std::size_t size) {
       sent = send(socket_, from, size, MSG_NOSIGNAL);
     }
     if (sent > 0) {
-      moved_bytes_ += static_cast<std::size_t>(sent);
+      Count(start, static_cast<std::size_t>(sent));
       return sent;
     }
     const Progress progress = Await(static_cast<int>(sent), POLLOUT, deadline);
-    waited_ += absl::FromChrono(SteadyNow() - start);
+    Count(start, 0);
     if (progress != Progress::kMade) return -1;
   }
 }
@@ -255,10 +254,11 @@ bool HttpConnection::AwaitEvents(int events, SteadyTime deadline) const {
   }
 }
 
-absl::Duration HttpConnection::PatienceLeft() const {
-  const absl::Duration earned =
-      absl::Seconds(static_cast<double>(moved_bytes_) / kLeastBytesPerSecond);
-  return std::min(patience_, patience_ + earned - waited_);
+void HttpConnection::Count(SteadyTime start, std::size_t moved_bytes) {
+  patience_left_ +=
+      absl::Seconds(static_cast<double>(moved_bytes) / kLeastBytesPerSecond) -
+      absl::FromChrono(SteadyNow() - start);
+  patience_left_ = std::min(patience_left_, patience_);
 }
 
 ssize_t HttpConnection::Receive(SteadyTime deadline) {

@@ -27,10 +27,10 @@ absl::StatusOr<TlsContext> ReadTlsContext(const TlsFiles& files);
 
 // What httplib reads requests from and writes answers to. Unlike its own
 // streams, this one bounds the headers of a request and the time they take, and
-// knows whether the client has gone. A client is given up that does not take or
-// send anything for as long as `patience`, or that keeps one request waiting
-// for longer, in all, than that and a second for each KiB taken or sent. Used
-// by one thread.
+// knows whether the client has gone. A client is given up that keeps the server
+// waiting, over any part of a request, for `patience` longer than a second for
+// each KiB that it takes or sends: what it was quick with before does not let
+// it trickle later. Used by one thread.
 class HttpConnection final : public httplib::Stream {
  public:
   // Takes the socket. `context` is null for plain text.
@@ -77,16 +77,17 @@ class HttpConnection final : public httplib::Stream {
   Progress Await(int result, int plain_events, SteadyTime deadline) const;
   bool AwaitEvents(int events, SteadyTime deadline) const;
   ssize_t Receive(SteadyTime deadline);
-  // How long to wait for the client now.
-  absl::Duration PatienceLeft() const;
+  // The client has kept the server waiting since `start`, and then moved so
+  // many bytes.
+  void Count(SteadyTime start, std::size_t moved_bytes);
 
   const socket_t socket_;
   const std::unique_ptr<SSL, decltype(&SSL_free)> tls_;
   const absl::Duration patience_;
   std::array<char, 4096> buffer_;
   std::size_t begin_ = 0, end_ = 0;  // of what is read and not yet taken
-  absl::Duration waited_;            // in this request
-  std::size_t moved_bytes_ = 0;      // the same
+  // How long to wait for the client now.
+  absl::Duration patience_left_;
   bool in_headers_ = false;
   std::size_t header_bytes_ = 0;
   SteadyTime headers_deadline_ = SteadyTime::max();
