@@ -126,8 +126,8 @@ class HttpTest : public DigitsServingTest {
     return response;
   }
 
-  // What comes back on a connection of its own for these bytes.
-  std::string Raw(const std::string& bytes) {
+  // A connection on which these bytes have been sent.
+  int Send(const std::string& bytes) {
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -137,6 +137,11 @@ class HttpTest : public DigitsServingTest {
                       sizeof address),
               0);
     send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    return fd;
+  }
+  // What comes back on a connection of its own for these bytes.
+  std::string Raw(const std::string& bytes) {
+    const int fd = Send(bytes);
     std::string answer(1 << 16, '\0');
     std::size_t size = 0;
     for (ssize_t n = 1; n > 0 && size < answer.size();) {
@@ -426,6 +431,8 @@ TEST_F(HttpTest, BytesOfTensorsFollowTheJson) {
 }
 
 TEST_F(HttpTest, MistakesHaveTheirStatus) {
+  std::string objects = R"({"model": [{})";
+  for (int n = 1; n < 65536; ++n) objects += ",{}";
   const struct {
     const char* method;
     std::string path;
@@ -449,6 +456,7 @@ TEST_F(HttpTest, MistakesHaveTheirStatus) {
       {"POST", "/v1/score", std::string(50'000, '['), kJson, 400,
        "MALFORMED_JSON"},
       {"POST", "/v1/score", "{\"cats\": 1}", kJson, 400, "MALFORMED_JSON"},
+      {"POST", "/v1/score", objects + "]}", kJson, 400, "TOO_MANY_MEMBERS"},
       {"POST", "/v1/score", "{\"model\": {\"version\": 1e99}}", kJson, 400,
        "MALFORMED_JSON"},
       {"POST", "/v1/score", std::string(kMostBytes + 1, ' '), kJson, 413,
@@ -468,11 +476,7 @@ TEST_F(HttpTest, MistakesHaveTheirStatus) {
       {"GET", "/v1/models/%00", "", "", 400, "BAD_URL"},
       {"GET", "/v1/models/" + std::string(3000, 'a'), "", "", 414,
        "URL_TOO_LONG"},
-      {"POST", "/v2/models/digits/infer", "{\"inputs\": 1}", kJson, 400,
-       "MALFORMED_JSON"},
-      {"POST", "/v2/models/cats/infer", "{}", kJson, 404, nullptr},
-      {"POST", "/v2/models/digits/infer", "{}", "text/plain", 415,
-       "WRONG_CONTENT_TYPE"},
+      {"GET", "/v20", "", "", 404, "NO_SUCH_PATH"},
   };
   for (const auto& one : cases) {
     httplib::Request request;
@@ -491,6 +495,88 @@ TEST_F(HttpTest, MistakesHaveTheirStatus) {
     if (one.reason != nullptr) {
       EXPECT_EQ(error["reason"], one.reason) << result->body;
     }
+  }
+}
+
+TEST_F(HttpTest, ErrorsOfTheOpenInferenceProtocolAreTexts) {
+  const struct {
+    const char* method;
+    const char* path;
+    std::string body;
+    const char* content_type;
+    int status;
+    const char* text;
+  } cases[] = {
+      {"POST", "/v2/models/digits/infer", "{\"inputs\": 1}", kJson, 400,
+       "inputs must be an array"},
+      {"POST", "/v2/models/digits/infer", "{}", kJson, 400, "is missing"},
+      {"POST", "/v2/models/cats/infer", "{}", kJson, 404, "cats"},
+      {"POST", "/v2/models/digits/infer", "{}", "text/plain", 415,
+       "Content-Type"},
+      {"POST", "/v2/models/digits/infer", std::string(kMostBytes + 1, ' '),
+       kJson, 413, "--max_message_bytes"},
+      {"POST", "/v2/repository/index", "{", kJson, 400, "JSON"},
+      {"GET", "/v2/models/cats", "", "", 404, "cats"},
+      {"GET", "/v2/cats", "", "", 404, "/openapi.json"},
+      {"POST", "/v2", "", "", 405, "GET"},
+  };
+  for (const auto& one : cases) {
+    httplib::Request request;
+    request.method = one.method;
+    request.path = one.path;
+    request.body = one.body;
+    if (*one.content_type != '\0')
+      request.headers.emplace("Content-Type", one.content_type);
+    const Json answer = Checked(NewClient()->send(request), one.status);
+    ASSERT_EQ(answer.size(), 1u) << answer;
+    ASSERT_TRUE(answer["error"].is_string()) << answer;
+    EXPECT_THAT(answer["error"].get<std::string>(), HasSubstr(one.text));
+  }
+}
+
+TEST_F(HttpTest, BodiesOnTheirWayAreCounted) {
+  StopServer();
+  ServerOptions options;
+  options.http = "localhost:0";
+  options.max_message_bytes = kMostBytes;
+  options.max_bytes_in_flight = kMostBytes;
+  StartServer(options);
+  const auto other = NewClient();
+  const absl::Time end = absl::Now() + absl::Seconds(60);
+  const std::string body = "{}" + std::string(kMostBytes / 4, ' ');
+  // Sends it until the answer has that status.
+  const auto post_until = [&](const std::string& path, int status) {
+    for (;;) {
+      auto result = other->Post(path, body, kJson);
+      if (result == nullptr || result->status == status || absl::Now() > end)
+        return result;
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+  };
+  const std::pair<const char*, const char*> slow[] = {
+      {"/v1/score", kJson},
+      {"/v1/score:stream", kLines},
+      {"/v1/train", kLines},
+      {"/v2/models/digits/infer", kJson}};
+  for (const auto& [path, type] : slow) {
+    const int fd =
+        Send(absl::StrCat("POST ", path, " HTTP/1.1\r\nContent-Type: ", type,
+                          "\r\nContent-Length: ", kMostBytes, "\r\n\r\n",
+                          std::string(kMostBytes - 1024, ' ')));
+    const auto refused = post_until("/v1/models/digits:load", 429);
+    ASSERT_NE(refused, nullptr) << path;
+    EXPECT_EQ(refused->status, 429) << path;
+    EXPECT_EQ(refused->get_header_value("Retry-After"), "1");
+    EXPECT_THAT(refused->body, HasSubstr("TOO_MANY_BYTES"));
+    const Json plain =
+        Checked(other->Post("/v2/repository/index", body, kJson), 429);
+    EXPECT_TRUE(plain["error"].is_string()) << plain;
+    // Not those of gRPC.
+    EXPECT_EQ(Score(Asking("digits", 100)).labels_size(), 100);
+    close(fd);
+    const auto taken = post_until("/v1/models/digits:load", 200);
+    ASSERT_NE(taken, nullptr) << path;
+    EXPECT_EQ(taken->status, 200) << path << " " << taken->body;
   }
 }
 

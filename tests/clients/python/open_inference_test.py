@@ -178,6 +178,17 @@ class OpenInferenceTest(unittest.TestCase):
                 name: len(data) for name, data in expected.items()})
         self.assertEqual(body[length:], b"".join(expected.values()))
 
+    def test_errors_of_http_are_texts(self):
+        connection = http.client.HTTPConnection(self.server.http)
+        connection.request("POST", "/v2/models/cats/infer", "{}",
+                           {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        connection.close()
+        self.assertEqual(response.status, 404, answer)
+        self.assertEqual(list(answer), ["error"])
+        self.assertIn("cats", answer["error"])
+
     def test_reconstructions_and_samples_follow_the_seed(self):
         reconstructed = self.poe.Reconstruct(scoring_pb2.ReconstructRequest(
             model=scoring_pb2.ModelSelector(name="halves"),
