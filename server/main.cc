@@ -141,8 +141,9 @@ ABSL_FLAG(int, queue_calls, poe::server::ServerOptions().queue_calls,
           "and told when to try again.");
 ABSL_FLAG(std::int64_t, max_bytes_in_flight,
           poe::server::ServerOptions().max_bytes_in_flight,
-          "Most bytes of all requests that wait or are being answered; others "
-          "are refused and told when to try again.");
+          "Most bytes of all requests that wait or are being answered, and of "
+          "all HTTP bodies that come or are being answered; others are refused "
+          "and told when to try again.");
 ABSL_FLAG(double, lame_duck_seconds, 0,
           "How long calls are still taken after the first SIGTERM or SIGINT, "
           "when health is NOT_SERVING already, so that clients and balancers "

@@ -56,8 +56,8 @@ struct ServerOptions {
   std::int64_t batch_rows = 1024;
   absl::Duration batch_delay = absl::ZeroDuration();
   int queue_calls = 256;
-  // Of questions that wait or are being answered, all together; at least
-  // max_message_bytes.
+  // Of questions that wait or are being answered, all together, and as many of
+  // HTTP bodies that are being read or answered; at least max_message_bytes.
   std::int64_t max_bytes_in_flight = 256 << 20;
   // Of one message, or of the body of an HTTP request; at least 64 KiB.
   std::int64_t max_message_bytes = 64 << 20;

@@ -92,6 +92,7 @@ void FuzzHttpRequest(absl::string_view input) {
     Require(absl::IsInvalidArgument(status),
             "what is wrong with a request is the client's mistake");
     RequireJson(server::ErrorJson(server::ToGrpcStatus(status), 400));
+    RequireJson(server::PlainErrorJson(server::ToGrpcStatus(status)));
     return;
   }
   for (const auto& [field, value] : match.values)
