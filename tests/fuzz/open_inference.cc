@@ -1,3 +1,4 @@
+#include <cstddef>
 #include <optional>
 #include <utility>
 
@@ -6,6 +7,7 @@
 #include "inference/open_inference.pb.h"
 #include "nlohmann/json.hpp"
 #include "poe/v1/scoring.pb.h"
+#include "server/codec/open_inference_binary.h"
 #include "server/codec/open_inference_codec.h"
 #include "server/codec/open_inference_json.h"
 #include "tests/fuzz/answers.h"
@@ -63,16 +65,34 @@ void FuzzOpenInference(absl::string_view input) {
   Infer(request, FindModel(request.model_name()));
 }
 
+// A zero byte, which JSON has none of, ends the JSON; the rest is bytes.
 void FuzzOpenInferenceJson(absl::string_view input) {
-  const auto request = server::ReadInferRequest(input);
+  const std::size_t end = input.find('\0');
+  auto request = server::ReadInferRequest(input.substr(0, end));
   if (!request.ok()) {
     Require(absl::IsInvalidArgument(request.status()),
             "what is wrong with a request is the client's mistake");
     return;
   }
+  const absl::string_view bytes = end == absl::string_view::npos
+                                      ? absl::string_view()
+                                      : input.substr(end + 1);
+  const auto wanted = server::TakeBinaryInputs(bytes, &*request);
+  if (!wanted.ok()) return;
+  std::size_t raw = 0;
+  for (const auto& contents : request->raw_input_contents())
+    raw += contents.size();
+  Require(raw >= bytes.size(), "all bytes belong to inputs");
+  Require(request->raw_input_contents().empty() ||
+              request->raw_input_contents_size() == request->inputs_size(),
+          "contents are all raw or none");
+  for (const auto& one : request->inputs())
+    Require(!one.parameters().contains(server::kBinaryDataSize),
+            "no parameter of the extension is left");
   // The model stands in the URL; here its id says which.
-  const auto response = Infer(*request, FindModel(request->id()));
+  auto response = Infer(*request, FindModel(request->id()));
   if (!response.has_value()) return;
+  server::TakeBinaryOutputs(*wanted, &*response);
   Require(nlohmann::json::accept(server::InferResponseJson(*response)),
           "what is answered is JSON");
 }

@@ -15,7 +15,6 @@ void FuzzNpy(absl::string_view input);
 
 // Text that a server reads.
 void FuzzManifest(absl::string_view input);
-void FuzzOpenInferenceJson(absl::string_view input);
 void FuzzTokens(absl::string_view input);
 void FuzzVersionPolicy(absl::string_view input);
 
