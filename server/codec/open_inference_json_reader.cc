@@ -79,22 +79,22 @@ PartForm FormOf(Part part) {
 
 struct Member {
   Part owner;
-  absl::string_view name;
   Part part;
+  absl::string_view name;
 };
 
 constexpr Member kMembers[] = {
-    {Part::kBody, "id", Part::kText},
-    {Part::kBody, "parameters", Part::kParameters},
-    {Part::kBody, "inputs", Part::kInputs},
-    {Part::kBody, "outputs", Part::kOutputs},
-    {Part::kInput, "name", Part::kText},
-    {Part::kInput, "datatype", Part::kText},
-    {Part::kInput, "shape", Part::kShape},
-    {Part::kInput, "parameters", Part::kParameters},
-    {Part::kInput, "data", Part::kData},
-    {Part::kOutput, "name", Part::kText},
-    {Part::kOutput, "parameters", Part::kParameters},
+    {Part::kBody, Part::kText, "id"},
+    {Part::kBody, Part::kParameters, "parameters"},
+    {Part::kBody, Part::kInputs, "inputs"},
+    {Part::kBody, Part::kOutputs, "outputs"},
+    {Part::kInput, Part::kText, "name"},
+    {Part::kInput, Part::kText, "datatype"},
+    {Part::kInput, Part::kShape, "shape"},
+    {Part::kInput, Part::kParameters, "parameters"},
+    {Part::kInput, Part::kData, "data"},
+    {Part::kOutput, Part::kText, "name"},
+    {Part::kOutput, Part::kParameters, "parameters"},
 };
 
 absl::Status WrongJson(absl::string_view place, absl::string_view wanted) {
