@@ -499,7 +499,7 @@ bool TrainingJobs::HasJobOrStops() const {
 
 void TrainingJobs::RunJobs() {
   LowerThreadPriority(options_.niceness, "training");
-  const Workers workers(options_.threads);
+  const Workers workers(options_.threads, Workers::Idle::kStayAwake);
   while (true) {
     std::shared_ptr<TrainingJob> job;
     {

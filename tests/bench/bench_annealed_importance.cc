@@ -65,7 +65,7 @@ void ReportTemperatures(benchmark::State& state) {
 
 void Anneal(benchmark::State& state) {
   const Product<float> product = MakeProduct();
-  const Workers workers(kThreads);
+  const Workers workers(kThreads, Workers::Idle::kStayAwake);
   AnnealedImportanceOptions options;
   options.chains = kChains;
   options.inverse_temperatures =
@@ -82,7 +82,7 @@ void Anneal(benchmark::State& state) {
 // Does `part` for the chains of each worker, once for each temperature.
 void Repeat(benchmark::State& state,
             const std::function<void(Index begin, Index end)>& part) {
-  const Workers workers(kThreads);
+  const Workers workers(kThreads, Workers::Idle::kStayAwake);
   for (auto _ : state)
     for (int k = 0; k < absl::GetFlag(FLAGS_temperatures); ++k)
       workers.ParallelFor(kChains, kRowQuantum, part);

@@ -85,7 +85,7 @@ void TrainOneEpoch(benchmark::State& state, const RowMatrix<float>& images) {
   ContrastiveDivergenceSettings settings;
   settings.epochs = 1;
   settings.batch_size = kBatch;
-  const Workers workers(kThreads);
+  const Workers workers(kThreads, Workers::Idle::kStayAwake);
   Product<float> product = MakeProduct();
   std::optional<std::int64_t> kept_update;
   for (auto _ : state) {

@@ -58,7 +58,7 @@ void TrainOneEpoch(benchmark::State& state, const KindCase& made, int batch,
   settings.epochs = 1;
   settings.batch_size = batch;
   settings.optimizer.rate = 1e-3;
-  const Workers workers(threads);
+  const Workers workers(threads, Workers::Idle::kStayAwake);
   std::optional<std::int64_t> kept_update;
   for (auto _ : state) {
     Product<float> product = made.product;

@@ -12,16 +12,6 @@
 namespace poe {
 namespace {
 
-// An untruncated draw that falls into the box is a draw from the truncated
-// normal; only the others need its quantiles.
-double Draw(const TruncatedNormal& on_box, double normal, double uniform) {
-  const double value =
-      (on_box.information + normal * std::sqrt(on_box.precision)) /
-      on_box.precision;
-  if (value >= on_box.lower && value <= on_box.upper) return value;
-  return on_box.Quantile(uniform);
-}
-
 // Rounding to Scalar must not leave the box.
 template <typename Scalar>
 Scalar RoundInto(double value, double lower, double upper) {
@@ -190,24 +180,50 @@ void GaussianBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
   const std::vector<Index> starts = x.FrameStarts();
   workers.ParallelFor(x.size, 8, [&](Index begin, Index end) {
     std::vector<double> normal, uniform;
+    // As if there were no box, and how far inside it that must be to be right:
+    // a draw that falls into the box is a draw from the truncated normal.
+    Eigen::ArrayXd value(width), margin = Eigen::ArrayXd::Zero(width);
+    Eigen::ArrayXd information(width), precision(width);
     for (Index n = begin; n < end; ++n) {
+      uniform.clear();
       if (sample) {
         normal.resize(x.length(n) * width);
-        uniform.resize(normal.size());
         FillNormal(draws, x.row_ids[n], absl::MakeSpan(normal));
-        FillUniform(uniform_draws, x.row_ids[n], absl::MakeSpan(uniform));
       }
       for (Index frame = starts[n]; frame < starts[n + 1]; ++frame) {
+        const Index first = (frame - starts[n]) * width;
+        information = messages.linear.row(frame)
+                          .transpose()
+                          .template cast<double>()
+                          .array();
+        precision = messages.precision.row(frame)
+                        .transpose()
+                        .template cast<double>()
+                        .array();
+        if (sample) {
+          const Eigen::Map<const Eigen::ArrayXd> own(normal.data() + first,
+                                                     width);
+          value = (information + own * precision.sqrt()) / precision;
+        } else {
+          value = information / precision;
+          margin = TruncatedNormal::kNothingBeyond / precision.sqrt();
+        }
         for (Index i = 0; i < width; ++i) {
           if (x.IsClamped(frame, i)) continue;
-          const TruncatedNormal on_box = {messages.linear(frame, i),
-                                          messages.precision(frame, i),
-                                          lower_(i), upper_(i)};
-          const Index unit = (frame - starts[n]) * width + i;
-          x.values(frame, i) = RoundInto<Scalar>(
-              sample ? Draw(on_box, normal[unit], uniform[unit])
-                     : on_box.Mean(),
-              lower_(i), upper_(i));
+          if (!(value(i) - lower_(i) >= margin(i) &&
+                upper_(i) - value(i) >= margin(i))) {
+            const TruncatedNormal on_box = {messages.linear(frame, i),
+                                            messages.precision(frame, i),
+                                            lower_(i), upper_(i)};
+            if (sample && uniform.empty()) {
+              uniform.resize(normal.size());
+              FillUniform(uniform_draws, x.row_ids[n], absl::MakeSpan(uniform));
+            }
+            value(i) =
+                sample ? on_box.Quantile(uniform[first + i]) : on_box.Mean();
+          }
+          x.values(frame, i) =
+              RoundInto<Scalar>(value(i), lower_(i), upper_(i));
         }
       }
     }

@@ -11,6 +11,7 @@ void NormalizeComponents(RowMatrixRef<double> joints,
                          RowMatrixRef<double> log_scores) {
   const Index experts = log_scores.cols();
   const Index components = joints.cols() / experts;
+  Vector<double> sums(experts);
   for (Index n = 0; n < joints.rows(); ++n) {
     double* const row = joints.row(n).data();
     double* const scores = log_scores.row(n).data();
@@ -29,8 +30,10 @@ void NormalizeComponents(RowMatrixRef<double> joints,
       for (Index k = 0; k < components; ++k) sum += part[k];
       const double scale = 1 / sum;
       for (Index k = 0; k < components; ++k) part[k] *= scale;
-      scores[m] += std::log(sum);
+      sums(m) = sum;
     }
+    Log(absl::Span<double>(sums.data(), sums.size()));
+    for (Index m = 0; m < experts; ++m) scores[m] += sums(m);
   }
 }
 
@@ -44,10 +47,9 @@ void DrawComponents(const Draws& draws, std::uint64_t row,
     // Where rounding leaves a rest, the last component that can be.
     std::size_t column = m * components;
     double rest = uniform[m];
-    for (std::size_t k = 0; k < components && rest >= 0; ++k) {
+    for (std::size_t k = 0; k < components; ++k) {
       const double probability = probabilities[m * components + k];
-      if (probability == 0) continue;
-      column = m * components + k;
+      column = rest >= 0 && probability > 0 ? m * components + k : column;
       rest -= probability;
     }
     chosen[m] = static_cast<Index>(column);

@@ -20,16 +20,19 @@ template <typename Scalar>
 constexpr Scalar kGreatestFeature =
     std::is_same_v<Scalar, float> ? 1e30 : 1e200;
 
-// body(g, i) for Gaussians [begin, end) and coordinates, a few Gaussians at a
-// time: matrices that lie one way and the other are both passed along cache
-// lines.
-template <typename Body>
-void ForEachEntry(Index begin, Index end, Index dimension, Body body) {
-  constexpr Index kTogether = 8;
-  for (Index first = begin; first < end; first += kTogether) {
-    const Index last = std::min(end, first + kTogether);
-    for (Index i = 0; i < dimension; ++i)
-      for (Index g = first; g < last; ++g) body(g, i);
+// Gaussians that gradients are computed for at a time.
+constexpr Index kTogether = 8;
+
+// to = from', a few rows and columns at a time: matrices that lie one way and
+// the other are both passed along cache lines.
+template <typename From, typename To>
+void Transpose(const From& from, To&& to) {
+  for (Index r = 0; r < from.rows(); r += kTogether) {
+    const Index rows = std::min(kTogether, from.rows() - r);
+    for (Index c = 0; c < from.cols(); c += kTogether) {
+      const Index cols = std::min(kTogether, from.cols() - c);
+      to.block(c, r, cols, rows) = from.block(r, c, rows, cols).transpose();
+    }
   }
 }
 
@@ -63,22 +66,30 @@ void DiagonalGaussians<Scalar>::Update(
   distance_ = mean.template cast<double>();
   centre_ = distance_.colwise().mean();
   distance_.rowwise() -= centre_.transpose();
-  RowMatrix<double> precisions = -log_variance.template cast<double>();
-  Exp(absl::Span<double>(precisions.data(), precisions.size()));
-  quadratic_.resize(2 * dimension, size);
+  RowMatrix<double> precision = -log_variance.template cast<double>();
+  Exp(absl::Span<double>(precision.data(), precision.size()));
+  if (circular) precision = precision.col(0).replicate(1, dimension).eval();
   offset_ = log_weight;
   messages_.resize(size, 2 * dimension);
-  ForEachEntry(0, size, dimension, [&](Index g, Index i) {
-    const double s = log_variance(g, circular ? 0 : i);
-    const double precision = precisions(g, circular ? 0 : i);
-    const double distance = distance_(g, i);
-    quadratic_(i, g) = -precision / 2;
-    quadratic_(dimension + i, g) = precision * distance;
-    offset_(g) -= (s + kLog2Pi + precision * distance * distance) / 2;
-    messages_(g, i) =
-        static_cast<Scalar>(precision * static_cast<double>(mean(g, i)));
-    messages_(g, dimension + i) = static_cast<Scalar>(precision);
-  });
+  for (Index g = 0; g < size; ++g) {
+    const auto own = precision.row(g).array();
+    const double log_volume =
+        circular ? static_cast<double>(dimension) *
+                       static_cast<double>(log_variance(g, 0))
+                 : log_variance.row(g).template cast<double>().sum();
+    offset_(g) -= (log_volume + static_cast<double>(dimension) * kLog2Pi +
+                   (own * distance_.row(g).array().square()).sum()) /
+                  2;
+    messages_.row(g).head(dimension) =
+        (own * mean.row(g).template cast<double>().array())
+            .template cast<Scalar>()
+            .matrix();
+    messages_.row(g).tail(dimension) = precision.row(g).template cast<Scalar>();
+  }
+  quadratic_.resize(2 * dimension, size);
+  Transpose(-precision / 2, quadratic_.topRows(dimension));
+  Transpose(precision.cwiseProduct(distance_),
+            quadratic_.bottomRows(dimension));
 }
 
 template <typename Scalar>
@@ -112,20 +123,36 @@ Vector<double> DiagonalGaussians<Scalar>::AddGradient(
         shares.middleRows(begin, rows) =
             weights.middleRows(begin, rows).template cast<Scalar>();
       });
-  const RowMatrix<double> sums =
-      FeatureSums<Scalar>(bounded, shares, workers).template cast<double>();
+  const RowMatrix<Scalar> sums = FeatureSums<Scalar>(bounded, shares, workers);
   workers.ParallelFor(size(), kLeastGaussians, [&](Index begin, Index end) {
-    ForEachEntry(begin, end, dimension(), [&](Index g, Index i) {
-      const double precision = -2 * quadratic_(i, g);
-      const double distance = distance_(g, i);
-      const double first = sums(dimension() + i, g) - distance * total(g);
-      const double second = sums(i, g) -
-                            2 * distance * sums(dimension() + i, g) +
-                            distance * distance * total(g);
-      mean_gradient(g, i) += static_cast<Scalar>(precision * first);
-      log_variance_gradient(g, circular ? 0 : i) +=
-          static_cast<Scalar>((precision * second - total(g)) / 2);
-    });
+    RowMatrix<double> own(kTogether, 2 * dimension());
+    for (Index g = begin; g < end; ++g) {
+      if ((g - begin) % kTogether == 0) {
+        const Index count = std::min(kTogether, end - g);
+        Transpose(sums.middleCols(g, count).template cast<double>(),
+                  own.topRows(count));
+      }
+      const auto of_g = own.row((g - begin) % kTogether).array();
+      const auto squares = of_g.head(dimension());
+      const auto distances = of_g.tail(dimension());
+      const auto distance = distance_.row(g).array();
+      const auto precision =
+          messages_.row(g).tail(dimension()).template cast<double>().array();
+      mean_gradient.row(g) += (precision * (distances - distance * total(g)))
+                                  .template cast<Scalar>()
+                                  .matrix();
+      const auto of_log_variance =
+          (precision *
+               (squares - distance * (2 * distances - distance * total(g))) -
+           total(g)) /
+          2;
+      if (circular)
+        log_variance_gradient(g, 0) +=
+            static_cast<Scalar>(of_log_variance.sum());
+      else
+        log_variance_gradient.row(g) +=
+            of_log_variance.template cast<Scalar>().matrix();
+    }
   });
   return total;
 }
@@ -134,14 +161,28 @@ template <typename Scalar>
 void DiagonalGaussians<Scalar>::AddMessages(
     absl::Span<const Index> gaussians, Scalar exponent,
     absl::Span<Scalar> information, absl::Span<Scalar> precision) const {
-  // Summed apart and then added, so that no multiplication is fused with an
-  // addition in one place and not in another.
-  Eigen::Matrix<Scalar, 1, Eigen::Dynamic> sum =
-      Eigen::Matrix<Scalar, 1, Eigen::Dynamic>::Zero(2 * dimension());
-  for (Index g : gaussians) sum += messages_.row(g);
-  sum *= exponent;
-  for (Index i = 0; i < dimension(); ++i) information[i] += sum(i);
-  for (Index i = 0; i < dimension(); ++i) precision[i] += sum(dimension() + i);
+  // A few columns at a time, so that their sums stay in registers.
+  constexpr Index kColumns = 64;
+  const auto add = [&](Index first, absl::Span<Scalar> to) {
+    Index begin = 0;
+    for (; begin + kColumns <= dimension(); begin += kColumns) {
+      using Columns = Eigen::Array<Scalar, kColumns, 1>;
+      Columns sum = Columns::Zero();
+      for (Index g : gaussians)
+        sum +=
+            Eigen::Map<const Columns>(messages_.row(g).data() + first + begin);
+      sum *= exponent;
+      Eigen::Map<Columns>(to.data() + begin) += sum;
+    }
+    for (; begin < dimension(); ++begin) {
+      Scalar sum = 0;
+      for (Index g : gaussians) sum += messages_(g, first + begin);
+      sum *= exponent;
+      to[begin] += sum;
+    }
+  };
+  add(0, information);
+  add(dimension(), precision);
 }
 
 template <typename Scalar>

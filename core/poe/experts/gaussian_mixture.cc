@@ -163,13 +163,15 @@ void GaussianMixture<Scalar>::AddGradient(
     Eigen::Ref<Vector<Scalar>> gradient) const {
   const Responsibilities& responsibilities = ResponsibilitiesOf(posterior);
   RowMatrix<double> shares(responsibilities.values.rows(), num_hidden());
+  const auto weight_of = [&](Index n) {
+    return n < x.size ? weights[n] * responsibilities.exponent : 0;
+  };
+  workers.ParallelFor(shares.rows(), kLeastRows, [&](Index begin, Index end) {
+    for (Index n = begin; n < end; ++n)
+      shares.row(n) = weight_of(n) * responsibilities.values.row(n);
+  });
   double total_weight = 0;
-  for (Index n = 0; n < shares.rows(); ++n) {
-    const double weight =
-        n < x.size ? weights[n] * responsibilities.exponent : 0;
-    shares.row(n) = weight * responsibilities.values.row(n);
-    total_weight += weight;
-  }
+  for (Index n = 0; n < x.size; ++n) total_weight += weight_of(n);
   const Vector<double> total = gaussians_.AddGradient(
       responsibilities.features, shares, workers, this->BlockOf(gradient, 0),
       this->BlockOf(gradient, 1));

@@ -171,14 +171,18 @@ void Unigauss<Scalar>::AddGradient(const Observations<Scalar>& x,
                                    const Workers& workers,
                                    Eigen::Ref<Vector<Scalar>> gradient) const {
   const Energies& energies = EnergiesOf(posterior);
-  RowMatrix<double> shares = energies.scale * energies.values;
-  Logistic(absl::Span<double>(shares.data(), shares.size()));
+  RowMatrix<double> shares(energies.values.rows(), num_experts());
+  const auto weight_of = [&](Index n) {
+    return n < x.size ? weights[n] * energies.scale : 0;
+  };
+  workers.ParallelFor(shares.rows(), kLeastRows, [&](Index begin, Index end) {
+    auto part = shares.middleRows(begin, end - begin);
+    part = energies.scale * energies.values.middleRows(begin, end - begin);
+    Logistic(absl::Span<double>(part.data(), part.size()));
+    for (Index n = begin; n < end; ++n) shares.row(n) *= weight_of(n);
+  });
   double total_weight = 0;
-  for (Index n = 0; n < shares.rows(); ++n) {
-    const double weight = n < x.size ? weights[n] * energies.scale : 0;
-    shares.row(n) *= weight;
-    total_weight += weight;
-  }
+  for (Index n = 0; n < x.size; ++n) total_weight += weight_of(n);
   const Vector<double> total = gaussians_.AddGradient(
       energies.features, shares, workers, this->BlockOf(gradient, 0),
       this->BlockOf(gradient, 1));

@@ -15,8 +15,6 @@ constexpr double kSqrt2Pi = 2.5066282746310002;
 // Beyond this many deviations a tail is nearly exponential, and erfc nears
 // underflow.
 constexpr double kFar = 30;
-// So many deviations out a tail is below rounding beside all the rest.
-constexpr double kNothing = 9;
 // In an interval of fewer deviations the density is exponential, and
 // differences of the normal's distribution function cancel.
 constexpr double kNarrow = 1e-3;
@@ -99,7 +97,7 @@ struct FromHeavierEnd {
 double TruncatedNormal::Mean() const {
   // Most often the interval cuts off nothing.
   const double mode = information / precision;
-  const double least = kNothing / std::sqrt(precision);
+  const double least = kNothingBeyond / std::sqrt(precision);
   if (mode - lower > least && upper - mode > least) return mode;
   const FromHeavierEnd from(*this);
   double distance;

@@ -11,6 +11,10 @@ namespace poe {
 struct TruncatedNormal {
   double information, precision, lower, upper;
 
+  // So many standard deviations from its mean, what a normal has left is below
+  // rounding: an interval that reaches as far on both sides cuts off nothing.
+  static constexpr double kNothingBeyond = 9;
+
   // The mean of the distribution, not of the normal that was cut. Errors are
   // below 1e-6 of the distribution's own width, and below 3e-3 of it where the
   // interval begins more than 30 standard deviations from the normal's mean.

@@ -2,25 +2,147 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <deque>
+#include <thread>
+#include <vector>
 
-#define EIGEN_USE_THREADS
-#include "unsupported/Eigen/CXX11/ThreadPool"
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 
 namespace poe {
+namespace {
 
+// How long a thread looks for work, or for the end of the parts of others,
+// before it sleeps. To sleep and be woken takes about as long as the shorter.
+constexpr std::chrono::microseconds kBriefly{20}, kLong{1000};
+
+// Looks between two offers of the processor to other threads.
+constexpr int kLooks = 100;
+
+// Whether `holds` did in time.
+template <typename Condition>
+bool SpinUntil(std::chrono::microseconds patience, Condition holds) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  do {
+    for (int look = 0; look < kLooks; ++look)
+      if (holds()) return true;
+    std::this_thread::yield();
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+}  // namespace
+
+// Threads that take parts of the loops of others, first come, first served.
 class Workers::Pool {
  public:
-  explicit Pool(int threads) : threads_(threads), pool_(threads - 1) {}
-  int threads() const { return threads_; }
-  Eigen::ThreadPool& pool() { return pool_; }
+  Pool(int threads, Idle idle)
+      : patience_(idle == Idle::kStayAwake ? kLong : kBriefly) {
+    threads_.reserve(threads - 1);
+    for (int i = 1; i < threads; ++i) threads_.emplace_back([this] { Work(); });
+  }
+  ~Pool() {
+    {
+      absl::MutexLock lock(&mutex_);
+      stopping_ = true;
+      there_is_work_.SignalAll();
+    }
+    for (std::thread& thread : threads_) thread.join();
+  }
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  int threads() const { return static_cast<int>(threads_.size()) + 1; }
+
+  // Runs body(part) for each part in [0, parts), some of them in the caller.
+  void Run(Index parts, absl::FunctionRef<void(Index)> body)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    Loop loop = {.body = body, .parts = parts};
+    {
+      absl::MutexLock lock(&mutex_);
+      loops_.push_back(&loop);
+      waiting_parts_.fetch_add(parts - 1, std::memory_order_release);
+      for (Index i = 1; i < parts; ++i) there_is_work_.Signal();
+    }
+    body(0);
+    for (Index part; (part = TakeOwn(loop)) < parts;) {
+      body(part);
+      Finish(loop);
+    }
+    Finish(loop);
+    const auto is_done = [&loop] {
+      return loop.done.load(std::memory_order_acquire);
+    };
+    if (SpinUntil(patience_, is_done)) return;
+    absl::MutexLock lock(&mutex_);
+    while (!is_done()) a_loop_is_done_.Wait(&mutex_);
+  }
 
  private:
-  int threads_;
-  Eigen::ThreadPool pool_;
+  // Lives as long as its caller waits: until it is done.
+  struct Loop {
+    absl::FunctionRef<void(Index)> body;
+    Index parts;
+    Index next = 1;   // that nobody has taken
+    Index ended = 0;  // under the pool's mutex, like next
+    std::atomic<bool> done = false;
+  };
+
+  // The next part, or how many there are if all are taken.
+  Index TakeNext(Loop& loop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (loop.next == loop.parts) return loop.parts;
+    const Index part = loop.next++;
+    waiting_parts_.fetch_sub(1, std::memory_order_relaxed);
+    if (loop.next == loop.parts)
+      loops_.erase(std::find(loops_.begin(), loops_.end(), &loop));
+    return part;
+  }
+
+  Index TakeOwn(Loop& loop) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return TakeNext(loop);
+  }
+
+  void Finish(Loop& loop) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    if (++loop.ended < loop.parts) return;
+    loop.done.store(true, std::memory_order_release);
+    a_loop_is_done_.SignalAll();
+  }
+
+  void Work() ABSL_LOCKS_EXCLUDED(mutex_) {
+    while (true) {
+      SpinUntil(patience_, [this] {
+        return waiting_parts_.load(std::memory_order_acquire) > 0;
+      });
+      Loop* loop;
+      Index part;
+      {
+        absl::MutexLock lock(&mutex_);
+        while (loops_.empty() && !stopping_) there_is_work_.Wait(&mutex_);
+        if (loops_.empty()) return;
+        loop = loops_.front();
+        part = TakeNext(*loop);
+      }
+      loop->body(part);
+      Finish(*loop);
+    }
+  }
+
+  const std::chrono::microseconds patience_;
+  absl::Mutex mutex_;
+  absl::CondVar there_is_work_, a_loop_is_done_;
+  // With parts that nobody has taken.
+  std::deque<Loop*> loops_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // Of all loops; for those who look without the mutex.
+  std::atomic<Index> waiting_parts_ = 0;
+  std::vector<std::thread> threads_;
 };
 
-Workers::Workers(int threads)
-    : pool_(threads > 1 ? std::make_unique<Pool>(threads) : nullptr) {}
+Workers::Workers(int threads, Idle idle)
+    : pool_(threads > 1 ? std::make_unique<Pool>(threads, idle) : nullptr) {}
 
 Workers::~Workers() = default;
 
@@ -38,18 +160,10 @@ void Workers::ParallelFor(Index total, Index least,
     return;
   }
   // The last part takes the rows beyond the last whole quantum.
-  auto start = [&](Index part) {
+  const auto start = [&](Index part) {
     return part == parts ? total : quanta * part / parts * kRowQuantum;
   };
-  Eigen::Barrier barrier(static_cast<unsigned>(parts - 1));
-  for (Index part = 1; part < parts; ++part) {
-    pool_->pool().Schedule([&, part] {
-      body(start(part), start(part + 1));
-      barrier.Notify();
-    });
-  }
-  body(start(0), start(1));
-  barrier.Wait();
+  pool_->Run(parts, [&](Index part) { body(start(part), start(part + 1)); });
 }
 
 void Workers::ForEach(Index count, absl::FunctionRef<void(Index)> body) const {

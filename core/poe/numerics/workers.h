@@ -17,8 +17,16 @@ inline constexpr Index kLeastRows = 16;
 // threads, because loops are only ever split between independent rows.
 class Workers {
  public:
+  // What threads do between loops.
+  enum class Idle {
+    kSleep,
+    // For a millisecond they look for work, giving way to others: for one
+    // caller whose loops follow close upon each other, as in training.
+    kStayAwake
+  };
+
   // `threads` counts the calling thread; 1 makes every loop run in the caller.
-  explicit Workers(int threads);
+  explicit Workers(int threads, Idle idle = Idle::kSleep);
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
