@@ -38,14 +38,15 @@ v1::Observations GreyRows(std::int64_t rows) {
 }
 
 // Of so many parameters that the server computes for milliseconds where the
-// client, on the same processors, writes a few kilobytes.
+// client, on the same processors, writes a few kilobytes: what both do for a
+// call that is refused must not count.
 v1::TrainStart HeavyModel() {
   v1::TrainStart start;
   start.set_model_name("heavy");
   start.mutable_data_spec()->set_family(v1::FAMILY_BERNOULLI);
   start.mutable_data_spec()->set_dimension(kHeavyDimension);
   v1::GroupSettings& group = *start.add_products()->add_groups();
-  group.set_num_experts(4096);
+  group.set_num_experts(16384);
   group.mutable_bernoulli_units();
   start.add_stages()->mutable_contrastive_divergence()->set_updates(1);
   start.set_seed(3);

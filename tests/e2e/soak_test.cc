@@ -82,11 +82,13 @@ TEST_F(SoakTest, ReloadsAndTrainingsAreNotNoticed) {
   unload.set_name("model");
   load.set_version(2);
   unload.set_version(2);
-  // Either way there is a version that answers.
+  // Either way there is a version that answers. With a pause, so that what is
+  // measured is a reload and not one more caller on the same processors.
   const auto reload = [&](int times) {
     for (int i = 0; i < times; ++i) {
       ASSERT_TRUE(client_->UnloadModel(unload).ok());
       ASSERT_TRUE(client_->LoadModel(load).ok());
+      absl::SleepFor(absl::Milliseconds(10));
     }
   };
   Load callers(address_, 2);
