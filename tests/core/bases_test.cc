@@ -197,6 +197,16 @@ TEST(GaussianBaseTest, WithoutFactorEveryPlaceInTheBoxScoresTheSame) {
   EXPECT_THAT(LogScores(*base, SomeRows(5, 2)), Each(0.0));
 }
 
+// As when a training is resumed, or ends with its best epoch.
+TEST(GaussianBaseTest, WithoutFactorAnUpdateOfNoParametersChangesNothing) {
+  const auto base = *GaussianBase<double>::Create(OnABox<double>(2, -2, 3));
+  const Vector<double> none;
+  base->UpdateParameters(
+      [&](Eigen::Ref<Vector<double>> parameters) { parameters = none; });
+  EXPECT_EQ(base->parameters().size(), 0);
+  EXPECT_THAT(LogScores(*base, SomeRows(5, 2)), Each(0.0));
+}
+
 TEST(GaussianBaseTest, GradientMatchesFiniteDifferences) {
   const auto base = *GaussianBase<double>::Create(WithFactor());
   ExpectGradientMatchesDifferences(*base, SomeRows(6, 2));

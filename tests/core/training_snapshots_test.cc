@@ -90,6 +90,15 @@ TEST(TrainingSnapshotsTest, AdamOnRealRows) {
   ExpectTheSameFromEverywhere(settings, RealRows(203).View());
 }
 
+// The base of such a product has no parameters.
+TEST(TrainingSnapshotsTest, RealRowsWithoutAGaussianFactor) {
+  TrainingSettings settings = RealSettings();
+  settings.products[0].groups.resize(1);
+  settings.products[0].gaussian_factor = false;
+  settings.contrastive_divergence.early_stopping = EarlyStopping{};
+  ExpectTheSameFromEverywhere(settings, RealRows(203).View());
+}
+
 TEST(TrainingSnapshotsTest, UnlearningAndAnotherLayer) {
   TrainingSettings settings = BinarySettings(7);
   settings.contrastive_divergence.epochs = 2;

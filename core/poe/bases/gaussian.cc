@@ -69,6 +69,7 @@ GaussianBase<Scalar>::Create(Settings settings) {
 
 template <typename Scalar>
 void GaussianBase<Scalar>::ParametersChanged() {
+  if (!has_gaussian_factor()) return;
   auto log_variance = this->mutable_block(1);
   log_variance = log_variance.cwiseMax(-kGreatestLogVariance)
                      .cwiseMin(kGreatestLogVariance);
