@@ -1,118 +1,42 @@
 // Score, ScoreStream and Reconstruct in batches, over a real connection.
 
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "server/batcher.h"
-#include "server/byte_budget.h"
-#include "server/executor.h"
-#include "server/model_repository.h"
-#include "server/row_answers.h"
 #include "server/services/product_of_experts_service.h"
 #include "server/training_jobs.h"
-#include "tests/server/serving_test.h"
+#include "tests/server/batching_testing.h"
 
 namespace poe::server {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Index kDimension = 784;
-
-bool HasRetryInfo(const grpc::Status& status) {
-  google::rpc::Status details;
-  return details.ParseFromString(status.error_details()) &&
-         std::any_of(details.details().begin(), details.details().end(),
-                     [](const auto& any) {
-                       return any.template Is<google::rpc::RetryInfo>();
-                     });
-}
-
-// Waits until `reached` is true.
-template <typename Condition>
-void Await(Condition reached) {
-  while (!reached()) std::this_thread::yield();
-}
-
-// A call that does not wait for its answer.
-template <typename Response>
-struct Asked {
-  grpc::ClientContext context;
-  Response response;
-  grpc::Status status;
-  absl::Notification answered;
-
-  auto Callback() {
-    return [this](grpc::Status got) {
-      status = std::move(got);
-      answered.Notify();
-    };
-  }
-};
-
-// A service whose batcher waits at a gate before each batch.
-class BatchingServiceTest : public ServingTest {
+class BatchingServiceTest : public BatchingTest {
  protected:
-  BatchingServiceTest() {
-    // Large enough for its calls to be worth a batch.
-    Publish("large", RandomModel(kDimension, 200, {"two", "three"}, 1));
-  }
-
-  ~BatchingServiceTest() override {
-    if (!gate_.HasBeenNotified()) gate_.Notify();
-    if (batches_ > 0) occupant_.answered.WaitForNotification();
-    if (grpc_ != nullptr) grpc_->Shutdown();
-  }
-
   void Start(const Batcher::Options& options, std::int64_t bytes) {
-    auto repository = ModelRepository::Open(this->repository());
-    ASSERT_TRUE(repository.ok()) << repository.status();
-    repository_ = *std::move(repository);
+    ASSERT_NO_FATAL_FAILURE(StartBatcher(options, bytes));
     auto jobs = TrainingJobs::Open(repository_.get(), {});
     ASSERT_TRUE(jobs.ok()) << jobs.status();
     jobs_ = *std::move(jobs);
-    budget_ = std::make_unique<ByteBudget>(bytes);
-    batcher_ = std::make_unique<Batcher>(
-        options, [this](const Model& model, const RawRows& rows,
-                        const RowQuestion& question, InterruptCheck check) {
-          ++batches_;
-          gate_.WaitForNotification();
-          rows_ += rows.size();
-          return Ask(model, rows, question, Workers::Inline(), check);
-        });
     service_ = std::make_unique<ProductOfExpertsService>(
         ProductOfExpertsService::Resources{.repository = *repository_,
                                            .jobs = *jobs_,
-                                           .batching = {.budget = *budget_,
-                                                        .compute = executor_,
-                                                        .batcher = *batcher_},
+                                           .batching = batching(),
                                            .workers = Workers::Inline(),
                                            .sampling = executor_,
                                            .limits = {}});
-    int port = 0;
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("localhost:0", grpc::InsecureServerCredentials(),
-                             &port);
-    builder.RegisterService(service_.get());
-    grpc_ = builder.BuildAndStart();
-    ASSERT_NE(grpc_, nullptr);
-    stub_ = v1::ProductOfExperts::NewStub(grpc::CreateChannel(
-        absl::StrCat("localhost:", port), grpc::InsecureChannelCredentials()));
+    stub_ = v1::ProductOfExperts::NewStub(Serve(*service_));
   }
 
   static v1::ScoreRequest Scoring(Index rows, unsigned seed) {
@@ -123,10 +47,9 @@ class BatchingServiceTest : public ServingTest {
     return request;
   }
 
-  // Returns when the only thread of the batcher has begun to answer it.
   void Occupy() {
     Score(occupying_, occupant_);
-    Await([this] { return batches_ == 1; });
+    AwaitOccupied(occupant_.answered);
   }
 
   void Score(const v1::ScoreRequest& request, Asked<v1::ScoreResponse>& asked) {
@@ -136,16 +59,8 @@ class BatchingServiceTest : public ServingTest {
 
   const v1::ScoreRequest occupying_ = Scoring(1, 0);
   Asked<v1::ScoreResponse> occupant_;
-  absl::Notification gate_;
-  std::atomic<int> batches_ = 0;
-  std::atomic<Index> rows_ = 0;
-  std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<TrainingJobs> jobs_;
-  std::unique_ptr<ByteBudget> budget_;
-  std::unique_ptr<Batcher> batcher_;
-  Executor executor_{1, 100};
   std::unique_ptr<ProductOfExpertsService> service_;
-  std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<v1::ProductOfExperts::Stub> stub_;
 };
 
@@ -182,7 +97,7 @@ TEST_F(BatchingServiceTest, AnswersAreTheSameToTheBitInBatchesAndAlone) {
                                 &reconstructed[i].response,
                                 reconstructed[i].Callback());
   }
-  Await([this] { return batcher_->waiting_calls() == 2 * kCalls; });
+  AwaitWaiting(2 * kCalls);
   EXPECT_GT(budget_->in_flight(), 2 * kCalls * kDimension);
   gate_.Notify();
   for (int i = 0; i < kCalls; ++i) {
@@ -220,7 +135,7 @@ TEST_F(BatchingServiceTest, StreamsShareBatches) {
   const auto second = stub_->ScoreStream(&second_context);
   ASSERT_TRUE(first->Write(Scoring(1, 1)));
   ASSERT_TRUE(second->Write(Scoring(2, 2)));
-  Await([this] { return batcher_->waiting_calls() == 2; });
+  AwaitWaiting(2);
   gate_.Notify();
   v1::ScoreResponse response;
   ASSERT_TRUE(first->Read(&response));
@@ -257,7 +172,7 @@ TEST_F(BatchingServiceTest, OverloadIsRefusedAtOnceWithATimeToTryAgain) {
   const v1::ScoreRequest request = Scoring(1, 1);
   Asked<v1::ScoreResponse> waiting, refused;
   Score(request, waiting);
-  Await([this] { return batcher_->waiting_calls() == 1; });
+  AwaitWaiting(1);
   Score(request, refused);
   refused.answered.WaitForNotification();
   EXPECT_EQ(refused.status.error_code(), grpc::RESOURCE_EXHAUSTED);
@@ -275,7 +190,7 @@ TEST_F(BatchingServiceTest, BytesOfAllRequestsAreBounded) {
   Occupy();
   Asked<v1::ScoreResponse> waiting, refused, later;
   Score(request, waiting);
-  Await([this] { return batcher_->waiting_calls() == 1; });
+  AwaitWaiting(1);
   Score(request, refused);
   refused.answered.WaitForNotification();
   EXPECT_EQ(refused.status.error_code(), grpc::RESOURCE_EXHAUSTED);
@@ -306,7 +221,7 @@ TEST_F(BatchingServiceTest, WhatHasExpiredIsNotComputed) {
   expired.answered.WaitForNotification();
   EXPECT_EQ(expired.status.error_code(), grpc::DEADLINE_EXCEEDED);
   gate_.Notify();
-  Await([this] { return batcher_->waiting_calls() == 0; });
+  AwaitWaiting(0);
   occupant_.answered.WaitForNotification();
   grpc_->Shutdown();
   EXPECT_EQ(rows_, 1);

@@ -1,96 +1,34 @@
 // ModelInfer in batches, over a real connection.
 
-#include <algorithm>
-#include <atomic>
-#include <cstdint>
 #include <memory>
-#include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "inference/open_inference.grpc.pb.h"
 #include "server/batcher.h"
-#include "server/byte_budget.h"
-#include "server/executor.h"
-#include "server/model_repository.h"
-#include "server/row_answers.h"
 #include "server/services/open_inference_service.h"
-#include "tests/server/serving_test.h"
+#include "tests/server/batching_testing.h"
 
 namespace poe::server {
 namespace {
 
-constexpr Index kDimension = 784;
+using Inferring = Asked<inference::ModelInferResponse>;
 
-bool SaysWhenToRetry(const grpc::Status& status) {
-  google::rpc::Status details;
-  return details.ParseFromString(status.error_details()) &&
-         std::any_of(details.details().begin(), details.details().end(),
-                     [](const auto& any) {
-                       return any.template Is<google::rpc::RetryInfo>();
-                     });
-}
-
-// A call that does not wait for its answer.
-struct Inferring {
-  grpc::ClientContext context;
-  inference::ModelInferResponse response;
-  grpc::Status status;
-  absl::Notification answered;
-};
-
-// A service whose batcher waits at a gate before each batch.
-class OpenInferenceBatchingTest : public ServingTest {
+class OpenInferenceBatchingTest : public BatchingTest {
  protected:
-  OpenInferenceBatchingTest() {
-    Publish("large", RandomModel(kDimension, 200, {"two", "three"}, 1));
-  }
-
-  ~OpenInferenceBatchingTest() override {
-    if (!gate_.HasBeenNotified()) gate_.Notify();
-    if (batches_ > 0) occupant_.answered.WaitForNotification();
-    if (grpc_ != nullptr) grpc_->Shutdown();
-  }
-
   void Start(const Batcher::Options& options) {
-    auto opened = ModelRepository::Open(repository());
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    repository_ = *std::move(opened);
-    batcher_ = std::make_unique<Batcher>(
-        options, [this](const Model& model, const RawRows& rows,
-                        const RowQuestion& question, InterruptCheck check) {
-          ++batches_;
-          gate_.WaitForNotification();
-          rows_ += rows.size();
-          return Ask(model, rows, question, Workers::Inline(), check);
-        });
+    ASSERT_NO_FATAL_FAILURE(StartBatcher(options, 64 << 20));
     service_ = std::make_unique<OpenInferenceService>(
         OpenInferenceService::Resources{.repository = *repository_,
-                                        .batching = {.budget = budget_,
-                                                     .compute = executor_,
-                                                     .batcher = *batcher_},
+                                        .batching = batching(),
                                         .workers = Workers::Inline(),
                                         .sampling = executor_,
                                         .files = executor_,
                                         .limits = {}});
-    int port = 0;
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("localhost:0", grpc::InsecureServerCredentials(),
-                             &port);
-    builder.RegisterService(service_.get());
-    grpc_ = builder.BuildAndStart();
-    ASSERT_NE(grpc_, nullptr);
-    stub_ = inference::GRPCInferenceService::NewStub(grpc::CreateChannel(
-        absl::StrCat("localhost:", port), grpc::InsecureChannelCredentials()));
+    stub_ = inference::GRPCInferenceService::NewStub(Serve(*service_));
   }
 
   static inference::ModelInferRequest Request(Index rows, unsigned seed) {
@@ -108,33 +46,17 @@ class OpenInferenceBatchingTest : public ServingTest {
 
   void Infer(const inference::ModelInferRequest& request, Inferring& call) {
     stub_->async()->ModelInfer(&call.context, &request, &call.response,
-                               [&call](grpc::Status got) {
-                                 call.status = std::move(got);
-                                 call.answered.Notify();
-                               });
+                               call.Callback());
   }
 
-  void AwaitWaiting(std::size_t calls) {
-    while (batcher_->waiting_calls() != calls) std::this_thread::yield();
-  }
-
-  // Returns when the only thread of the batcher has begun to answer it.
   void Occupy() {
     Infer(occupying_, occupant_);
-    while (batches_ != 1) std::this_thread::yield();
+    AwaitOccupied(occupant_.answered);
   }
 
   const inference::ModelInferRequest occupying_ = Request(1, 0);
   Inferring occupant_;
-  absl::Notification gate_;
-  std::atomic<int> batches_ = 0;
-  std::atomic<Index> rows_ = 0;
-  std::unique_ptr<ModelRepository> repository_;
-  ByteBudget budget_{64 << 20};
-  Executor executor_{1, 100};
-  std::unique_ptr<Batcher> batcher_;
   std::unique_ptr<OpenInferenceService> service_;
-  std::unique_ptr<grpc::Server> grpc_;
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
 };
 
@@ -155,7 +77,7 @@ TEST_F(OpenInferenceBatchingTest, CallsOfATaskAreOneBatchToTheBit) {
   std::vector<Inferring> calls(kCalls);
   for (int i = 0; i < kCalls; ++i) Infer(requests[i], calls[i]);
   AwaitWaiting(kCalls);
-  EXPECT_GT(budget_.in_flight(), kCalls * kDimension);
+  EXPECT_GT(budget_->in_flight(), kCalls * kDimension);
   gate_.Notify();
   for (Inferring& call : calls) call.answered.WaitForNotification();
   EXPECT_EQ(batches_, 1 + 2);
@@ -167,7 +89,7 @@ TEST_F(OpenInferenceBatchingTest, CallsOfATaskAreOneBatchToTheBit) {
     EXPECT_EQ(calls[i].response.SerializeAsString(),
               alone.response.SerializeAsString());
   }
-  EXPECT_EQ(budget_.in_flight(), 0);
+  EXPECT_EQ(budget_->in_flight(), 0);
 }
 
 TEST_F(OpenInferenceBatchingTest, OverloadIsRefusedWithATimeToTryAgain) {
@@ -181,7 +103,7 @@ TEST_F(OpenInferenceBatchingTest, OverloadIsRefusedWithATimeToTryAgain) {
   refused.answered.WaitForNotification();
   EXPECT_EQ(refused.status.error_code(), grpc::RESOURCE_EXHAUSTED);
   EXPECT_EQ(ErrorReason(refused.status), "SERVER_BUSY");
-  EXPECT_TRUE(SaysWhenToRetry(refused.status));
+  EXPECT_TRUE(HasRetryInfo(refused.status));
   gate_.Notify();
   waiting.answered.WaitForNotification();
   EXPECT_TRUE(waiting.status.ok()) << waiting.status.error_message();
