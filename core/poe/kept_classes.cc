@@ -1,6 +1,7 @@
 #include "poe/kept_classes.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -9,10 +10,23 @@
 namespace poe {
 namespace {
 
+// Rows that are looked at together.
+constexpr Index kSupportRows = 1000;
+
 bool HasLogPartition(const ClassModel& one, Index length) {
   return std::any_of(
       one.log_partitions.begin(), one.log_partitions.end(),
       [length](const LogPartition& known) { return known.length == length; });
+}
+
+// Those of which log Z is there: "6", or "3 lengths from 4 to 6".
+std::string DescribeLengths(const ClassModel& one) {
+  std::set<Index> lengths;
+  for (const LogPartition& known : one.log_partitions)
+    lengths.insert(known.length);
+  if (lengths.size() == 1) return absl::StrCat(*lengths.begin());
+  return absl::StrCat(lengths.size(), " lengths from ", *lengths.begin(),
+                      " to ", *lengths.rbegin());
 }
 
 }  // namespace
@@ -90,6 +104,51 @@ bool KnowsLogPartitions(const ClassModel& one,
   });
 }
 
+absl::Status CheckKeptLengths(const ClassModel& kept, const DataSpec& spec,
+                              absl::Span<const Index> lengths) {
+  if (kept.log_partitions.empty()) return absl::OkStatus();
+  const auto lacking = std::find_if(
+      lengths.begin(), lengths.end(),
+      [&kept](Index length) { return !HasLogPartition(kept, length); });
+  if (lacking == lengths.end()) return absl::OkStatus();
+  const absl::Status exact =
+      ExactLogPartition(kept.layers[0], spec, *lacking).status();
+  if (exact.ok()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "log Z kept with class \"", kept.name, "\" is for sequences of ",
+      DescribeLengths(kept), " frames, not of ", *lacking,
+      ", for which it is not known exactly: ", exact.message(),
+      "; a separator would compare scores without it. Give sequences of the "
+      "lengths for which it is kept, or ask for its estimate"));
+}
+
+absl::Status CheckSomeInSupport(absl::string_view class_name,
+                                const RowSelection& training,
+                                const Product<float>& product,
+                                const Workers& workers, InterruptCheck check) {
+  for (Index begin = 0; begin < training.size(); begin += kSupportRows) {
+    if (absl::Status status = check(); !status.ok()) return status;
+    const Index count = std::min(kSupportRows, training.size() - begin);
+    Observations<float> x = training.Take(begin, count, workers);
+    // Any value of the support stands in for a missing one.
+    if (!training.rows().observed.empty()) {
+      const GatheredRows gathered(
+          training.rows(),
+          absl::MakeConstSpan(training.numbers()).subspan(begin, count));
+      KeepObserved(training.spec(), gathered.View(), 0, x);
+      product.base().SampleStart({}, x);
+    }
+    const std::vector<bool> in_support = product.InSupport(x);
+    if (std::find(in_support.begin(), in_support.end(), true) !=
+        in_support.end())
+      return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "class \"", class_name,
+      "\" has no row within the box or range of the model whose classes are "
+      "kept; train all classes together, or that model with a wider box"));
+}
+
 std::vector<ClassPartitionDifference> KeptDifferences(
     const TrainingSettings& settings, const Model& earlier) {
   // By index in the earlier model; -1: not kept.
@@ -99,6 +158,9 @@ std::vector<ClassPartitionDifference> KeptDifferences(
               earlier.classes.data()] = c;
   std::vector<ClassPartitionDifference> kept;
   for (ClassPartitionDifference known : earlier.log_partition_differences) {
+    if (!HasLogPartition(earlier.classes[known.class_index], known.length) ||
+        !HasLogPartition(earlier.classes[known.other_index], known.length))
+      continue;
     known.class_index = new_index[known.class_index];
     known.other_index = new_index[known.other_index];
     if (known.class_index >= 0 && known.other_index >= 0) kept.push_back(known);

@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "poe/interrupt_check.h"
 #include "poe/model.h"
+#include "poe/row_selection.h"
 #include "poe/training.h"
 
 namespace poe {
@@ -33,8 +36,23 @@ ClassModel KeepClass(const ClassModel& earlier, const DataSpec& spec,
 // Whether log Z of a class is there for all these lengths.
 bool KnowsLogPartitions(const ClassModel& one, absl::Span<const Index> lengths);
 
-// The differences of log Z between classes that are kept, by their new indices.
-// The settings must have passed ValidateKept.
+// FailedPrecondition, naming the lengths, if a class as KeepClass gives it has
+// log Z, but not for all of `lengths`, and there is no exact way to that of the
+// shortest it lacks.
+absl::Status CheckKeptLengths(const ClassModel& kept, const DataSpec& spec,
+                              absl::Span<const Index> lengths);
+
+// FailedPrecondition if none of all rows of a class that is trained beside kept
+// ones lies in the support of its product, by the values that are observed;
+// whatever `check` says, asked before each 1000 rows.
+absl::Status CheckSomeInSupport(absl::string_view class_name,
+                                const RowSelection& training,
+                                const Product<float>& product,
+                                const Workers& workers, InterruptCheck check);
+
+// The differences of log Z between classes that are kept, by their new indices,
+// where both have log Z for the length: others come with estimates of it
+// (normalizers.h). The settings must have passed ValidateKept.
 std::vector<ClassPartitionDifference> KeptDifferences(
     const TrainingSettings& settings, const Model& earlier);
 

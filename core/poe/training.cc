@@ -60,13 +60,12 @@ absl::Status CheckComparable(const TrainingSettings& settings,
         "a separator, or have outputs with few combinations of bits or "
         "symbols");
   }
-  // A class that is kept may have log Z for other lengths.
-  const bool partly_known =
-      std::any_of(classes.begin(), classes.end(), [&](const ClassModel& one) {
-        return !one.log_partitions.empty() && !KnowsLogPartitions(one, lengths);
-      });
-  if ((lengths.size() == 1 && !partly_known) || settings.normalizer.has_value())
-    return absl::OkStatus();
+  if (settings.normalizer.has_value()) return absl::OkStatus();
+  for (const ClassModel& one : classes)
+    if (absl::Status status = CheckKeptLengths(one, spec, lengths);
+        !status.ok())
+      return status;
+  if (lengths.size() == 1) return absl::OkStatus();
   for (std::size_t c = 0; c < classes.size(); ++c) {
     if (KnowsLogPartitions(classes[c], lengths)) continue;
     const absl::Status known =
@@ -152,15 +151,11 @@ absl::StatusOr<ClassModel> BeginClass(
       settings.ProductOf(c), spec, examples,
       DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)), check);
   if (!product.ok()) return product.status();
-  if (earlier != nullptr) {
-    const std::vector<bool> in_support = product->InSupport(examples);
-    if (std::count(in_support.begin(), in_support.end(), true) == 0)
-      return absl::FailedPreconditionError(absl::StrCat(
-          "class \"", name,
-          "\" has no row within the box or range of the model whose classes "
-          "are kept; train all classes together, or that model with a wider "
-          "box"));
-  }
+  if (earlier != nullptr)
+    if (absl::Status status =
+            CheckSomeInSupport(name, training, *product, workers, check);
+        !status.ok())
+      return status;
   ClassModel one;
   one.name = name;
   one.layers.push_back(*std::move(product));

@@ -1,6 +1,8 @@
 // Classes of an earlier model that a training keeps.
 #include "poe/kept_classes.h"
 
+#include <cstdint>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -221,6 +223,22 @@ TEST(KeptClassesTest, LogZAndItsDifferencesStay) {
   EXPECT_THAT(KeptDifferences(one_of_them, earlier), ElementsAre());
 }
 
+// With the estimates of its log Z a class gets its differences.
+TEST(KeptClassesTest, DifferencesOfClassesWithoutLogZAreLeftOut) {
+  const TrainingSettings settings = BinarySettings(7);
+  Model earlier = *TrainOn(settings, BinaryRows(203, 7));
+  earlier.log_partition_differences = {{1, 0, -2, 0.125, 0}};
+  const TrainingSettings kept = Keeping(settings, earlier, {0, 1});
+  ASSERT_EQ(KeptDifferences(kept, earlier).size(), 1u);
+  for (ClassModel& one : earlier.classes) {
+    const std::vector<LogPartition> known =
+        std::exchange(one.log_partitions, {});
+    ASSERT_TRUE(Validate(earlier).ok());
+    EXPECT_TRUE(KeptDifferences(kept, earlier).empty()) << one.name;
+    one.log_partitions = known;
+  }
+}
+
 TEST(KeptClassesTest, ExactLogZIsAddedWhereItIsMissing) {
   const Model earlier = BernoulliModel(6, 4, 1);
   const std::vector<Index> lengths = {0}, more = {0, 5};
@@ -297,6 +315,39 @@ TEST(KeptClassesTest, AClassBeyondTheBoxIsRefused) {
       TrainBeside(&earlier, Keeping(settings, earlier, {0}), rows).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("\"odd\""));
+}
+
+TEST(KeptClassesTest, OneRowWithinTheBoxIsEnoughWhereverItStands) {
+  constexpr Index kRows = 2500;
+  LabelledRows rows = RealRows(kRows);
+  const Model earlier = *TrainOn(RealSettings(), RealRows(203));
+  const Box& box = *earlier.data_spec.box;
+  rows.values.col(1).array() += 1000;
+  std::vector<Index> numbers(kRows);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  const auto check = [&](absl::Span<const std::uint8_t> observed) {
+    TrainingRows view = rows.View();
+    view.observed = observed;
+    const RowSelection training(earlier.data_spec, view, numbers);
+    return CheckSomeInSupport("odd", training, earlier.classes[1].layers[0],
+                              Workers::Inline(), NeverInterrupt);
+  };
+  const absl::Status none = check({});
+  EXPECT_TRUE(absl::IsFailedPrecondition(none)) << none;
+  EXPECT_THAT(std::string(none.message()), HasSubstr("\"odd\" has no row"));
+  const Index last = kRows - 1;
+  for (Index i = 0; i < 2; ++i)
+    rows.values(last, i) =
+        static_cast<float>((box.lower[i] + box.upper[i]) / 2);
+  EXPECT_TRUE(check({}).ok()) << check({});
+  // What is missing is no hindrance; what is observed is.
+  std::vector<std::uint8_t> observed(2 * kRows, 1);
+  rows.values(last, 1) += 1000;
+  observed[2 * last] = 0;
+  EXPECT_TRUE(absl::IsFailedPrecondition(check(observed))) << check(observed);
+  observed[2 * last] = 1;
+  observed[2 * last + 1] = 0;
+  EXPECT_TRUE(check(observed).ok()) << check(observed);
 }
 
 }  // namespace

@@ -217,7 +217,9 @@ TEST(RaggedSequencesTest, EstimatesOfAKeptClassAreForTheirLengths) {
   const absl::Status status =
       TrainHighBeside(*earlier, settings, fives).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
-  EXPECT_THAT(status.message(), HasSubstr("\"low\""));
+  EXPECT_THAT(status.message(),
+              AllOf(HasSubstr("log Z kept with class \"low\""),
+                    HasSubstr("of 6 frames, not of 5")));
   settings.normalizer = mixed.normalizer;
   const auto model = TrainHighBeside(*earlier, settings, fives);
   ASSERT_TRUE(model.ok()) << model.status();
@@ -228,6 +230,10 @@ TEST(RaggedSequencesTest, EstimatesOfAKeptClassAreForTheirLengths) {
             earlier->FindLogPartition(0, 6)->value);
   EXPECT_EQ(model->classes[0].log_partitions.size(), 4u);
   EXPECT_EQ(model->classes[1].log_partitions.size(), 1u);
+  settings.normalizer.reset();
+  const std::vector<Index> sevens(60, 7);
+  EXPECT_THAT(TrainHighBeside(*model, settings, sevens).status().message(),
+              HasSubstr("of 2 lengths from 5 to 6 frames, not of 7"));
 }
 
 TEST(RaggedSequencesTest, TheComparableLengthIsOneOfSequences) {
