@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <deque>
+#include <mutex>
 #include <thread>
 #include <vector>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 
 namespace poe {
 namespace {
@@ -44,9 +43,9 @@ class Workers::Pool {
   }
   ~Pool() {
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       stopping_ = true;
-      there_is_work_.SignalAll();
+      there_is_work_.notify_all();
     }
     for (std::thread& thread : threads_) thread.join();
   }
@@ -56,14 +55,13 @@ class Workers::Pool {
   int threads() const { return static_cast<int>(threads_.size()) + 1; }
 
   // Runs body(part) for each part in [0, parts), some of them in the caller.
-  void Run(Index parts, absl::FunctionRef<void(Index)> body)
-      ABSL_LOCKS_EXCLUDED(mutex_) {
+  void Run(Index parts, absl::FunctionRef<void(Index)> body) {
     Loop loop = {.body = body, .parts = parts};
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       loops_.push_back(&loop);
       waiting_parts_.fetch_add(parts - 1, std::memory_order_release);
-      for (Index i = 1; i < parts; ++i) there_is_work_.Signal();
+      for (Index i = 1; i < parts; ++i) there_is_work_.notify_one();
     }
     body(0);
     for (Index part; (part = TakeOwn(loop)) < parts;) {
@@ -75,8 +73,8 @@ class Workers::Pool {
       return loop.done.load(std::memory_order_acquire);
     };
     if (SpinUntil(patience_, is_done)) return;
-    absl::MutexLock lock(&mutex_);
-    while (!is_done()) a_loop_is_done_.Wait(&mutex_);
+    std::unique_lock lock(mutex_);
+    a_loop_is_done_.wait(lock, is_done);
   }
 
  private:
@@ -89,8 +87,8 @@ class Workers::Pool {
     std::atomic<bool> done = false;
   };
 
-  // The next part, or how many there are if all are taken.
-  Index TakeNext(Loop& loop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  // The next part, or how many there are if all are taken. Under the mutex.
+  Index TakeNext(Loop& loop) {
     if (loop.next == loop.parts) return loop.parts;
     const Index part = loop.next++;
     waiting_parts_.fetch_sub(1, std::memory_order_relaxed);
@@ -99,19 +97,19 @@ class Workers::Pool {
     return part;
   }
 
-  Index TakeOwn(Loop& loop) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+  Index TakeOwn(Loop& loop) {
+    const std::lock_guard lock(mutex_);
     return TakeNext(loop);
   }
 
-  void Finish(Loop& loop) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
+  void Finish(Loop& loop) {
+    const std::lock_guard lock(mutex_);
     if (++loop.ended < loop.parts) return;
     loop.done.store(true, std::memory_order_release);
-    a_loop_is_done_.SignalAll();
+    a_loop_is_done_.notify_all();
   }
 
-  void Work() ABSL_LOCKS_EXCLUDED(mutex_) {
+  void Work() {
     while (true) {
       SpinUntil(patience_, [this] {
         return waiting_parts_.load(std::memory_order_acquire) > 0;
@@ -119,8 +117,9 @@ class Workers::Pool {
       Loop* loop;
       Index part;
       {
-        absl::MutexLock lock(&mutex_);
-        while (loops_.empty() && !stopping_) there_is_work_.Wait(&mutex_);
+        std::unique_lock lock(mutex_);
+        there_is_work_.wait(lock,
+                            [this] { return !loops_.empty() || stopping_; });
         if (loops_.empty()) return;
         loop = loops_.front();
         part = TakeNext(*loop);
@@ -131,11 +130,11 @@ class Workers::Pool {
   }
 
   const std::chrono::microseconds patience_;
-  absl::Mutex mutex_;
-  absl::CondVar there_is_work_, a_loop_is_done_;
-  // With parts that nobody has taken.
-  std::deque<Loop*> loops_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::mutex mutex_;
+  std::condition_variable there_is_work_, a_loop_is_done_;
+  // With parts that nobody has taken; under the mutex, like stopping_.
+  std::deque<Loop*> loops_;
+  bool stopping_ = false;
   // Of all loops; for those who look without the mutex.
   std::atomic<Index> waiting_parts_ = 0;
   std::vector<std::thread> threads_;
