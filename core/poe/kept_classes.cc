@@ -13,12 +13,6 @@ namespace {
 // Rows that are looked at together.
 constexpr Index kSupportRows = 1000;
 
-bool HasLogPartition(const ClassModel& one, Index length) {
-  return std::any_of(
-      one.log_partitions.begin(), one.log_partitions.end(),
-      [length](const LogPartition& known) { return known.length == length; });
-}
-
 // Those of which log Z is there: "6", or "3 lengths from 4 to 6".
 std::string DescribeLengths(const ClassModel& one) {
   std::set<Index> lengths;
@@ -88,7 +82,7 @@ ClassModel KeepClass(const ClassModel& earlier, const DataSpec& spec,
   kept.log_partitions = earlier.log_partitions;
   std::vector<Index> without;
   for (Index length : lengths)
-    if (!HasLogPartition(earlier, length)) without.push_back(length);
+    if (earlier.FindLogPartition(length) == nullptr) without.push_back(length);
   const std::vector<LogPartition> exact =
       KnownLogPartitions(kept.layers[0], spec, without);
   kept.log_partitions.insert(kept.log_partitions.end(), exact.begin(),
@@ -100,16 +94,17 @@ ClassModel KeepClass(const ClassModel& earlier, const DataSpec& spec,
 bool KnowsLogPartitions(const ClassModel& one,
                         absl::Span<const Index> lengths) {
   return std::all_of(lengths.begin(), lengths.end(), [&one](Index length) {
-    return HasLogPartition(one, length);
+    return one.FindLogPartition(length) != nullptr;
   });
 }
 
 absl::Status CheckKeptLengths(const ClassModel& kept, const DataSpec& spec,
                               absl::Span<const Index> lengths) {
   if (kept.log_partitions.empty()) return absl::OkStatus();
-  const auto lacking = std::find_if(
-      lengths.begin(), lengths.end(),
-      [&kept](Index length) { return !HasLogPartition(kept, length); });
+  const auto lacking =
+      std::find_if(lengths.begin(), lengths.end(), [&kept](Index length) {
+        return kept.FindLogPartition(length) == nullptr;
+      });
   if (lacking == lengths.end()) return absl::OkStatus();
   const absl::Status exact =
       ExactLogPartition(kept.layers[0], spec, *lacking).status();
@@ -158,8 +153,11 @@ std::vector<ClassPartitionDifference> KeptDifferences(
               earlier.classes.data()] = c;
   std::vector<ClassPartitionDifference> kept;
   for (ClassPartitionDifference known : earlier.log_partition_differences) {
-    if (!HasLogPartition(earlier.classes[known.class_index], known.length) ||
-        !HasLogPartition(earlier.classes[known.other_index], known.length))
+    const auto has_log_partition = [&](Index c) {
+      return earlier.classes[c].FindLogPartition(known.length) != nullptr;
+    };
+    if (!has_log_partition(known.class_index) ||
+        !has_log_partition(known.other_index))
       continue;
     known.class_index = new_index[known.class_index];
     known.other_index = new_index[known.other_index];

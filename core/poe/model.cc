@@ -25,9 +25,8 @@ const ClassModel* Model::FindClass(absl::string_view name) const {
   return nullptr;
 }
 
-const LogPartition* Model::FindLogPartition(Index class_index,
-                                            Index length) const {
-  for (const LogPartition& known : classes[class_index].log_partitions)
+const LogPartition* ClassModel::FindLogPartition(Index length) const {
+  for (const LogPartition& known : log_partitions)
     if (known.length == length) return &known;
   return nullptr;
 }

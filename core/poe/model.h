@@ -46,6 +46,11 @@ struct ClassModel {
   std::optional<ScorePercentiles> percentiles;
   // Of the experts of the lowest layer. Absent where nothing was calibrated.
   std::optional<UsualVerdicts> usual_verdicts;
+
+  // Log Z of the lowest product for sequences of `length` frames (0: dense
+  // rows): exact, or else the forward estimate, or else the reverse one; null
+  // where it is not known.
+  const LogPartition* FindLogPartition(Index length) const;
 };
 
 // Immutable once it is served; all questions (scoring.h, reconstruction.h,
@@ -68,10 +73,6 @@ struct Model {
   }
   // The class of that name, or null.
   const ClassModel* FindClass(absl::string_view name) const;
-  // Log Z of a class's lowest product for sequences of `length` frames (0:
-  // dense rows): exact, or else the forward estimate, or else the reverse one;
-  // null where it is not known.
-  const LogPartition* FindLogPartition(Index class_index, Index length) const;
   // Whether every class has some.
   bool has_log_partitions() const;
   // Experts of one class, the most over classes, and parameters in all.

@@ -81,7 +81,8 @@ std::vector<std::vector<Index>> SampledClasses(
   for (Index length : lengths) {
     std::vector<Index>& of_length = sampled.emplace_back();
     for (Index c : estimated)
-      if (model.FindLogPartition(c, length) == nullptr) of_length.push_back(c);
+      if (model.classes[c].FindLogPartition(length) == nullptr)
+        of_length.push_back(c);
     if (!of_length.empty() && of_length[0] != estimated[0])
       of_length.insert(of_length.begin(), estimated[0]);
   }
@@ -156,7 +157,7 @@ absl::Status EstimateNormalizers(
           DrawSamples(product, settings, frames, options.seed, workers, check,
                       [&](double share) { tell(kSamplingShare * share); });
       if (!samples.ok()) return samples.status();
-      if (model.FindLogPartition(c, lengths[l]) != nullptr) {
+      if (model.classes[c].FindLogPartition(lengths[l]) != nullptr) {
         of_first = *std::move(samples);
         done += part;
         continue;

@@ -113,7 +113,7 @@ void Normalize(const Model& model, const RawRows& rows, Scores& scores) {
     const Index length = model.data_spec.sequential ? rows.length(n) : 0;
     lengths.insert(length);
     for (Index c = 0; c < classes; ++c) {
-      const LogPartition* known = model.FindLogPartition(c, length);
+      const LogPartition* known = model.classes[c].FindLogPartition(length);
       scores.log_probabilities(n, c) = scores.log_scores(n, c * layers) -
                                        (known == nullptr ? kNaN : known->value);
     }

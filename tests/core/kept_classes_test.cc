@@ -208,7 +208,7 @@ TEST(KeptClassesTest, LogZAndItsDifferencesStay) {
   const absl::StatusOr<Model> model =
       TrainBeside(&earlier, Keeping(settings, earlier, {1, 2}), rows);
   ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_EQ(model->FindLogPartition(0, 0)->method, Method::kExact);
+  EXPECT_EQ(model->classes[0].FindLogPartition(0)->method, Method::kExact);
   for (Index c : {1, 2}) {
     ASSERT_EQ(model->classes[c].log_partitions.size(), 2u);
     EXPECT_EQ(model->classes[c].log_partitions[0].value, 3);

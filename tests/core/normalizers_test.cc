@@ -80,8 +80,8 @@ TEST(NormalizersTest, LeaveAloneWhatIsKnown) {
       {LogPartition::Method::kExact, 1.5, 0, 0});
   ASSERT_TRUE(Estimate(model).ok());
   EXPECT_EQ(model.classes[0].log_partitions.size(), 1u);
-  EXPECT_EQ(model.FindLogPartition(0, 0)->value, 1.5);
-  EXPECT_EQ(model.FindLogPartition(1, 0)->method,
+  EXPECT_EQ(model.classes[0].FindLogPartition(0)->value, 1.5);
+  EXPECT_EQ(model.classes[1].FindLogPartition(0)->method,
             LogPartition::Method::kAisForward);
   EXPECT_THAT(model.log_partition_differences, ElementsAre());
 }
@@ -209,7 +209,7 @@ TEST(NormalizersTest, TrainedDensitiesIntegrateToOne) {
   for (Index c = 0; c < 2; ++c) {
     const double mass =
         cell * scores->log_probabilities.col(c).array().exp().sum();
-    const double error = model->FindLogPartition(c, 0)->standard_error;
+    const double error = model->classes[c].FindLogPartition(0)->standard_error;
     EXPECT_LT(error, 0.1);
     // The midpoint rule adds less than 1e-3.
     EXPECT_NEAR(std::log(mass), 0, kErrors * error + 1e-3);

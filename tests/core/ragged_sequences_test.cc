@@ -116,11 +116,11 @@ TEST(RaggedSequencesTest, EstimatesOfLogZMakeThemComparable) {
   EXPECT_EQ(model->comparable_length, 0);
   for (Index c = 0; c < 2; ++c) {
     for (Index length : {4, 5, 6}) {
-      ASSERT_NE(model->FindLogPartition(c, length), nullptr);
-      EXPECT_EQ(model->FindLogPartition(c, length)->method,
+      ASSERT_NE(model->classes[c].FindLogPartition(length), nullptr);
+      EXPECT_EQ(model->classes[c].FindLogPartition(length)->method,
                 LogPartition::Method::kAisForward);
     }
-    EXPECT_EQ(model->FindLogPartition(c, 7), nullptr);
+    EXPECT_EQ(model->classes[c].FindLogPartition(7), nullptr);
   }
   const Sequences sequences = MakeSequences(lengths);
   const Scores scores = ScoresOf(*model, sequences);
@@ -201,9 +201,9 @@ TEST(RaggedSequencesTest, AKeptClassGetsTheLogZOfNewLengths) {
   ASSERT_TRUE(model.ok()) << model.status();
   for (Index c = 0; c < 2; ++c)
     for (Index length : {4, 5, 6})
-      EXPECT_NE(model->FindLogPartition(c, length), nullptr);
-  EXPECT_EQ(model->FindLogPartition(0, 6)->value,
-            earlier->FindLogPartition(0, 6)->value);
+      EXPECT_NE(model->classes[c].FindLogPartition(length), nullptr);
+  EXPECT_EQ(model->classes[0].FindLogPartition(6)->value,
+            earlier->classes[0].FindLogPartition(6)->value);
 }
 
 TEST(RaggedSequencesTest, EstimatesOfAKeptClassAreForTheirLengths) {
@@ -224,10 +224,10 @@ TEST(RaggedSequencesTest, EstimatesOfAKeptClassAreForTheirLengths) {
   const auto model = TrainHighBeside(*earlier, settings, fives);
   ASSERT_TRUE(model.ok()) << model.status();
   for (Index length : {5, 6})
-    EXPECT_EQ(model->FindLogPartition(0, length)->method,
+    EXPECT_EQ(model->classes[0].FindLogPartition(length)->method,
               LogPartition::Method::kAisForward);
-  EXPECT_EQ(model->FindLogPartition(0, 6)->value,
-            earlier->FindLogPartition(0, 6)->value);
+  EXPECT_EQ(model->classes[0].FindLogPartition(6)->value,
+            earlier->classes[0].FindLogPartition(6)->value);
   EXPECT_EQ(model->classes[0].log_partitions.size(), 4u);
   EXPECT_EQ(model->classes[1].log_partitions.size(), 1u);
   settings.normalizer.reset();

@@ -38,18 +38,20 @@ TEST(WorkersTest, EachPartIsDoneOnce) {
 }
 
 TEST(WorkersTest, SeveralThreadsMayLoopAtOnce) {
-  const Workers workers(2);
-  std::atomic<Index> sum = 0;
-  std::vector<std::thread> callers;
-  for (int caller = 0; caller < 4; ++caller) {
-    callers.emplace_back([&] {
-      for (int loop = 0; loop < 200; ++loop)
-        workers.ParallelFor(
-            64, 4, [&](Index begin, Index end) { sum += end - begin; });
-    });
+  for (const auto idle : {Workers::Idle::kSleep, Workers::Idle::kStayAwake}) {
+    const Workers workers(3, idle);
+    std::atomic<Index> sum = 0;
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < 4; ++caller) {
+      callers.emplace_back([&] {
+        for (int loop = 0; loop < 200; ++loop)
+          workers.ParallelFor(
+              64, 4, [&](Index begin, Index end) { sum += end - begin; });
+      });
+    }
+    for (std::thread& caller : callers) caller.join();
+    EXPECT_EQ(sum, 4 * 200 * 64);
   }
-  for (std::thread& caller : callers) caller.join();
-  EXPECT_EQ(sum, 4 * 200 * 64);
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ TEST(ModelCodecTest, EstimatesOfLogZAreKept) {
   ASSERT_EQ(decoded.status(), absl::OkStatus());
   EXPECT_EQ(EncodeModel(*decoded).SerializeAsString(),
             message.SerializeAsString());
-  EXPECT_EQ(decoded->FindLogPartition(1, 0)->value, 1.25);
+  EXPECT_EQ(decoded->classes[1].FindLogPartition(0)->value, 1.25);
   EXPECT_EQ(decoded->log_partition_differences[0].class_index, 1);
   EXPECT_EQ(decoded->log_partition_differences[0].standard_error, 0.125);
 
