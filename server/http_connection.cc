@@ -130,7 +130,7 @@ bool HttpConnection::AwaitRequest(absl::Duration patience) {
 void HttpConnection::BeginHeaders() {
   patience_left_ = patience_;
   in_headers_ = true;
-  header_bytes_ = end_ - begin_;
+  header_bytes_ = 0;
   headers_deadline_ = SteadyTimeAfter(kMostHeaderTime);
   headers_too_large_ = false;
   headers_too_slow_ = false;
@@ -161,11 +161,11 @@ bool HttpConnection::is_readable() const {
 }
 
 ssize_t HttpConnection::read(char* to, std::size_t size) {
+  if (in_headers_ && header_bytes_ == kMostHeaders) {
+    headers_too_large_ = true;
+    return -1;
+  }
   if (begin_ == end_) {
-    if (in_headers_ && header_bytes_ > kMostHeaders) {
-      headers_too_large_ = true;
-      return -1;
-    }
     const SteadyTime start = SteadyNow();
     const ssize_t received =
         Receive(std::min(SteadyTimeAfter(patience_left_), headers_deadline_));
@@ -174,9 +174,12 @@ ssize_t HttpConnection::read(char* to, std::size_t size) {
     if (received <= 0) return received;
     begin_ = 0;
     end_ = static_cast<std::size_t>(received);
-    if (in_headers_) header_bytes_ += end_;
   }
-  const std::size_t taken = std::min(size, end_ - begin_);
+  std::size_t taken = std::min(size, end_ - begin_);
+  if (in_headers_) {
+    taken = std::min(taken, kMostHeaders - header_bytes_);
+    header_bytes_ += taken;
+  }
   std::memcpy(to, buffer_.data() + begin_, taken);
   begin_ += taken;
   return static_cast<ssize_t>(taken);

@@ -26,11 +26,11 @@ using TlsContext = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 absl::StatusOr<TlsContext> ReadTlsContext(const TlsFiles& files);
 
 // What httplib reads requests from and writes answers to. Unlike its own
-// streams, this one bounds the headers of a request and the time they take, and
-// knows whether the client has gone. A client is given up that keeps the server
-// waiting, over any part of a request, for `patience` longer than a second for
-// each KiB that it takes or sends: what it was quick with before does not let
-// it trickle later. Used by one thread.
+// streams, this one bounds the headers of a request, to 16 KiB with the line
+// before them, and the time they take, and knows whether the client has gone. A
+// client is given up that keeps the server waiting, over any part of a request,
+// for `patience` longer than a second for each KiB that it takes or sends: what
+// it was quick with before does not let it trickle later. Used by one thread.
 class HttpConnection final : public httplib::Stream {
  public:
   // Takes the socket. `context` is null for plain text.
@@ -89,7 +89,7 @@ class HttpConnection final : public httplib::Stream {
   // How long to wait for the client now.
   absl::Duration patience_left_;
   bool in_headers_ = false;
-  std::size_t header_bytes_ = 0;
+  std::size_t header_bytes_ = 0;  // taken of them
   SteadyTime headers_deadline_ = SteadyTime::max();
   bool headers_too_large_ = false;
   bool headers_too_slow_ = false;

@@ -92,5 +92,27 @@ TEST_F(HttpConnectionTest, EachRequestHasPatienceOfItsOwn) {
   connection().set_body_unread(false);
 }
 
+constexpr int kMostHeaderBytes = 16 << 10;
+
+TEST_F(HttpConnectionTest, TakesNoMoreHeadersThanTheBound) {
+  connection().BeginHeaders();
+  Send(std::string(kMostHeaderBytes + 1, 'x'));
+  for (int n = 0; n < kMostHeaderBytes; ++n) ASSERT_TRUE(Read());
+  EXPECT_FALSE(connection().headers_too_large());
+  EXPECT_FALSE(Read());
+  EXPECT_TRUE(connection().headers_too_large());
+  connection().set_body_unread(false);
+}
+
+TEST_F(HttpConnectionTest, BytesOfABodyAreNoHeaders) {
+  connection().BeginHeaders();
+  Send(std::string(2 * kMostHeaderBytes, 'x'));
+  for (int n = 0; n < kMostHeaderBytes; ++n) ASSERT_TRUE(Read());
+  connection().EndHeaders();
+  for (int n = 0; n < kMostHeaderBytes; ++n) ASSERT_TRUE(Read());
+  EXPECT_FALSE(connection().headers_too_large());
+  connection().set_body_unread(false);
+}
+
 }  // namespace
 }  // namespace poe::server

@@ -609,6 +609,15 @@ TEST_F(HttpTest, WhatIsNoHttpIsRefused) {
   std::string many = "GET /healthz HTTP/1.1\r\n";
   for (int n = 0; n < 4000; ++n) absl::StrAppend(&many, "X", n, ": 1\r\n");
   EXPECT_THAT(Raw(many), HasSubstr("HTTP/1.1 431 "));
+  // At the edge, 16 KiB with the line before them.
+  std::string most = "GET /healthz HTTP/1.1\r\nConnection: close\r\n";
+  for (int n = 0; n < 4; ++n) {
+    absl::StrAppend(&most, "X", n, ": ", std::string(4000, 'a'), "\r\n");
+  }
+  most += "Y: ";
+  most.resize((16 << 10) - 4, 'a');
+  EXPECT_THAT(Raw(most + "\r\n\r\n"), HasSubstr("HTTP/1.1 200 "));
+  EXPECT_THAT(Raw(most + "a\r\n\r\n"), HasSubstr("HTTP/1.1 431 "));
   for (const char* headers :
        {"Content-Length: 2\r\nContent-Length: 3\r\n",
         "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
