@@ -47,6 +47,9 @@ absl::StatusOr<DataFileReader> OpenReader(const std::string& folder,
                                           const std::string& name,
                                           absl::string_view field) {
   absl::StatusOr<RegularFile> file = OpenBelow(folder, name);
+  if (absl::IsInvalidArgument(file.status())) {
+    return OfRequest(field, file.status());
+  }
   if (!file.ok()) return WithPrefix(field, file.status());
   absl::StatusOr<DataFileReader> reader =
       DataFileReader::Open(file->descriptor.Release(), name);

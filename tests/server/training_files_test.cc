@@ -186,6 +186,21 @@ TEST_F(TrainingFilesTest, AFileThatIsNotThereIsNotFound) {
               HasSubstr("label_file: cannot read nothing.csv"));
 }
 
+TEST_F(TrainingFilesTest, AFolderIsABadFile) {
+  for (const auto& [start, text] :
+       {std::pair(FileStart("sides", "days"),
+                  "data_file cannot be read: days is not a regular file"),
+        std::pair(FileStart("sides", "rows.csv", "days"),
+                  "label_file cannot be read: days is not a regular file")}) {
+    SCOPED_TRACE(text);
+    const auto job = Run(start);
+    EXPECT_EQ(job->state(), v1::Job::STATE_FAILED);
+    EXPECT_EQ(job->Failure().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(ReasonOf(job->Failure()), "BAD_DATA_FILE");
+    EXPECT_EQ(job->Failure().message(), text);
+  }
+}
+
 TEST_F(TrainingFilesTest, BadFilesAreNamedWithTheirRow) {
   const struct {
     std::string rows;
