@@ -1,11 +1,13 @@
 #include "server/http_exchange.h"
 
 #include <cstddef>
+#include <string>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/errors.h"
 #include "server/http_connection.h"
 #include "server/http_json.h"
@@ -130,9 +132,13 @@ absl::Status CheckContentType(const Request& request,
   for (const absl::string_view one : allowed) {
     if (absl::EqualsIgnoreCase(essence, one)) return absl::OkStatus();
   }
+  const std::string taken = absl::StrJoin(
+      allowed, " or ", [](std::string* text, absl::string_view one) {
+        absl::StrAppend(text, one.empty() ? "none" : one);
+      });
   return Refusal(kWrongContentType,
-                 absl::StrCat("the body must have \"Content-Type: ", allowed[0],
-                              "\"; it has ", Quoted(type)));
+                 absl::StrCat("the Content-Type of the body must be ", taken,
+                              "; it is ", Quoted(type)));
 }
 
 absl::Status ReadPieces(const ContentReader& content,

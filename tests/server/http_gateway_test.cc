@@ -512,7 +512,10 @@ TEST_F(HttpTest, ErrorsOfTheOpenInferenceProtocolAreTexts) {
       {"POST", "/v2/models/digits/infer", "{}", kJson, 400, "is missing"},
       {"POST", "/v2/models/cats/infer", "{}", kJson, 404, "cats"},
       {"POST", "/v2/models/digits/infer", "{}", "text/plain", 415,
-       "Content-Type"},
+       "must be application/json or application/octet-stream or none; it is "
+       "\"text/plain\""},
+      {"POST", "/v2/repository/index", "{}", "text/plain", 415,
+       "must be application/json; it is"},
       {"POST", "/v2/models/digits/infer", std::string(kMostBytes + 1, ' '),
        kJson, 413, "--max_message_bytes"},
       {"POST", "/v2/repository/index", "{", kJson, 400, "JSON"},
