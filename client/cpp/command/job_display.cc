@@ -8,7 +8,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
@@ -19,25 +18,25 @@ namespace poe::client {
 
 namespace {
 
-// How well it learns.
-std::string NoteOf(const v1::Progress& progress) {
-  std::vector<std::string> parts;
-  const auto add = [&parts](absl::string_view name, double value) {
-    parts.push_back(absl::StrCat(name, " ", FormatNumber(value)));
-  };
-  if (progress.has_reconstruction_error()) {
-    add("reconstruction error", progress.reconstruction_error());
-  }
+std::string FigureText(absl::string_view name, double value) {
+  return absl::StrCat(name, " ", FormatNumber(value));
+}
+
+// How well it learns, by rows that it has not learned from.
+std::vector<std::string> FiguresOf(const v1::Progress& progress) {
+  std::vector<std::string> figures;
   if (progress.has_held_out_log_probability()) {
-    add("held-out log p", progress.held_out_log_probability());
+    figures.push_back(
+        FigureText("held-out log p", progress.held_out_log_probability()));
   }
   if (progress.has_held_out_reconstruction_error()) {
-    add("held-out error", progress.held_out_reconstruction_error());
+    figures.push_back(
+        FigureText("held-out error", progress.held_out_reconstruction_error()));
   }
   if (progress.has_best_epoch()) {
-    parts.push_back(absl::StrCat("best epoch ", progress.best_epoch()));
+    figures.push_back(absl::StrCat("best epoch ", progress.best_epoch()));
   }
-  return absl::StrJoin(parts, ", ");
+  return figures;
 }
 
 }  // namespace
@@ -57,7 +56,11 @@ ProgressView ViewOf(const v1::Progress& progress) {
     view.detail = absl::StrCat("update ", FormatCount(progress.update()),
                                " of ", FormatCount(progress.updates()));
   }
-  view.note = NoteOf(progress);
+  view.figures = FiguresOf(progress);
+  if (progress.has_reconstruction_error()) {
+    view.note =
+        FigureText("reconstruction error", progress.reconstruction_error());
+  }
   view.fraction = progress.fraction();
   if (progress.rows_per_second() > 0) {
     view.rows_per_second = progress.rows_per_second();

@@ -36,33 +36,53 @@ std::string Before(const ProgressView& view) {
                              : absl::StrCat(view.topic, ", ", view.detail);
 }
 
-std::string After(const ProgressView& view) {
-  std::string text = absl::StrFormat(
-      "%3.0f%%", std::floor(100 * std::clamp(view.fraction, 0.0, 1.0)));
-  if (view.rows_per_second) {
-    absl::StrAppend(
-        &text, "  ",
-        FormatCount(static_cast<int64_t>(std::llround(*view.rows_per_second))),
-        " rows/s");
-  }
-  if (view.seconds_left) {
-    absl::StrAppend(&text, "  ", FormatClock(*view.seconds_left), " left");
-  }
-  return text;
+double ShareOf(const ProgressView& view) {
+  return std::clamp(view.fraction, 0.0, 1.0);
+}
+
+std::string ShareText(const ProgressView& view) {
+  return absl::StrFormat("%3.0f%%", std::floor(100 * ShareOf(view)));
+}
+
+// What follows it, if it is known.
+std::string SpeedText(const ProgressView& view) {
+  if (!view.rows_per_second) return "";
+  return absl::StrCat(
+      "  ",
+      FormatCount(static_cast<int64_t>(std::llround(*view.rows_per_second))),
+      " rows/s");
+}
+
+std::string TimeText(const ProgressView& view) {
+  if (!view.seconds_left) return "";
+  return absl::StrCat("  ", FormatClock(*view.seconds_left), " left");
 }
 
 }  // namespace
 
 std::string ProgressBar(const ProgressView& view, int width) {
-  const std::string before = Before(view);
-  const std::string after = After(view);
-  // Two spaces and a bracket on each side of the bar.
-  const int room = width - DisplayWidth(before) - DisplayWidth(after) - 6;
+  std::string before = Before(view);
+  std::string after = ShareText(view);
+  // Columns that are left with two spaces between these.
+  const auto room = [&] {
+    return width - DisplayWidth(before) - 2 - DisplayWidth(after);
+  };
+  for (const std::string& figure : view.figures) {
+    const std::string more = absl::StrCat(", ", figure);
+    if (DisplayWidth(more) > room()) break;
+    before += more;
+  }
+  const std::string time = TimeText(view);
+  if (DisplayWidth(time) <= room()) {
+    const std::string speed = SpeedText(view);
+    if (DisplayWidth(speed) + DisplayWidth(time) <= room()) after += speed;
+    after += time;
+  }
   std::string line = absl::StrCat(before, "  ");
-  if (room >= kLeastBar) {
-    const int length = std::min(room, kGreatestBar);
-    const int done = static_cast<int>(
-        std::floor(length * std::clamp(view.fraction, 0.0, 1.0)));
+  // A bracket on each side of the bar and two spaces behind it.
+  const int length = std::min(room() - 4, kGreatestBar);
+  if (length >= kLeastBar) {
+    const int done = static_cast<int>(std::floor(length * ShareOf(view)));
     std::string bar(done, '=');
     if (done < length) bar.push_back('>');
     bar.resize(length, ' ');
@@ -74,8 +94,13 @@ std::string ProgressBar(const ProgressView& view, int width) {
 }
 
 std::string ProgressLine(const ProgressView& view) {
-  return absl::StrCat(Before(view), view.note.empty() ? "" : ", ", view.note,
-                      "  ", After(view));
+  std::string line = Before(view);
+  for (const std::string& figure : view.figures) {
+    absl::StrAppend(&line, ", ", figure);
+  }
+  if (!view.note.empty()) absl::StrAppend(&line, ", ", view.note);
+  return absl::StrCat(line, "  ", ShareText(view), SpeedText(view),
+                      TimeText(view));
 }
 
 ProgressDisplay::ProgressDisplay()

@@ -6,6 +6,7 @@
 #include <ostream>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
@@ -19,6 +20,8 @@ struct ProgressView {
   std::string topic;
   // How far within the topic, "epoch 3 of 20"; may be empty.
   std::string detail;
+  // "held-out error 0.5": how well it goes, the most important first.
+  std::vector<std::string> figures;
   // What there is room for only on a line without a bar; may be empty.
   std::string note;
   // Of the whole, in [0, 1].
@@ -28,11 +31,13 @@ struct ProgressView {
   std::optional<double> seconds_left;
 };
 
-// "shirt, epoch 3 of 20  [=====>         ]  37%  21,500 rows/s  0:12 left",
-// with a bar of the width that is left over. Cut off at `width` columns.
+// "shirt, epoch 3 of 20, held-out error 0.5  [=====>    ]  37%  21,500 rows/s
+// 0:12 left", in one line of at most `width` columns. Where they are few, they
+// go to topic, detail and share first, then to figures, the time left, rows/s
+// and the bar, in this order.
 std::string ProgressBar(const ProgressView& view, int width);
 
-// The same with the note instead of the bar.
+// The same with the note instead of the bar, of any width.
 std::string ProgressLine(const ProgressView& view);
 
 // Shows progress: on a terminal as a bar that is drawn over and over, elsewhere

@@ -93,6 +93,21 @@ TEST(ProgressTest, ANarrowTerminalHasNoBar) {
   EXPECT_EQ(ProgressBar(View(), 10), "shirt, epo");
 }
 
+TEST(ProgressTest, FiguresComeBeforeTheTimeLeftAndThatBeforeTheRest) {
+  ProgressView view = View();
+  view.figures = {"held-out error 0.5", "best epoch 2"};
+  EXPECT_EQ(ProgressBar(view, 79),
+            "shirt, epoch 3 of 20, held-out error 0.5, best epoch 2   50%  "
+            "0:12 left");
+  EXPECT_EQ(ProgressBar(view, 60),
+            "shirt, epoch 3 of 20, held-out error 0.5, best epoch 2   50%");
+  EXPECT_EQ(ProgressBar(view, 58),
+            "shirt, epoch 3 of 20, held-out error 0.5   50%  0:12 left");
+  EXPECT_EQ(ProgressLine(view),
+            "shirt, epoch 3 of 20, held-out error 0.5, best epoch 2, error "
+            "0.02   50%  21,500 rows/s  0:12 left");
+}
+
 TEST(ProgressTest, ALineSaysTheNote) {
   EXPECT_EQ(ProgressLine(View()),
             "shirt, epoch 3 of 20, error 0.02   50%  21,500 rows/s  0:12 left");
