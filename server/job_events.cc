@@ -1,6 +1,7 @@
 #include "server/job_events.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "server/timestamp.h"
@@ -28,6 +29,11 @@ void JobEvents::AddPublishedVersion(std::int64_t version, absl::Time now) {
 void JobEvents::AddCheckpoint(std::int64_t update, absl::Time now) {
   AddHeldBack();
   Add(now).set_checkpoint_update(update);
+}
+
+void JobEvents::AddMessage(absl::string_view text, absl::Time now) {
+  AddHeldBack();
+  Add(now).set_message(std::string(text));
 }
 
 bool JobEvents::AddProgress(const v1::Progress& progress, absl::Time now) {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "poe/v1/training.pb.h"
 
@@ -31,6 +32,7 @@ class JobEvents {
   void AddState(v1::Job::State state, absl::Time now);
   void AddPublishedVersion(std::int64_t version, absl::Time now);
   void AddCheckpoint(std::int64_t update, absl::Time now);
+  void AddMessage(absl::string_view text, absl::Time now);
   // Whether there is a new event. If not, this progress becomes one before the
   // next event, unless newer progress comes first.
   bool AddProgress(const v1::Progress& progress, absl::Time now);

@@ -8,6 +8,7 @@
 #include "server/codec/observations.h"
 #include "server/errors.h"
 #include "server/files.h"
+#include "server/job_restarts.h"
 #include "server/timestamp.h"
 #include "spdlog/spdlog.h"
 
@@ -55,6 +56,7 @@ TrainingJob::TrainingJob(std::int64_t number, std::string name,
       number_(number),
       files_(std::move(files)),
       restored_(false),
+      due_(SteadyNow()),
       class_rows_(settings_.class_names.size()),
       spool_(std::move(spool)) {
   job_.set_name(name_);
@@ -75,11 +77,22 @@ TrainingJob::TrainingJob(const v1::JobRecord& record, TrainingSettings settings,
       number_(record.number()),
       files_(std::move(files)),
       restored_(true),
+      due_(SteadyTimeAfter(RestartDelay(record.starts()))),
       job_(record.job()),
       events_(record.last_event()),
       recorded_(true),
+      starts_(record.starts()),
       spool_(std::move(spool)) {
   events_.AddState(job_.state(), absl::Now());
+  const absl::Duration delay = RestartDelay(starts_);
+  if (job_.state() == v1::Job::STATE_QUEUED && delay > absl::ZeroDuration()) {
+    const std::string text =
+        absl::StrCat("the server has ended ", starts_,
+                     " times in a row while it ran this job; it waits ",
+                     absl::FormatDuration(delay), " before it runs again");
+    spdlog::warn("{}: {}", name_, text);
+    events_.AddMessage(text, absl::Now());
+  }
   if (job_.error_code() != 0) {
     failure_ = absl::Status(static_cast<absl::StatusCode>(job_.error_code()),
                             job_.error_message());
@@ -284,6 +297,23 @@ bool TrainingJob::BeginRunning() {
   return true;
 }
 
+void TrainingJob::CountStart() {
+  {
+    absl::MutexLock lock(&mutex_);
+    ++starts_;
+  }
+  WriteRecord(v1::Job::STATE_QUEUED, absl::OkStatus(), 0).IgnoreError();
+}
+
+void TrainingJob::ForgetStarts() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (starts_ == 0) return;
+    starts_ = 0;
+  }
+  WriteRecord(v1::Job::STATE_QUEUED, absl::OkStatus(), 0).IgnoreError();
+}
+
 absl::StatusOr<TrainingRows> TrainingJob::MapRows() {
   absl::MutexLock lock(&mutex_);
   return spool_->Map();
@@ -347,11 +377,13 @@ void TrainingJob::AddSnapshot(std::int64_t update) {
     aftermath.listeners = LiveListeners();
   }
   aftermath.Finish();
+  ForgetStarts();
 }
 
 void TrainingJob::End(const absl::Status& why) {
   Aftermath aftermath;
   if (is_suspended()) {
+    ForgetStarts();
     {
       absl::MutexLock lock(&mutex_);
       left_ = true;
@@ -435,6 +467,7 @@ absl::Status TrainingJob::WriteRecord(v1::Job::State state,
     absl::MutexLock lock(&mutex_);
     *record.mutable_job() = job_;
     record.set_last_event(events_.last_number());
+    record.set_starts(starts_);
   }
   v1::Job& job = *record.mutable_job();
   job.set_state(state);

@@ -66,6 +66,9 @@ class TrainingJob {
   const JobFiles& files() const { return files_; }
   // Whether an earlier process had it already.
   bool is_restored() const { return restored_; }
+  // When it may run: at once, unless earlier processes did not survive it (see
+  // job_restarts.h).
+  SteadyTime due() const { return due_; }
 
   v1::Job Snapshot() const ABSL_LOCKS_EXCLUDED(mutex_);
   v1::Job::State state() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -117,6 +120,8 @@ class TrainingJob {
 
   // From queued to running; false if it has ended.
   bool BeginRunning() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Counts, on the disk, that a restored job now runs.
+  void CountStart() ABSL_LOCKS_EXCLUDED(mutex_);
   // All rows of a running job, valid until it ends.
   absl::StatusOr<TrainingRows> MapRows() ABSL_LOCKS_EXCLUDED(mutex_);
   void SetProgress(const v1::Progress& progress) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -157,6 +162,8 @@ class TrainingJob {
     void Finish();
   };
 
+  // The process has not ended for what the running job did so far.
+  void ForgetStarts() ABSL_LOCKS_EXCLUDED(mutex_);
   void DropRows() ABSL_LOCKS_EXCLUDED(mutex_);
   // Writes what a later process needs: the job as it is, with this instead.
   // Logs where that is not possible.
@@ -185,6 +192,7 @@ class TrainingJob {
   const std::int64_t number_;
   const JobFiles files_;
   const bool restored_;
+  const SteadyTime due_;
   // Held while rows are added; taken before mutex_.
   absl::Mutex append_mutex_;
   std::int64_t sender_ ABSL_GUARDED_BY(append_mutex_) = kFirstSender;
@@ -204,6 +212,8 @@ class TrainingJob {
   bool left_ ABSL_GUARDED_BY(mutex_) = false;
   // Whether there is a record of it.
   bool recorded_ ABSL_GUARDED_BY(mutex_) = false;
+  // See JobRecord.
+  int starts_ ABSL_GUARDED_BY(mutex_) = 0;
   // Null once the rows are no longer needed.
   std::shared_ptr<Spool> spool_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::weak_ptr<Listener>> listeners_ ABSL_GUARDED_BY(mutex_);

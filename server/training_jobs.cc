@@ -16,6 +16,7 @@
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/files.h"
+#include "server/job_restarts.h"
 #include "server/model_file.h"
 #include "server/steady_time.h"
 #include "server/thread_priority.h"
@@ -197,6 +198,7 @@ std::shared_ptr<TrainingJob> TrainingJobs::RestoreJob(
                                  options_.training, *base)
                 : absl::StatusOr<TrainingSettings>(base.status());
   absl::Status status = settings.status();
+  if (absl::Status s = CheckRestart(record.starts()); !s.ok()) status = s;
   std::shared_ptr<Spool> spool;
   if (status.ok()) {
     absl::StatusOr<std::unique_ptr<Spool>> reopened =
@@ -220,6 +222,7 @@ void TrainingJobs::Shutdown() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
+    queued_or_stops_.NotifyAll();
     for (const auto& [number, job] : jobs_) jobs.push_back(job);
   }
   for (const auto& job : jobs) job->Suspend();
@@ -359,6 +362,7 @@ absl::Status TrainingJobs::CloseData(const std::shared_ptr<TrainingJob>& job) {
   }
   absl::MutexLock lock(&mutex_);
   queue_.push_back(job);
+  queued_or_stops_.NotifyAll();
   return absl::OkStatus();
 }
 
@@ -493,22 +497,31 @@ absl::Status TrainingJobs::Delete(absl::string_view name) {
   return absl::OkStatus();
 }
 
-bool TrainingJobs::HasJobOrStops() const {
-  return stopping_ || !queue_.empty();
+std::shared_ptr<TrainingJob> TrainingJobs::TakeDueJob() {
+  absl::MutexLock lock(&mutex_);
+  while (!stopping_) {
+    const SteadyTime now = SteadyNow();
+    SteadyTime next = SteadyTimeAfter(absl::InfiniteDuration());
+    for (auto job = queue_.begin(); job != queue_.end(); ++job) {
+      next = std::min(next, (*job)->due());
+      if ((*job)->due() > now) continue;
+      std::shared_ptr<TrainingJob> due = std::move(*job);
+      queue_.erase(job);
+      return due;
+    }
+    queued_or_stops_.AwaitUntil(mutex_, next,
+                                [this, known = queue_.size()]()
+                                    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                                      return stopping_ || queue_.size() > known;
+                                    });
+  }
+  return nullptr;
 }
 
 void TrainingJobs::RunJobs() {
   LowerThreadPriority(options_.niceness, "training");
   const Workers workers(options_.threads, Workers::Idle::kStayAwake);
-  while (true) {
-    std::shared_ptr<TrainingJob> job;
-    {
-      absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &TrainingJobs::HasJobOrStops));
-      if (stopping_) return;
-      job = std::move(queue_.front());
-      queue_.pop_front();
-    }
+  while (const std::shared_ptr<TrainingJob> job = TakeDueJob()) {
     RunTrainingJob(*job, *repository_, workers, options_.program,
                    options_.snapshot_interval, options_.running_time);
   }

@@ -22,6 +22,7 @@
 #include "server/executor.h"
 #include "server/model_repository.h"
 #include "server/spool.h"
+#include "server/steady_time.h"
 #include "server/training_job.h"
 
 namespace poe::server {
@@ -54,7 +55,9 @@ struct TrainingJobsOptions {
 // Jobs run one at a time, in the order in which their data were complete, and
 // after a restart in that in which they began. Those whose data
 // were complete are on the disk as well, below the repository: what an earlier
-// process has left goes on, and ends with the same bits. Thread-safe.
+// process has left goes on, and ends with the same bits; what it did not
+// survive several times lets others pass, and fails in the end
+// (job_restarts.h). Thread-safe.
 class TrainingJobs {
  public:
   // `repository` must outlive it. Takes up the jobs that an earlier process
@@ -144,7 +147,9 @@ class TrainingJobs {
   void Forget(Jobs::iterator job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Jobs::const_iterator FindByName(absl::string_view name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  bool HasJobOrStops() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Waits for a job that may run and takes the first out of the queue; null
+  // after Shutdown.
+  std::shared_ptr<TrainingJob> TakeDueJob() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunJobs() ABSL_LOCKS_EXCLUDED(mutex_);
 
   ModelRepository* const repository_;
@@ -160,6 +165,8 @@ class TrainingJobs {
   std::int64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<std::shared_ptr<TrainingJob>> queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // There is another job in the queue, or Shutdown.
+  SteadyCondition queued_or_stops_;
   std::thread runner_;
   // Reads files of data; the first to go.
   Executor reader_;

@@ -187,6 +187,7 @@ void RunTrainingJob(TrainingJob& job, ModelRepository& repository,
                     absl::Duration snapshot_interval,
                     absl::Duration running_time) {
   if (!job.BeginRunning()) return;
+  if (job.is_restored()) job.CountStart();
   spdlog::info("{} trains model {}", job.name(), job.start().model_name());
   const absl::StatusOr<std::int64_t> version = TrainWithoutExceptions(
       job, repository, workers, program, snapshot_interval, running_time);

@@ -530,6 +530,84 @@ TEST_F(TrainingJobsTest, WhatACrashLeavesGoesOnWithTheSameBits) {
   }
 }
 
+v1::JobRecord RecordOf(const TrainingJob& job) {
+  v1::JobRecord record;
+  EXPECT_TRUE(record.ParseFromString(ReadWholeFile(job.files().record)));
+  return record;
+}
+
+// As if so many processes had begun to run the job and not survived it.
+void SetStarts(const TrainingJob& job, int starts) {
+  v1::JobRecord record = RecordOf(job);
+  record.set_starts(starts);
+  WriteWholeFile(job.files().record, record.SerializeAsString());
+}
+
+// Whether the record comes to have so many starts within a minute.
+bool ComesToStarts(const TrainingJob& job, int starts) {
+  for (int i = 0; i < 6000 && RecordOf(job).starts() != starts; ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  return RecordOf(job).starts() == starts;
+}
+
+TEST_F(TrainingJobsTest, StartsAreCountedUntilASnapshotOrAnEndAsTold) {
+  const auto job = Send(EndlessStart("endless"));
+  WaitForState(*job, v1::Job::STATE_RUNNING);
+  EXPECT_EQ(RecordOf(*job).starts(), 0);
+  jobs_.reset();
+  SetStarts(*job, 1);
+  Reopen({});
+  EXPECT_TRUE(ComesToStarts(*job, 2));
+  jobs_.reset();
+  EXPECT_EQ(RecordOf(*job).starts(), 0);
+  SetStarts(*job, 1);
+  TrainingJobsOptions options;
+  options.snapshot_interval = absl::Milliseconds(5);
+  Reopen(options);
+  EXPECT_TRUE(ComesToStarts(*job, 0));
+  EXPECT_EQ((*jobs_->Find(job->name()))->state(), v1::Job::STATE_RUNNING);
+}
+
+TEST_F(TrainingJobsTest, AJobThatOftenEndedTheServerWaitsAndLetsOthersPass) {
+  const auto job = Send(EndlessStart("endless"));
+  const auto other = Send(QuickStart("sides"));
+  WaitForState(*job, v1::Job::STATE_RUNNING);
+  jobs_.reset();
+  SetStarts(*job, 7);
+  Reopen({});
+  EXPECT_EQ(WaitForEnd(**jobs_->Find(other->name())), v1::Job::STATE_SUCCEEDED);
+  const std::shared_ptr<TrainingJob> waits = *jobs_->Find(job->name());
+  EXPECT_EQ(waits->state(), v1::Job::STATE_QUEUED);
+  std::int64_t number = 0;
+  std::string message;
+  while (const auto event =
+             waits->NextEvent(number + 1, JobEvents::Skip::kNothing)) {
+    number = event->number();
+    if (event->has_message()) message = event->message();
+  }
+  EXPECT_EQ(message,
+            "the server has ended 7 times in a row while it ran this job; it "
+            "waits 2m40s before it runs again");
+  EXPECT_EQ(jobs_->Cancel(job->name())->state(), v1::Job::STATE_CANCELLED);
+  EXPECT_EQ(Spools(), 0u);
+}
+
+TEST_F(TrainingJobsTest, AJobThatAlwaysEndsTheServerFails) {
+  const auto job = Send(EndlessStart("endless"));
+  WaitForState(*job, v1::Job::STATE_RUNNING);
+  jobs_.reset();
+  SetStarts(*job, 8);
+  for (int restart = 0; restart < 2; ++restart) {
+    Reopen({});
+    const std::shared_ptr<TrainingJob> failed = *jobs_->Find(job->name());
+    EXPECT_EQ(failed->state(), v1::Job::STATE_FAILED);
+    EXPECT_THAT(std::string(failed->Failure().message()),
+                HasSubstr("has ended 8 times in a row while it ran this job"));
+    EXPECT_EQ(Spools(), 0u);
+  }
+}
+
 // Trains "right" anew beside "left" of version 1.
 v1::TrainStart KeepingLeft(v1::TrainStart start) {
   start.set_base_version(1);
