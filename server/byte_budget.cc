@@ -1,5 +1,7 @@
 #include "server/byte_budget.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/errors.h"
@@ -16,6 +18,12 @@ absl::StatusOr<ByteBudget::Hold> ByteBudget::Take(std::int64_t bytes) {
   absl::Status status = Resize(bytes, hold);
   if (!status.ok()) return status;
   return hold;
+}
+
+absl::StatusOr<ByteBudget::Hold> ByteBudget::Take(
+    const google::protobuf::Message& request) {
+  return Take(static_cast<std::int64_t>(
+      std::max(request.ByteSizeLong(), request.SpaceUsedLong() / 2)));
 }
 
 absl::Status ByteBudget::Resize(std::int64_t bytes, Hold& hold) {

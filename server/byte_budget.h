@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "google/protobuf/message.h"
 
 namespace poe::server {
 
@@ -30,6 +31,10 @@ class ByteBudget {
 
   // ResourceExhausted, with a RetryInfo, if that were more than the limit.
   absl::StatusOr<Hold> Take(std::int64_t bytes);
+  // The same for a request: its bytes, or half of what its message takes in
+  // memory where that is more, as of submessages that are empty, two bytes
+  // each. Half: a field may have room for as much again as it holds.
+  absl::StatusOr<Hold> Take(const google::protobuf::Message& request);
   // Makes a hold of this budget, or one that is empty, one of so many bytes. If
   // that is refused, as by Take, the hold is as it was.
   absl::Status Resize(std::int64_t bytes, Hold& hold);

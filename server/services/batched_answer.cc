@@ -1,6 +1,5 @@
 #include "server/services/batched_answer.h"
 
-#include <cstdint>
 #include <utility>
 
 #include "server/errors.h"
@@ -57,17 +56,17 @@ void DecodeAndSubmit(const std::shared_ptr<Request>& request) {
 
 }  // namespace
 
-void AnswerInBatch(const Batching& batching, std::size_t bytes,
-                   RequestScope& scope,
+void AnswerInBatch(const Batching& batching,
+                   const google::protobuf::Message& asked, RequestScope& scope,
                    absl::AnyInvocable<absl::StatusOr<DecodedQuestion>()> decode,
                    absl::AnyInvocable<void(absl::Status)> done) {
-  absl::StatusOr<ByteBudget::Hold> hold =
-      batching.budget.Take(static_cast<std::int64_t>(bytes));
+  absl::StatusOr<ByteBudget::Hold> hold = batching.budget.Take(asked);
   if (!hold.ok()) return done(hold.status());
   const auto request = std::make_shared<Request>(
       Request{batching.batcher, scope, std::move(decode), std::move(done),
               *std::move(hold)});
-  if (bytes <= kQuicklyDecodedBytes) return DecodeAndSubmit(request);
+  if (asked.ByteSizeLong() <= kQuicklyDecodedBytes)
+    return DecodeAndSubmit(request);
   scope.Enter(Phase::kQueue);
   absl::Status submitted =
       batching.compute.Submit({[request] { return request->scope.Check(); },

@@ -9,6 +9,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "google/protobuf/message.h"
 #include "poe/model.h"
 #include "server/batcher.h"
 #include "server/byte_budget.h"
@@ -42,12 +43,12 @@ struct DecodedQuestion {
 };
 
 // Calls `done` exactly once, in any thread, perhaps before it returns: with OK
-// when the answer to a request of this many bytes is encoded, with the error of
-// `decode`, of the core, or of `scope`, which is asked whether to go on; or
-// with ResourceExhausted if too much is waiting. `scope` and what `decode`
-// refers to must stay until then.
-void AnswerInBatch(const Batching& batching, std::size_t bytes,
-                   RequestScope& scope,
+// when the answer to what is asked is encoded, with the error of `decode`, of
+// the core, or of `scope`, which is asked whether to go on; or with
+// ResourceExhausted if too much is waiting. `scope` and what `decode` refers to
+// must stay until then.
+void AnswerInBatch(const Batching& batching,
+                   const google::protobuf::Message& asked, RequestScope& scope,
                    absl::AnyInvocable<absl::StatusOr<DecodedQuestion>()> decode,
                    absl::AnyInvocable<void(absl::Status)> done);
 

@@ -71,7 +71,7 @@ void InferTogether(absl::StatusOr<Asked> read(
                                                 .asked = {},
                                                 .answer = {}});
   AnswerInBatch(
-      batching, request.ByteSizeLong(), scope,
+      batching, request, scope,
       [call, read, &limits, &scope]() -> absl::StatusOr<DecodedQuestion> {
         call->timer.End(&InferenceTimes::queue);
         absl::Status status = call->Read(read);

@@ -1,6 +1,5 @@
 #include "server/services/open_inference_service.h"
 
-#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -243,8 +242,8 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
                        std::move(done));
         });
   }
-  absl::StatusOr<ByteBudget::Hold> hold = resources_.batching.budget.Take(
-      static_cast<std::int64_t>(request->ByteSizeLong()));
+  absl::StatusOr<ByteBudget::Hold> hold =
+      resources_.batching.budget.Take(*request);
   if (!hold.ok()) return Refuse(std::move(scope), hold.status());
   return AnswerOn(resources_.sampling, std::move(scope),
                   [this, served = *std::move(served), request, response,

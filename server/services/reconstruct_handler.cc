@@ -48,7 +48,7 @@ void ReconstructInBatch(const v1::ReconstructRequest& request,
                         v1::ReconstructResponse& response,
                         absl::AnyInvocable<void(absl::Status)> done) {
   AnswerInBatch(
-      batching, request.ByteSizeLong(), scope,
+      batching, request, scope,
       [&request, served, &limits, &scope, &response] {
         return DecodeQuestion(request, served, limits, scope, response);
       },

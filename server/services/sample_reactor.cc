@@ -1,6 +1,5 @@
 #include "server/services/sample_reactor.h"
 
-#include <cstdint>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -25,8 +24,7 @@ SampleReactor::SampleReactor(RequestScope scope,
 }
 
 void SampleReactor::Start(Executor& executor, ByteBudget& budget) {
-  absl::StatusOr<ByteBudget::Hold> hold =
-      budget.Take(static_cast<std::int64_t>(request_.ByteSizeLong()));
+  absl::StatusOr<ByteBudget::Hold> hold = budget.Take(request_);
   if (!hold.ok()) return Finish(scope_.Finish(hold.status()));
   hold_ = *std::move(hold);
   scope_.Enter(RequestScope::Phase::kQueue);

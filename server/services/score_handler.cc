@@ -91,7 +91,7 @@ void ScoreInBatch(const v1::ScoreRequest& request, const ServedModel& served,
                   RequestScope& scope, v1::ScoreResponse& response,
                   absl::AnyInvocable<void(absl::Status)> done) {
   AnswerInBatch(
-      batching, request.ByteSizeLong(), scope,
+      batching, request, scope,
       [&request, served, &limits, &scope, &response] {
         return DecodeQuestion(request, served, limits, scope, response);
       },

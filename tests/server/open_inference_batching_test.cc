@@ -1,5 +1,6 @@
 // ModelInfer in batches, over a real connection.
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -19,8 +20,8 @@ using Inferring = Asked<inference::ModelInferResponse>;
 
 class OpenInferenceBatchingTest : public BatchingTest {
  protected:
-  void Start(const Batcher::Options& options) {
-    ASSERT_NO_FATAL_FAILURE(StartBatcher(options, 64 << 20));
+  void Start(const Batcher::Options& options, std::int64_t bytes = 64 << 20) {
+    ASSERT_NO_FATAL_FAILURE(StartBatcher(options, bytes));
     service_ = std::make_unique<OpenInferenceService>(
         OpenInferenceService::Resources{.repository = *repository_,
                                         .batching = batching(),
@@ -107,6 +108,26 @@ TEST_F(OpenInferenceBatchingTest, OverloadIsRefusedWithATimeToTryAgain) {
   gate_.Notify();
   waiting.answered.WaitForNotification();
   EXPECT_TRUE(waiting.status.ok()) << waiting.status.error_message();
+}
+
+TEST_F(OpenInferenceBatchingTest, MemoryOfEmptyPartsIsBounded) {
+  constexpr int kParts = 1 << 16;
+  Start({}, 16 * kParts);
+  inference::ModelInferRequest request;
+  request.set_model_name("large");
+  // Two bytes each.
+  for (int n = 0; n < kParts; ++n) request.add_inputs();
+  Inferring score, sample;
+  Infer(request, score);
+  score.answered.WaitForNotification();
+  (*request.mutable_parameters())["task"].set_string_param("sample");
+  Infer(request, sample);
+  sample.answered.WaitForNotification();
+  for (const Inferring* refused : {&score, &sample}) {
+    EXPECT_EQ(refused->status.error_code(), grpc::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(ErrorReason(refused->status), "TOO_MANY_BYTES");
+  }
+  EXPECT_EQ(budget_->in_flight(), 0);
 }
 
 TEST_F(OpenInferenceBatchingTest, WhatHasTimedOutIsNotComputed) {
