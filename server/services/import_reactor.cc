@@ -17,6 +17,8 @@ ImportReactor::ImportReactor(RequestScope scope, ModelRepository& repository,
 }
 
 void ImportReactor::Read() {
+  // Its memory too: the next may be long in coming.
+  v1::ImportModelRequest().Swap(&request_);
   scope_.HoldBytes(0);
   scope_.Enter(RequestScope::Phase::kClient);
   StartRead(&request_);

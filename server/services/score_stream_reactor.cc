@@ -22,6 +22,8 @@ ScoreStreamReactor::ScoreStreamReactor(RequestScope scope,
 }
 
 void ScoreStreamReactor::Read() {
+  // Its memory too: the next may be long in coming.
+  v1::ScoreRequest().Swap(&request_);
   scope_.HoldBytes(0);
   scope_.Enter(RequestScope::Phase::kClient);
   StartRead(&request_);
@@ -44,7 +46,7 @@ void ScoreStreamReactor::OnReadDone(bool ok) {
 
 void ScoreStreamReactor::OnWriteDone(bool ok) {
   if (!ok) return End(absl::CancelledError("the client has gone"));
-  response_.Clear();
+  v1::ScoreResponse().Swap(&response_);
   Read();
 }
 

@@ -120,6 +120,8 @@ void TrainReactor::OnReadDone(bool ok) {
     Fail(status);
     return;
   }
+  // Its memory too: the next may be long in coming.
+  v1::TrainRequest().Swap(&request_);
   HoldBytes(0);
   absl::MutexLock lock(&mutex_);
   if (!ended_) StartRead(&request_);
@@ -220,8 +222,6 @@ absl::Status TrainReactor::HandleChunk(const v1::TrainChunk& chunk) {
 }
 
 void TrainReactor::HandleHalfClose() {
-  // Gives the memory of the last chunk back.
-  v1::TrainRequest().Swap(&request_);
   bool started;
   {
     absl::MutexLock lock(&mutex_);

@@ -1,6 +1,9 @@
 // Score, ScoreStream and Reconstruct in batches, over a real connection.
 
+#include <malloc.h>
+
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
+#include "google/protobuf/unknown_field_set.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "server/batcher.h"
@@ -147,6 +151,46 @@ TEST_F(BatchingServiceTest, StreamsShareBatches) {
     stream->WritesDone();
     EXPECT_FALSE(stream->Read(&response));
     EXPECT_TRUE(stream->Finish().ok());
+  }
+}
+
+TEST_F(BatchingServiceTest, StreamsThatWaitHoldNoMemoryOfWhatCameBefore) {
+  constexpr int kStreams = 16;
+  constexpr std::size_t kBytes = 3 << 20;
+  Start({}, 64 << 20);
+  gate_.Notify();
+  v1::ScoreRequest request = Scoring(1, 1);
+  request.GetReflection()
+      ->MutableUnknownFields(&request)
+      ->AddLengthDelimited(1000)
+      ->assign(kBytes, '\1');
+  const auto allocated = [] {
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  struct Waiting {
+    grpc::ClientContext context;
+    std::unique_ptr<
+        grpc::ClientReaderWriter<v1::ScoreRequest, v1::ScoreResponse>>
+        stream;
+  };
+  std::vector<Waiting> waiting(kStreams);
+  const std::size_t before = allocated();
+  for (Waiting& one : waiting) {
+    one.stream = stub_->ScoreStream(&one.context);
+    v1::ScoreResponse response;
+    ASSERT_TRUE(one.stream->Write(request));
+    ASSERT_TRUE(one.stream->Read(&response));
+  }
+  // An answer may be here before its request is gone.
+  const std::size_t most = before + kStreams * kBytes / 2;
+  for (int i = 0; i < 1000 && allocated() >= most; ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_LT(allocated(), most);
+  for (Waiting& one : waiting) {
+    one.stream->WritesDone();
+    EXPECT_TRUE(one.stream->Finish().ok());
   }
 }
 
