@@ -12,8 +12,16 @@ namespace {
 
 constexpr absl::Duration kLeastRetryDelay = absl::Milliseconds(10);
 constexpr absl::Duration kMostRetryDelay = absl::Seconds(5);
-// What the newest batch counts for in the mean time of a call.
+// What the newest counts for in a mean time.
 constexpr double kNewest = 0.125;
+// Times of a batch that a call must have left to be answered in its turn: half
+// of the batches take longer than the mean.
+constexpr double kBatchesLeft = 2;
+
+void AddToMean(absl::Duration newest, absl::Duration& mean) {
+  mean =
+      mean == absl::ZeroDuration() ? newest : mean + kNewest * (newest - mean);
+}
 
 Index FramesOf(const Batcher::Call& call) { return call.rows.values.rows(); }
 
@@ -54,11 +62,10 @@ void Batcher::Submit(Call call) {
   absl::Status refusal;
   {
     absl::MutexLock lock(&mutex_);
-    auto line = std::find_if(
-        lines_.begin(), lines_.end(),
-        [&](const Line& known) { return known.model == mine.model; });
+    auto line = FindLine(mine.model);
     if (line == lines_.end()) {
-      line = lines_.insert(lines_.end(), Line{mine.model, {}, 0});
+      line =
+          lines_.insert(lines_.end(), Line{.model = mine.model, .calls = {}});
     }
     if (line->calls.size() >= options_.waiting_calls) {
       TakeUnwanted(*line, unwanted);
@@ -127,12 +134,11 @@ void Batcher::AnswerBatch(std::list<Waiting>& batch) {
       waiting.call.done(gone.ok() ? status : std::move(gone));
     }
   }
-  const absl::Duration per_call =
-      absl::FromChrono(SteadyNow() - start) / static_cast<double>(batch.size());
+  const absl::Duration took = absl::FromChrono(SteadyNow() - start);
   absl::MutexLock lock(&mutex_);
-  time_per_call_ = time_per_call_ == absl::ZeroDuration()
-                       ? per_call
-                       : time_per_call_ + kNewest * (per_call - time_per_call_);
+  AddToMean(took / static_cast<double>(batch.size()), time_per_call_);
+  const auto line = FindLine(batch.front().call.model);
+  if (line != lines_.end()) AddToMean(took, line->batch_time);
 }
 
 absl::StatusOr<std::vector<RowAnswer>> Batcher::AskTogether(
@@ -198,28 +204,48 @@ void Batcher::TakeBatch(std::list<Waiting>& batch,
       [&](const Line& one)
           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return IsDue(one, now); });
   if (line == lines_.end()) return;
-  Index rows = 0;
-  for (auto next = line->calls.begin(); next != line->calls.end();) {
-    const auto waiting = next++;
-    const Index more = FramesOf(waiting->call);
-    if (!batch.empty() && !CanShareBatch(batch.front().call, waiting->call)) {
-      continue;
-    }
-    if (!waiting->call.check().ok()) {
-      line->rows -= more;
-      MoveTo(unwanted, line->calls, waiting);
-      continue;
-    }
-    if (!batch.empty() && rows + more > options_.rows) break;
-    rows += more;
-    line->rows -= more;
-    MoveTo(batch, line->calls, waiting);
+  Batch taken;
+  const SteadyTime in_time =
+      now + absl::ToChronoNanoseconds(kBatchesLeft * line->batch_time);
+  if (FillBatch(*line, in_time, taken, unwanted)) {
+    FillBatch(*line, SteadyTime::min(), taken, unwanted);
   }
+  batch = std::move(taken.calls);
   if (line->calls.empty()) {
     lines_.erase(line);
   } else {
     MoveTo(lines_, lines_, line);
   }
+}
+
+bool Batcher::FillBatch(Line& line, SteadyTime earliest_deadline, Batch& batch,
+                        std::list<Waiting>& unwanted) const {
+  for (auto next = line.calls.begin(); next != line.calls.end();) {
+    const auto waiting = next++;
+    const Call& call = waiting->call;
+    const Index more = FramesOf(call);
+    if (!batch.calls.empty() &&
+        !CanShareBatch(batch.calls.front().call, call)) {
+      continue;
+    }
+    if (!call.check().ok()) {
+      line.rows -= more;
+      MoveTo(unwanted, line.calls, waiting);
+      continue;
+    }
+    if (call.deadline < earliest_deadline) continue;
+    if (!batch.calls.empty() && batch.rows + more > options_.rows) return false;
+    batch.rows += more;
+    line.rows -= more;
+    MoveTo(batch.calls, line.calls, waiting);
+  }
+  return true;
+}
+
+std::list<Batcher::Line>::iterator Batcher::FindLine(
+    const std::shared_ptr<const Model>& model) {
+  return std::find_if(lines_.begin(), lines_.end(),
+                      [&](const Line& line) { return line.model == model; });
 }
 
 void Batcher::TakeUnwanted(Line& line, std::list<Waiting>& unwanted) {

@@ -26,7 +26,10 @@ namespace poe::server {
 // Threads that answer calls, and a bounded line of waiting calls for each model
 // version. A free thread takes a batch from the line whose turn it is: the call
 // that has waited longest and, in their order, those behind it that ask the
-// same, as long as they do not make too many rows. Lines take turns, so that a
+// same, as long as they do not make too many rows. Calls whose deadline is
+// nearer than twice the time of such a batch come last, where there is room:
+// else a line that is longer than its callers are patient would be answered
+// from the end at which each answer comes too late. Lines take turns, so that a
 // busy model does not keep others waiting. Thread-safe.
 class Batcher {
  public:
@@ -50,6 +53,8 @@ class Batcher {
     // Whether the answer is still wanted; once it is not, it never is again.
     // Called from any thread, until `done` is.
     absl::AnyInvocable<absl::Status() const> check;
+    // From when on it is not, as far as that is known.
+    SteadyTime deadline = SteadyTime::max();
     // Called once, when its batch is about to be answered; null is allowed.
     absl::AnyInvocable<void()> begin;
     // Called exactly once: in a thread of the batcher with the answer or what
@@ -89,6 +94,13 @@ class Batcher {
     std::shared_ptr<const Model> model;
     std::list<Waiting> calls;
     Index rows = 0;
+    // Of a batch, a mean over the latest; zero before the first that has left
+    // others waiting.
+    absl::Duration batch_time = absl::ZeroDuration();
+  };
+  struct Batch {
+    std::list<Waiting> calls;
+    Index rows = 0;
   };
 
   void AnswerCalls() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -106,6 +118,14 @@ class Batcher {
   // Moves calls out of the first line that is due, and makes it the last.
   // Moves none if none is due yet.
   void TakeBatch(std::list<Waiting>& batch, std::list<Waiting>& unwanted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Moves calls of no earlier deadline into a batch, as long as there is room.
+  // False if there is none left for one.
+  bool FillBatch(Line& line, SteadyTime earliest_deadline, Batch& batch,
+                 std::list<Waiting>& unwanted) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The end if no call waits for the model.
+  std::list<Line>::iterator FindLine(const std::shared_ptr<const Model>& model)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Moves out what nobody waits for any more.
   static void TakeUnwanted(Line& line, std::list<Waiting>& unwanted);

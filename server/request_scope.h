@@ -37,6 +37,10 @@ class RequestScope {
   // deadline. Before Check is called from another thread.
   void LimitTo(SteadyTime deadline);
 
+  // From when on the answer is not wanted any more; a century from now if the
+  // client has set no deadline.
+  SteadyTime deadline() const { return deadline_; }
+
   // OK while the answer is wanted; else Cancelled or DeadlineExceeded.
   absl::Status Check() const;
 

@@ -35,6 +35,7 @@ void DecodeAndSubmit(const std::shared_ptr<Request>& request) {
        .question = std::move(asked->question),
        .rows = asked->rows->View(),
        .check = [request] { return request->scope.Check(); },
+       .deadline = request->scope.deadline(),
        .begin =
            [request, begin = std::move(asked->begin)]() mutable {
              request->scope.Enter(Phase::kCompute);

@@ -14,11 +14,14 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
 #include "server/errors.h"
+#include "server/steady_time.h"
 
 namespace poe::server {
 namespace {
@@ -207,6 +210,55 @@ TEST_F(BatcherTest, CallsThatNobodyWaitsForAreNotAnswered) {
   EXPECT_THAT(Batches(), ElementsAre(Rows{1, 3}));
   EXPECT_EQ(cancelled.status.code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(last.answer, Rows{3});
+}
+
+// Batches take at least this long, and whoever waits behind the first one while
+// it is answered has a deadline that is over by then, or none.
+class LateBatcherTest : public BatcherTest {
+ protected:
+  static constexpr absl::Duration kBatchTime = absl::Milliseconds(20);
+
+  void Start(Batcher::Options options) {
+    batcher_ = std::make_unique<Batcher>(
+        options, [this](const Model&, const RawRows& rows, const RowQuestion&,
+                        InterruptCheck check) {
+          absl::SleepFor(kBatchTime);
+          return answerer_(rows, check);
+        });
+  }
+
+  void SubmitLate(Asked& asked) {
+    Batcher::Call call = CallOf(asked, model_);
+    call.deadline = SteadyTimeAfter(kBatchTime);
+    batcher_->Submit(std::move(call));
+  }
+};
+
+TEST_F(LateBatcherTest, CallsThatABatchWouldOutlastComeLast) {
+  Start({.rows = 1});
+  Occupy();
+  Asked first({1}), late({2}), patient({3}), endless({4});
+  Submit(first);
+  SubmitLate(late);
+  Batcher::Call call = CallOf(patient, model_);
+  call.deadline = SteadyTimeAfter(absl::Hours(1));
+  batcher_->Submit(std::move(call));
+  Submit(endless);
+  Finish();
+  EXPECT_THAT(Batches(), ElementsAre(Rows{1}, Rows{3}, Rows{4}, Rows{2}));
+  EXPECT_EQ(late.answer, Rows{2});
+}
+
+TEST_F(LateBatcherTest, CallsThatABatchWouldOutlastTakeTheRoomThatIsLeft) {
+  Start({.rows = 3});
+  Occupy();
+  Asked first({1, 1, 1}), late({2}), patient({3}), too_late({4, 4});
+  Submit(first);
+  SubmitLate(late);
+  Submit(patient);
+  SubmitLate(too_late);
+  Finish();
+  EXPECT_THAT(Batches(), ElementsAre(Rows{1, 1, 1}, Rows{3, 2}, Rows{4, 4}));
 }
 
 TEST_F(BatcherTest, ABatchEndsEarlyOnlyIfAllItsCallsAreGone) {
