@@ -4,11 +4,11 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -24,6 +24,9 @@ absl::Status Malformed(absl::string_view text) {
                    "\": must be HOST:PORT with a port from 0 to 65535, as in "
                    "localhost:8500, 0.0.0.0:8500 or [::1]:8500"));
 }
+
+// How many are tried.
+constexpr int kMostFreePorts = 16;
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
@@ -53,17 +56,87 @@ bool IsLoopbackAddress(const sockaddr& address) {
   return false;
 }
 
+absl::Status CannotListen(const ListenAddress& address, int failure) {
+  return absl::UnavailableError(absl::StrCat(
+      "cannot listen on ", ToString(address), ": ", std::strerror(failure)));
+}
+
 // 0, or the errno of the first call that failed.
-int TryToBind(const addrinfo& address) {
-  const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  // As gRPC does, so that connections that have just been closed do not count.
+int BindSocket(const sockaddr& address, socklen_t length,
+               FileDescriptor& bound) {
+  FileDescriptor fd(
+      socket(address.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.is_open()) return errno;
+  // Connections that have just been closed do not count.
   const int reuse = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
-  const int error =
-      bind(fd, address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
-  close(fd);
-  return error;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
+  if (address.sa_family == AF_INET6) {
+    // [::] takes connections of IPv4 too, whatever the system's default.
+    const int ipv6_only = 0;
+    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &ipv6_only,
+               sizeof ipv6_only);
+  }
+  if (bind(fd.get(), &address, length) != 0) return errno;
+  bound = std::move(fd);
+  return 0;
+}
+
+// Whether a bind failed because this machine does not have such addresses.
+bool IsOfMissingFamily(int failure) {
+  return failure == EAFNOSUPPORT || failure == EADDRNOTAVAIL;
+}
+
+// Where the port is in an address of either family.
+in_port_t& PortIn(sockaddr_storage& address) {
+  return address.ss_family == AF_INET
+             ? reinterpret_cast<sockaddr_in&>(address).sin_port
+             : reinterpret_cast<sockaddr_in6&>(address).sin6_port;
+}
+
+// Some hosts files make a name have an address twice.
+bool IsRepeated(const addrinfo& one, const addrinfo* first) {
+  for (; first != &one; first = first->ai_next) {
+    if (first->ai_addrlen == one.ai_addrlen &&
+        std::memcmp(first->ai_addr, one.ai_addr, one.ai_addrlen) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// 0, or why one of the addresses cannot be listened on. The first takes the
+// port of `listening`, the others that of the first.
+int ListenOnAll(const addrinfo* addresses, ListeningSockets& listening) {
+  int missing_family = 0;
+  for (const addrinfo* next = addresses; next != nullptr;
+       next = next->ai_next) {
+    if (IsRepeated(*next, addresses)) continue;
+    sockaddr_storage address{};
+    std::memcpy(&address, next->ai_addr, next->ai_addrlen);
+    PortIn(address) = htons(listening.port);
+    socklen_t length = next->ai_addrlen;
+    FileDescriptor bound;
+    auto& generic = reinterpret_cast<sockaddr&>(address);
+    const int failure = BindSocket(generic, length, bound);
+    if (IsOfMissingFamily(failure)) {
+      missing_family = failure;
+      continue;
+    }
+    if (failure != 0) return failure;
+    if (listen(bound.get(), SOMAXCONN) != 0 ||
+        getsockname(bound.get(), &generic, &length) != 0) {
+      return errno;
+    }
+    listening.port = ntohs(PortIn(address));
+    listening.sockets.push_back(std::move(bound));
+  }
+  return listening.sockets.empty() ? missing_family : 0;
+}
+
+bool IsAnyIpv4(const sockaddr& address) {
+  return address.sa_family == AF_INET &&
+         reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr ==
+             htonl(INADDR_ANY);
 }
 
 }  // namespace
@@ -108,23 +181,35 @@ absl::Status CheckAvailable(const ListenAddress& address) {
   bool available = false;
   for (const addrinfo* next = found->get(); next != nullptr;
        next = next->ai_next) {
-    const int failure = TryToBind(*next);
+    FileDescriptor bound;
+    const int failure = BindSocket(*next->ai_addr, next->ai_addrlen, bound);
     if (failure == 0) {
       available = true;
-    } else if (failure == EAFNOSUPPORT || failure == EADDRNOTAVAIL) {
+    } else if (IsOfMissingFamily(failure)) {
       missing_family = failure;
     } else {
-      return absl::UnavailableError(absl::StrCat("cannot listen on ",
-                                                 ToString(address), ": ",
-                                                 std::strerror(failure)));
+      return CannotListen(address, failure);
     }
   }
-  if (!available) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ",
-                                               ToString(address), ": ",
-                                               std::strerror(missing_family)));
+  return available ? absl::OkStatus() : CannotListen(address, missing_family);
+}
+
+absl::StatusOr<ListeningSockets> ListenOn(const ListenAddress& address) {
+  const absl::StatusOr<Addresses> found = Resolve(address);
+  if (!found.ok()) return found.status();
+  if (IsAnyIpv4(*(*found)->ai_addr)) {
+    absl::StatusOr<ListeningSockets> both = ListenOn({"::", address.port});
+    if (both.ok()) return both;
   }
-  return absl::OkStatus();
+  for (int attempt = 1;; ++attempt) {
+    ListeningSockets listening{.sockets = {}, .port = address.port};
+    const int failure = ListenOnAll(found->get(), listening);
+    if (failure == 0) return listening;
+    // A port that is free on one address may be taken on another.
+    const bool goes_on =
+        address.port == 0 && failure == EADDRINUSE && attempt < kMostFreePorts;
+    if (!goes_on) return CannotListen(address, failure);
+  }
 }
 
 }  // namespace poe::server

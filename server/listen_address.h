@@ -1,13 +1,15 @@
-// HOST:PORT, checked before a server listens there.
+// HOST:PORT, checked before a server listens there, and listened on.
 #ifndef POE_SERVER_LISTEN_ADDRESS_H_
 #define POE_SERVER_LISTEN_ADDRESS_H_
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/files.h"
 
 namespace poe::server {
 
@@ -30,6 +32,17 @@ absl::StatusOr<bool> IsLoopback(const ListenAddress& address);
 // reason if any of its addresses cannot be listened on. An address of a family
 // that this machine does not have is passed over if the host has another.
 absl::Status CheckAvailable(const ListenAddress& address);
+
+// Sockets that listen and do not block, and their port.
+struct ListeningSockets {
+  std::vector<FileDescriptor> sockets;
+  std::uint16_t port = 0;
+};
+
+// Listens on all addresses of the host, on one port, a free one if `address`
+// has port 0. 0.0.0.0 stands for all addresses of IPv6 too. Errors are those of
+// CheckAvailable.
+absl::StatusOr<ListeningSockets> ListenOn(const ListenAddress& address);
 
 }  // namespace poe::server
 
