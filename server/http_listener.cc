@@ -1,11 +1,9 @@
 #include "server/http_listener.h"
 
 #include <netdb.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -67,25 +65,10 @@ class ConnectionQueue final : public httplib::TaskQueue {
       std::make_unique<Executor>(kHttpThreads, kMostWaitingConnections);
 };
 
-// Who is at the other end, in as many bytes of the address as one client has.
-std::string ClientOf(socket_t socket) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  if (getpeername(socket, reinterpret_cast<sockaddr*>(&address), &length) != 0)
-    return "";
-  if (address.ss_family == AF_INET) {
-    const in_addr& v4 = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
-    return std::string(reinterpret_cast<const char*>(&v4), sizeof v4);
-  }
-  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
-  return std::string(reinterpret_cast<const char*>(&v6),
-                     IN6_IS_ADDR_V4MAPPED(&v6) ? sizeof v6 : sizeof v6 / 2);
-}
-
 }  // namespace
 
 HttpListener::HttpListener(TlsFiles tls, int connections_per_client)
-    : tls_(std::move(tls)), connections_per_client_(connections_per_client) {
+    : tls_(std::move(tls)), open_(connections_per_client) {
   new_task_queue = [] { return new ConnectionQueue; };
   // Two servers must not share a port.
   set_socket_options([](socket_t socket) {
@@ -135,7 +118,9 @@ void HttpListener::Close(SteadyTime deadline) {
                            [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
                              return open_.empty();
                            });
-    for (const auto& [socket, client] : open_) shutdown(socket, SHUT_RDWR);
+    for (const auto& [socket, connection] : open_.connections()) {
+      shutdown(socket, SHUT_RDWR);
+    }
   }
   absl::MutexLock lock(&join_mutex_);
   if (accepting_.joinable()) accepting_.join();
@@ -168,7 +153,7 @@ bool HttpListener::process_and_close_socket(socket_t socket) {
   {
     // Before the number can be another connection's.
     absl::MutexLock lock(&mutex_);
-    open_.erase(socket);
+    open_.Remove(socket);
     if (open_.empty()) all_closed_.NotifyAll();
   }
   if (connection == nullptr) close(socket);
@@ -238,14 +223,8 @@ int HttpListener::Bind(const ListenAddress& address) {
 }
 
 bool HttpListener::Open(socket_t socket) {
-  std::string client = ClientOf(socket);
   absl::MutexLock lock(&mutex_);
-  const auto connections =
-      std::count_if(open_.begin(), open_.end(),
-                    [&](const auto& one) { return one.second == client; });
-  if (connections >= connections_per_client_) return false;
-  open_[socket] = std::move(client);
-  return true;
+  return open_.Add(socket);
 }
 
 void HttpListener::TurnAway(socket_t socket) const {

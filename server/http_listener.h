@@ -2,16 +2,15 @@
 #ifndef POE_SERVER_HTTP_LISTENER_H_
 #define POE_SERVER_HTTP_LISTENER_H_
 
-#include <map>
 #include <memory>
 #include <set>
-#include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "httplib.h"
+#include "server/connection_counts.h"
 #include "server/credentials.h"
 #include "server/http_connection.h"
 #include "server/listen_address.h"
@@ -22,9 +21,8 @@ namespace poe::server {
 // httplib's server on connections of ours, in a fixed number of threads. A
 // connection has a thread as long as it lasts; those for which there is neither
 // a thread nor a place in the queue are turned away with 503, and so are those
-// of a client that has as many as one may have. A client is an IPv4 address, or
-// an IPv6 network of 64 bits. Handlers are set before Listen. Thread-safe from
-// then on.
+// of a client that has as many as one may have: see ConnectionCounts. Handlers
+// are set before Listen. Thread-safe from then on.
 class HttpListener final : public httplib::Server {
  public:
   // Plain text if `tls` names no files. `connections_per_client` >= 1.
@@ -66,13 +64,11 @@ class HttpListener final : public httplib::Server {
   void EndIdle(socket_t socket) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const TlsFiles tls_;
-  const int connections_per_client_;
   std::thread accepting_;
   absl::Mutex join_mutex_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  // Whose each is.
-  std::map<socket_t, std::string> open_ ABSL_GUARDED_BY(mutex_);
+  ConnectionCounts open_ ABSL_GUARDED_BY(mutex_);
   SteadyCondition all_closed_;
   std::set<socket_t> idle_ ABSL_GUARDED_BY(mutex_);
 };
