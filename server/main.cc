@@ -87,6 +87,13 @@ ABSL_FLAG(std::string, tokens, "",
 ABSL_FLAG(bool, allow_insecure_listen,
           poe::server::ServerOptions().allow_insecure_listen,
           "Answer in plain text on addresses that other machines reach.");
+ABSL_FLAG(int, connections_per_client,
+          poe::server::ServerOptions().connections_per_client,
+          "Most connections of gRPC of one address at a time. Behind a proxy "
+          "all have the same address.");
+ABSL_FLAG(int, max_connections, poe::server::ServerOptions().max_connections,
+          "Most connections of gRPC at a time, in all; never more than three "
+          "quarters of the files that may be open.");
 ABSL_FLAG(int, max_concurrent_streams,
           poe::server::ServerOptions().max_concurrent_streams,
           "Most calls at a time on one connection.");
@@ -392,6 +399,8 @@ int main(int argc, char** argv) {
                  .client_ca = absl::GetFlag(FLAGS_tls_client_ca)};
   options.tokens = absl::GetFlag(FLAGS_tokens);
   options.allow_insecure_listen = absl::GetFlag(FLAGS_allow_insecure_listen);
+  options.connections_per_client = absl::GetFlag(FLAGS_connections_per_client);
+  options.max_connections = absl::GetFlag(FLAGS_max_connections);
   options.max_concurrent_streams = absl::GetFlag(FLAGS_max_concurrent_streams);
   options.max_connection_age_seconds =
       absl::GetFlag(FLAGS_max_connection_age_seconds);

@@ -223,6 +223,14 @@ std::string Metrics::Text() const {
   families.push_back(Gauge("poe_request_bytes_in_flight",
                            "Bytes of the messages that they have brought.",
                            {Value(static_cast<double>(bytes_in_flight_))}));
+  families.push_back(
+      Gauge("poe_connections", "Connections of gRPC that are open.",
+            {Value(static_cast<double>(sources_.connections()))}));
+  families.push_back(
+      {"poe_connections_refused_total",
+       "Connections of gRPC that were one too many.",
+       MetricType::Counter,
+       {Value(static_cast<double>(sources_.refused_connections()))}});
   families.push_back(JobsByState(sources_.jobs));
   AddModels(families);
   families.push_back(Gauge("poe_build_info", "1, labelled with the version.",

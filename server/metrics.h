@@ -35,6 +35,9 @@ class Metrics final : public RequestObserver {
   // Asked whenever the text is made; all must outlive the metrics.
   struct Sources {
     const TrainingJobs& jobs;
+    // Of gRPC: those that are open, and how many were refused so far.
+    std::function<std::size_t()> connections;
+    std::function<std::int64_t()> refused_connections;
     // By the name of what has them.
     std::vector<std::pair<std::string, std::function<std::size_t()>>> queues;
   };

@@ -26,6 +26,7 @@
 #include "server/credentials.h"
 #include "server/errors.h"
 #include "server/executor.h"
+#include "server/grpc_listener.h"
 #include "server/http_gateway.h"
 #include "server/listen_address.h"
 #include "server/metrics.h"
@@ -102,6 +103,9 @@ absl::Status CheckOptions(const ServerOptions& options) {
   }
   status.Update(
       CheckOption("max_concurrent_streams", options.max_concurrent_streams, 1));
+  status.Update(
+      CheckOption("connections_per_client", options.connections_per_client, 1));
+  status.Update(CheckOption("max_connections", options.max_connections, 1));
   status.Update(CheckOption("http_connections_per_client",
                             options.http_connections_per_client, 1));
   status.Update(CheckOption("max_connection_age_seconds",
@@ -266,8 +270,12 @@ class Server::Parts final : public ModelRepository::Listener {
                          .files = file_executor_,
                          .limits = options.limits}),
         training_jobs_(jobs_.get(), &file_executor_),
+        grpc_listener_({.per_client = options.connections_per_client,
+                        .all = options.max_connections}),
         metrics_(
             {.jobs = *jobs_,
+             .connections = [this] { return grpc_listener_.open(); },
+             .refused_connections = [this] { return grpc_listener_.refused(); },
              .queues = {{"batches",
                          [this] { return batcher_.waiting_calls(); }},
                         {"compute", [this] { return compute_.QueueDepth(); }},
@@ -276,7 +284,10 @@ class Server::Parts final : public ModelRepository::Listener {
                          [this] { return file_executor_.QueueDepth(); }}}}),
         request_log_(options.request_log) {}
 
-  ~Parts() override { repository_->SetListener(nullptr); }
+  ~Parts() override {
+    repository_->SetListener(nullptr);
+    grpc_listener_.Stop();
+  }
   Parts(const Parts&) = delete;
   Parts& operator=(const Parts&) = delete;
 
@@ -304,6 +315,7 @@ class Server::Parts final : public ModelRepository::Listener {
   ModelRegistryService registry_;
   OpenInferenceService open_inference_;
   TrainingJobsService training_jobs_;
+  GrpcListener grpc_listener_;
   Metrics metrics_;
   RequestLog request_log_;
   std::unique_ptr<grpc::Server> grpc_;
@@ -329,10 +341,15 @@ void Server::Parts::RegisterServices(grpc::ServerBuilder& builder) {
 absl::Status Server::Parts::Listen(
     const ListenAddress& address, const ServerOptions& options,
     std::shared_ptr<grpc::ServerCredentials> credentials) {
+  const absl::StatusOr<int> port = grpc_listener_.Listen(address);
+  if (!port.ok()) return port.status();
+  port_ = *port;
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(ToString(address), std::move(credentials), &port_);
+  auto acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      std::move(credentials));
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   // gRPC bounds what comes, and not what it unpacks to.
   for (const auto algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
@@ -347,7 +364,6 @@ absl::Status Server::Parts::Listen(
         GRPC_ARG_MAX_CONNECTION_AGE_MS,
         options.max_connection_age_seconds * kMillisecondsPerSecond);
   }
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       static_cast<int>(absl::ToInt64Milliseconds(kLeastPingInterval)));
@@ -364,12 +380,10 @@ absl::Status Server::Parts::Listen(
   builder.SetContextAllocator(ObservedContexts({&metrics_, &request_log_}));
   RegisterServices(builder);
   grpc_ = builder.BuildAndStart();
-  if (grpc_ == nullptr || port_ == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", ToString(address)));
-  }
+  if (grpc_ == nullptr) return absl::InternalError("cannot start gRPC");
   ReportServing(*grpc_);
   repository_->SetListener(this);
+  grpc_listener_.Start(std::move(acceptor));
   return absl::OkStatus();
 }
 
@@ -481,6 +495,7 @@ void Server::Drain(absl::Duration grace) {
   ReportNotServing();
   parts_->jobs_->Shutdown();
   if (parts_->http_ != nullptr) parts_->http_->StopAccepting();
+  parts_->grpc_listener_.Stop();
   parts_->grpc_->Shutdown(std::chrono::system_clock::now() +
                           absl::ToChronoNanoseconds(TimeUntil(deadline)));
   parts_->grpc_->Wait();

@@ -68,6 +68,10 @@ struct ServerOptions {
   // Plain text on addresses that other machines reach. Without it they are
   // refused.
   bool allow_insecure_listen = false;
+  // Connections of gRPC at a time, of one client and in all, >= 1. See
+  // GrpcListener.
+  int connections_per_client = 2000;
+  int max_connections = 10'000;
   // Calls at a time on one connection, >= 1.
   int max_concurrent_streams = 1000;
   // How long clients may keep a connection, give or take a tenth; calls on it

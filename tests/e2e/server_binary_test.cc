@@ -224,6 +224,8 @@ TEST_F(ServerBinaryTest, HelpListsTheFlags) {
                            "--tls_client_ca",
                            "--tokens",
                            "--allow_insecure_listen",
+                           "--connections_per_client",
+                           "--max_connections",
                            "--max_concurrent_streams",
                            "--max_connection_age_seconds"}) {
     EXPECT_THAT(help, HasSubstr(flag));

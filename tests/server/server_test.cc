@@ -374,6 +374,14 @@ TEST(ServerStartTest, LimitsOfConnectionsAndOfTheLogAreChecked) {
   EXPECT_THAT(std::string(Server::Start(options).status().message()),
               HasSubstr("max_concurrent_streams is 0"));
   options.max_concurrent_streams = 1;
+  options.connections_per_client = 0;
+  EXPECT_THAT(std::string(Server::Start(options).status().message()),
+              HasSubstr("connections_per_client is 0"));
+  options.connections_per_client = 1;
+  options.max_connections = 0;
+  EXPECT_THAT(std::string(Server::Start(options).status().message()),
+              HasSubstr("max_connections is 0"));
+  options.max_connections = 1;
   for (const int seconds : {-1, 3'000'000}) {
     options.max_connection_age_seconds = seconds;
     EXPECT_THAT(
