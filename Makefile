@@ -21,6 +21,8 @@
 BUILD := build/release
 INSTALL := cmake/install_dependencies.sh
 FUZZ_SECONDS ?= 10
+# For cmake, besides the preset.
+CMAKE_ARGS ?=
 DEPLOY := build/deploy/node_modules
 SOURCES = $(shell find core server client tests -name '*.h' -o -name '*.cc')
 
@@ -39,7 +41,7 @@ demo: build
 
 test:
 	$(INSTALL) build
-	cmake --preset release
+	cmake --preset release $(CMAKE_ARGS)
 	cmake --build --preset release
 	ctest --preset release -j $(shell nproc)
 

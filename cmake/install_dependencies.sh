@@ -17,7 +17,7 @@ set -euo pipefail
 packages_of() {
   case "$1" in
     build)
-      echo clang cmake g++ ninja-build pkg-config
+      echo clang cmake g++ lld ninja-build pkg-config
       echo libabsl-dev libboost-dev libeigen3-dev libhwy-dev liblinear-dev \
         librandom123-dev libsvm-dev
       echo libgrpc++-dev libprotobuf-dev protobuf-compiler \
