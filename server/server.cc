@@ -50,6 +50,8 @@ namespace {
 // Requests that may wait for a thread.
 constexpr std::size_t kQueueCapacity = 256;
 constexpr int kFileThreads = 1;
+// Several: one waits for the disk as long as all rows of a job take to stay.
+constexpr int kUploadThreads = 4;
 // Before the name of a model, the service that health is asked of.
 constexpr absl::string_view kModelHealth = "poe.v1.model/";
 constexpr std::int64_t kLeastMessageBytes = 64 << 10;
@@ -250,6 +252,7 @@ class Server::Parts final : public ModelRepository::Listener {
               return Ask(model, rows, question, workers_, check);
             }),
         file_executor_(kFileThreads, kQueueCapacity, kFilesNiceness),
+        uploads_(kUploadThreads, kQueueCapacity, kFilesNiceness),
         compute_(ThreadsOrAll(options.threads), kQueueCapacity),
         sampling_(ThreadsOrAll(options.threads), kQueueCapacity),
         product_of_experts_({.repository = *repository_,
@@ -259,8 +262,9 @@ class Server::Parts final : public ModelRepository::Listener {
                                           .batcher = batcher_},
                              .workers = workers_,
                              .sampling = sampling_,
+                             .uploads = uploads_,
                              .limits = options.limits}),
-        registry_(*repository_, file_executor_),
+        registry_(*repository_, file_executor_, uploads_),
         open_inference_({.repository = *repository_,
                          .batching = {.budget = budget_,
                                       .compute = compute_,
@@ -269,7 +273,7 @@ class Server::Parts final : public ModelRepository::Listener {
                          .sampling = sampling_,
                          .files = file_executor_,
                          .limits = options.limits}),
-        training_jobs_(jobs_.get(), &file_executor_),
+        training_jobs_(jobs_.get(), &uploads_),
         grpc_listener_({.per_client = options.connections_per_client,
                         .all = options.max_connections}),
         metrics_(
@@ -281,7 +285,9 @@ class Server::Parts final : public ModelRepository::Listener {
                         {"compute", [this] { return compute_.QueueDepth(); }},
                         {"sampling", [this] { return sampling_.QueueDepth(); }},
                         {"files",
-                         [this] { return file_executor_.QueueDepth(); }}}}),
+                         [this] { return file_executor_.QueueDepth(); }},
+                        {"uploads",
+                         [this] { return uploads_.QueueDepth(); }}}}),
         request_log_(options.request_log) {}
 
   ~Parts() override {
@@ -309,6 +315,8 @@ class Server::Parts final : public ModelRepository::Listener {
   ByteBudget budget_;
   Batcher batcher_;
   Executor file_executor_;
+  // Apart from those, so that loading a large model holds no rows up.
+  Executor uploads_;
   Executor compute_;
   Executor sampling_;
   ProductOfExpertsService product_of_experts_;

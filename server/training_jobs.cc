@@ -264,16 +264,20 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
   auto job = std::make_shared<TrainingJob>(number, absl::StrCat("jobs/", id),
                                            start, *std::move(settings),
                                            *std::move(spool), files);
-  absl::MutexLock lock(&mutex_);
-  // Another start may have come meanwhile.
-  auto earlier = CheckStart(start);
-  if (!earlier.ok()) return earlier.status();
-  if (*earlier != nullptr) return Started{*std::move(earlier), false};
-  ForgetOldJobs();
-  jobs_.emplace(number, job);
-  if (!start.request_id().empty()) {
-    request_ids_.insert_or_assign(start.request_id(), job);
+  std::vector<JobFiles> forgotten;
+  {
+    absl::MutexLock lock(&mutex_);
+    // Another start may have come meanwhile.
+    auto earlier = CheckStart(start);
+    if (!earlier.ok()) return earlier.status();
+    if (*earlier != nullptr) return Started{*std::move(earlier), false};
+    forgotten = ForgetOldJobs();
+    jobs_.emplace(number, job);
+    if (!start.request_id().empty()) {
+      request_ids_.insert_or_assign(start.request_id(), job);
+    }
   }
+  for (const JobFiles& old : forgotten) old.Remove();
   return Started{std::move(job), true};
 }
 
@@ -334,7 +338,8 @@ void TrainingJobs::EndLeftUploads() {
   }
 }
 
-void TrainingJobs::ForgetOldJobs() {
+std::vector<JobFiles> TrainingJobs::ForgetOldJobs() {
+  std::vector<JobFiles> forgotten;
   std::size_t ended = 0;
   for (const auto& [number, job] : jobs_) ended += job->HasEnded() ? 1 : 0;
   for (auto job = jobs_.begin();
@@ -343,15 +348,17 @@ void TrainingJobs::ForgetOldJobs() {
       ++job;
       continue;
     }
-    Forget(job++);
+    forgotten.push_back(Forget(job++));
     --ended;
   }
+  return forgotten;
 }
 
-void TrainingJobs::Forget(Jobs::iterator job) {
+JobFiles TrainingJobs::Forget(Jobs::iterator job) {
   ForgetRequestId(job->second);
-  job->second->files().Remove();
+  JobFiles files = job->second->files();
   jobs_.erase(job);
+  return files;
 }
 
 absl::Status TrainingJobs::CloseData(const std::shared_ptr<TrainingJob>& job) {
@@ -490,10 +497,14 @@ absl::Status TrainingJobs::Delete(absl::string_view name) {
         absl::StrCat((*job)->name(), " has not ended; cancel it first"),
         {{"job", (*job)->name()}});
   }
-  absl::MutexLock lock(&mutex_);
-  const auto found = FindByName(name);
-  if (found == jobs_.end()) return NoJob(name);
-  Forget(jobs_.find(found->first));
+  JobFiles files;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = FindByName(name);
+    if (found == jobs_.end()) return NoJob(name);
+    files = Forget(jobs_.find(found->first));
+  }
+  files.Remove();
   return absl::OkStatus();
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -141,10 +142,11 @@ class TrainingJobs {
       const v1::TrainStart& start) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Ends jobs whose data have waited too long for the rest.
   void EndLeftUploads() ABSL_LOCKS_EXCLUDED(mutex_);
-  void ForgetOldJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The files of what is forgotten are to be removed without the lock.
+  std::vector<JobFiles> ForgetOldJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetRequestId(const std::shared_ptr<TrainingJob>& job)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Forget(Jobs::iterator job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  JobFiles Forget(Jobs::iterator job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Jobs::const_iterator FindByName(absl::string_view name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Waits for a job that may run and takes the first out of the queue; null

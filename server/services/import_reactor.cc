@@ -8,10 +8,12 @@
 namespace poe::server {
 
 ImportReactor::ImportReactor(RequestScope scope, ModelRepository& repository,
-                             Executor& executor, v1::ModelInfo& response)
+                             Executor& uploads, Executor& files,
+                             v1::ModelInfo& response)
     : scope_(std::move(scope)),
       repository_(repository),
-      executor_(executor),
+      uploads_(uploads),
+      files_(files),
       response_(response) {
   Read();
 }
@@ -25,23 +27,31 @@ void ImportReactor::Read() {
 }
 
 void ImportReactor::OnReadDone(bool ok) {
-  scope_.Enter(RequestScope::Phase::kCompute);
+  scope_.Enter(RequestScope::Phase::kQueue);
   if (ok) {
     scope_.HoldBytes(request_.ByteSizeLong());
-    if (absl::Status s = Take(); !s.ok()) return End(s);
-    return Read();
+    Submit(uploads_, &ImportReactor::Take);
+  } else {
+    Submit(files_, &ImportReactor::Store);
   }
-  if (absl::Status s = scope_.Check(); !s.ok()) return End(s);
-  scope_.Enter(RequestScope::Phase::kQueue);
-  const absl::Status submitted =
-      executor_.Submit({[this] { return scope_.Check(); },
-                        [this](absl::Status status) {
-                          scope_.Enter(RequestScope::Phase::kCompute);
-                          if (status.ok())
-                            status =
-                                CatchExceptions([this] { return Store(); });
-                          End(status);
-                        }});
+}
+
+void ImportReactor::Submit(Executor& executor,
+                           absl::Status (ImportReactor::*work)()) {
+  const absl::Status submitted = executor.Submit(
+      {.check = [this] { return scope_.Check(); },
+       .run =
+           [this, work](absl::Status status) {
+             scope_.Enter(RequestScope::Phase::kCompute);
+             if (status.ok()) {
+               status = CatchExceptions([&] { return (this->*work)(); });
+             }
+             if (!status.ok() || work == &ImportReactor::Store) {
+               End(status);
+             } else {
+               Read();
+             }
+           }});
   if (!submitted.ok()) End(submitted);
 }
 

@@ -14,14 +14,14 @@
 namespace poe::server {
 
 // Takes the files of a version, a piece at a time: the next is read once the
-// one before is written, in the thread that gRPC calls back. When all have come
-// the version is stored in a thread of the executor. A call that ends early
+// one before is written, in a thread of `uploads`. When all have come the
+// version is checked and stored in one of `files`. A call that ends early
 // leaves nothing. Deletes itself when done; what it refers to must outlive it.
 class ImportReactor final
     : public grpc::ServerReadReactor<v1::ImportModelRequest> {
  public:
   ImportReactor(RequestScope scope, ModelRepository& repository,
-                Executor& executor, v1::ModelInfo& response);
+                Executor& uploads, Executor& files, v1::ModelInfo& response);
 
  private:
   void OnReadDone(bool ok) override;
@@ -29,6 +29,8 @@ class ImportReactor final
 
   // Waits for the next message.
   void Read();
+  // Takes or stores, in a thread of the executor, and goes on from there.
+  void Submit(Executor& executor, absl::Status (ImportReactor::*work)());
   // Keeps what `request_` brings.
   absl::Status Take();
   absl::Status Store();
@@ -40,7 +42,8 @@ class ImportReactor final
 
   RequestScope scope_;
   ModelRepository& repository_;
-  Executor& executor_;
+  Executor& uploads_;
+  Executor& files_;
   v1::ModelInfo& response_;
   v1::ImportModelRequest request_;
   v1::ModelVersion model_;

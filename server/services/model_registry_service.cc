@@ -185,7 +185,7 @@ grpc::ServerReadReactor<v1::ImportModelRequest>*
 ModelRegistryService::ImportModel(grpc::CallbackServerContext* context,
                                   v1::ModelInfo* response) {
   return new ImportReactor(RequestScope("ImportModel", context), repository_,
-                           executor_, *response);
+                           uploads_, executor_, *response);
 }
 
 }  // namespace poe::server

@@ -14,9 +14,10 @@ namespace poe::server {
 // what needs files in the executor's.
 class ModelRegistryService final : public v1::ModelRegistry::CallbackService {
  public:
-  // Both must outlive the service.
-  ModelRegistryService(ModelRepository& repository, Executor& executor)
-      : repository_(repository), executor_(executor) {}
+  // All must outlive the service. `uploads` writes what ImportModel brings.
+  ModelRegistryService(ModelRepository& repository, Executor& executor,
+                       Executor& uploads)
+      : repository_(repository), executor_(executor), uploads_(uploads) {}
 
   grpc::ServerUnaryReactor* ListModels(
       grpc::CallbackServerContext* context,
@@ -50,6 +51,7 @@ class ModelRegistryService final : public v1::ModelRegistry::CallbackService {
  private:
   ModelRepository& repository_;
   Executor& executor_;
+  Executor& uploads_;
 };
 
 }  // namespace poe::server

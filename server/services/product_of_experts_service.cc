@@ -73,7 +73,7 @@ grpc::ServerWriteReactor<v1::SampleResponse>* ProductOfExpertsService::Sample(
 
 grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>*
 ProductOfExpertsService::Train(grpc::CallbackServerContext* context) {
-  return NewTrainReactor(resources_.jobs, context);
+  return NewTrainReactor(resources_.jobs, resources_.uploads, context);
 }
 
 }  // namespace poe::server

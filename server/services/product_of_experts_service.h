@@ -27,6 +27,8 @@ class ProductOfExpertsService final
     const Workers& workers;
     // Runs Sample, whose threads wait for their clients.
     Executor& sampling;
+    // Writes what Train brings; `jobs` must outlive it.
+    Executor& uploads;
     RequestLimits limits;
     // How long a client of Sample may take over one message.
     absl::Duration patience = absl::Minutes(1);

@@ -26,19 +26,27 @@ absl::Status BadStream(absl::string_view reason, absl::string_view text) {
 // Reads: one at a time, the next when what came is on the disk. Writes: one at
 // a time, each made when the one before it is gone, from what there is to say
 // by then; so a client that reads slowly costs no memory. Reactions of gRPC and
-// news of the job come in several threads. Job and repository are never called
-// with mutex_ held where they might call back.
+// news of the job come in several threads. Job, repository and executor are
+// never called with mutex_ held where they might call back. It lives until gRPC
+// is done with it and nothing of it is in work.
 class TrainReactor final
-    : public grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse> {
+    : public grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>,
+      public std::enable_shared_from_this<TrainReactor> {
  public:
-  TrainReactor(TrainingJobs& jobs, grpc::CallbackServerContext* context)
+  TrainReactor(TrainingJobs& jobs, Executor& executor,
+               grpc::CallbackServerContext* context)
       : jobs_(jobs),
+        executor_(executor),
         link_(std::make_shared<JobLink>([this] {
           absl::MutexLock lock(&mutex_);
           Pump();
         })),
         scope_("Train", context) {
     scope_.Enter(RequestScope::Phase::kClient);
+  }
+
+  void Start() {
+    self_ = shared_from_this();
     StartRead(&request_);
   }
 
@@ -54,17 +62,31 @@ class TrainReactor final
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnDone() override {
     link_->Cut();
-    delete this;
+    self_.reset();
   }
 
-  // Unless the call has ended: then all are given back.
-  void HoldBytes(std::size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What the disk takes its time for: in a thread of the executor, one at a
+  // time. The call sets in_work_ before.
+  using Work = absl::Status (TrainReactor::*)();
+  void Submit(Work work) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Cancelled for a message of a client that is gone. The end of its data
+  // counts all the same.
+  absl::Status CheckWanted() ABSL_LOCKS_EXCLUDED(mutex_);
+  // `result` is that of the work.
+  void GoOn(Work work, const absl::Status& result) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Nothing is in work any more; an error ends the stream. The job if the
+  // stream has ended and the job's fate is its concern, otherwise null.
+  std::shared_ptr<TrainingJob> EndWork(const absl::Status& result)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
   absl::Status HandleRequest() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status HandleStart(const v1::TrainStart& start)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status HandleChunk(const v1::TrainChunk& chunk)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void HandleHalfClose() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The data are complete.
+  absl::Status CloseData() ABSL_LOCKS_EXCLUDED(mutex_);
   // The client is gone.
   void Break() ABSL_LOCKS_EXCLUDED(mutex_);
   // What becomes of a job whose sender is gone: one with a request_id waits for
@@ -72,8 +94,6 @@ class TrainReactor final
   // from files; and so does one that does not outlive its stream.
   void LeaveJob(const std::shared_ptr<TrainingJob>& job,
                 const absl::Status& why);
-  // Ends the stream, and a job that still receives, with an error.
-  void Fail(const absl::Status& error) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Begins the next write, or ends the stream, if it is time to.
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -83,6 +103,9 @@ class TrainReactor final
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   TrainingJobs& jobs_;
+  Executor& executor_;
+  // Until gRPC is done.
+  std::shared_ptr<TrainReactor> self_;
   v1::TrainRequest request_;
   v1::TrainResponse response_;
   const std::shared_ptr<JobLink> link_;
@@ -101,35 +124,73 @@ class TrainReactor final
   std::int64_t rows_ ABSL_GUARDED_BY(mutex_) = 0;
   std::int64_t next_event_ ABSL_GUARDED_BY(mutex_) = 1;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // Waits for the executor or runs there; it also leaves the job if the client
+  // goes meanwhile.
+  bool in_work_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 void TrainReactor::OnReadDone(bool ok) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (ended_) return;
-  }
   if (!ok) {
     HandleHalfClose();
     return;
   }
-  HoldBytes(request_.ByteSizeLong());
-  const absl::Status status =
-      CatchExceptions([this] { return HandleRequest(); });
-  if (!status.ok()) {
-    Fail(status);
-    return;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
+    scope_.HoldBytes(request_.ByteSizeLong());
+    in_work_ = true;
   }
-  // Its memory too: the next may be long in coming.
-  v1::TrainRequest().Swap(&request_);
-  HoldBytes(0);
-  absl::MutexLock lock(&mutex_);
-  if (!ended_) StartRead(&request_);
+  Submit(&TrainReactor::HandleRequest);
 }
 
-void TrainReactor::HoldBytes(std::size_t bytes) {
+void TrainReactor::Submit(Work work) {
+  const absl::Status submitted = executor_.Submit(
+      {.check = [this] { return CheckWanted(); },
+       .run =
+           [self = shared_from_this(), work](const absl::Status& wanted) {
+             if (wanted.ok()) {
+               self->GoOn(work, CatchExceptions(
+                                    [&] { return (self.get()->*work)(); }));
+             } else if (const auto job = self->EndWork(wanted)) {
+               self->LeaveJob(job, wanted);
+             }
+           }});
+  if (submitted.ok()) return;
+  if (const auto job = EndWork(submitted)) LeaveJob(job, submitted);
+}
+
+absl::Status TrainReactor::CheckWanted() {
   absl::MutexLock lock(&mutex_);
-  if (!ended_) scope_.HoldBytes(bytes);
+  if (!ended_ || data_ == Data::kClosed) return absl::OkStatus();
+  return absl::CancelledError("the client went away");
+}
+
+void TrainReactor::GoOn(Work work, const absl::Status& result) {
+  if (const auto job = EndWork(result)) {
+    if (result.ok()) {
+      LeaveJob(job, absl::CancelledError("the client went away"));
+    } else {
+      jobs_.Abandon(job, result);
+    }
+    return;
+  }
+  absl::MutexLock lock(&mutex_);
+  if (ended_) return;
+  scope_.HoldBytes(0);
+  if (work == &TrainReactor::HandleRequest) {
+    // Its memory too: the next may be long in coming.
+    v1::TrainRequest().Swap(&request_);
+    StartRead(&request_);
+  }
+  Pump();
+}
+
+std::shared_ptr<TrainingJob> TrainReactor::EndWork(const absl::Status& result) {
+  absl::MutexLock lock(&mutex_);
+  in_work_ = false;
+  if (!ended_ && !result.ok()) EndStream(result);
+  return ended_ && !watches_only_ ? job_ : nullptr;
 }
 
 absl::Status TrainReactor::HandleRequest() {
@@ -174,22 +235,15 @@ absl::Status TrainReactor::HandleStart(const v1::TrainStart& start) {
                  {{"job", job->name()}});
   }
   job->Subscribe(link_);
-  bool gone;
-  {
-    absl::MutexLock lock(&mutex_);
-    scope_.SetModel(start.model_name(), 0);
-    gone = ended_;
-    job_ = job;
-    rows_ = job->Snapshot().rows();
-    accept_due_ = true;
-    watches_only_ = !sender.has_value();
-    sender_ = sender.value_or(0);
-    if (watches_only_) data_ = Data::kClosed;
-    Pump();
-  }
-  if (gone && sender.has_value()) {
-    LeaveJob(job, absl::CancelledError("the client went away"));
-  }
+  absl::MutexLock lock(&mutex_);
+  scope_.SetModel(start.model_name(), 0);
+  job_ = job;
+  rows_ = job->Snapshot().rows();
+  accept_due_ = true;
+  watches_only_ = !sender.has_value();
+  sender_ = sender.value_or(0);
+  if (watches_only_) data_ = Data::kClosed;
+  Pump();
   return absl::OkStatus();
 }
 
@@ -222,23 +276,29 @@ absl::Status TrainReactor::HandleChunk(const v1::TrainChunk& chunk) {
 }
 
 void TrainReactor::HandleHalfClose() {
-  bool started;
+  absl::MutexLock lock(&mutex_);
+  if (ended_) return;
+  if (job_ == nullptr) {
+    EndStream(BadStream("NO_START",
+                        "the stream ended without a message; the first must "
+                        "be start"));
+  } else if (data_ == Data::kComing) {
+    // A stream that was reset looks like one that was half-closed. Only the
+    // latter can be written to: the job begins when that has been seen.
+    data_ = Data::kHalfClosed;
+    acknowledgement_due_ = true;
+    Pump();
+  }
+}
+
+absl::Status TrainReactor::CloseData() {
+  std::shared_ptr<TrainingJob> job;
   {
     absl::MutexLock lock(&mutex_);
-    started = job_ != nullptr;
-    if (started && data_ == Data::kComing) {
-      // A stream that was reset looks like one that was half-closed. Only the
-      // latter can be written to: the job begins when that has been seen.
-      data_ = Data::kHalfClosed;
-      acknowledgement_due_ = true;
-      Pump();
-    }
+    job = job_;
   }
-  if (!started) {
-    Fail(BadStream("NO_START",
-                   "the stream ended without a message; the first must be "
-                   "start"));
-  }
+  return job->start().data_file().empty() ? jobs_.CloseData(job)
+                                          : jobs_.ReadData(job);
 }
 
 void TrainReactor::OnWriteDone(bool ok) {
@@ -246,36 +306,19 @@ void TrainReactor::OnWriteDone(bool ok) {
     Break();
     return;
   }
-  std::shared_ptr<TrainingJob> close;
   {
     absl::MutexLock lock(&mutex_);
     writing_ = false;
     if (ended_) return;
-    if (data_ == Data::kHalfClosed && !acknowledgement_due_ &&
-        response_.has_acknowledged_rows()) {
-      data_ = Data::kClosed;
-      close = job_;
-    }
-  }
-  if (close != nullptr) {
-    const absl::Status closed = close->start().data_file().empty()
-                                    ? jobs_.CloseData(close)
-                                    : jobs_.ReadData(close);
-    if (!closed.ok()) {
-      Fail(closed);
+    if (data_ != Data::kHalfClosed || acknowledgement_due_ ||
+        !response_.has_acknowledged_rows()) {
+      Pump();
       return;
     }
+    data_ = Data::kClosed;
+    in_work_ = true;
   }
-  bool gone;
-  {
-    absl::MutexLock lock(&mutex_);
-    gone = ended_;
-    Pump();
-  }
-  // The client may have gone while its job began.
-  if (gone && close != nullptr) {
-    LeaveJob(close, absl::CancelledError("the client went away"));
-  }
+  Submit(&TrainReactor::CloseData);
 }
 
 void TrainReactor::OnCancel() { Break(); }
@@ -288,9 +331,14 @@ void TrainReactor::Break() {
     absl::MutexLock lock(&mutex_);
     if (ended_) return;
     EndStream(gone);
-    if (!watches_only_) job = job_;
+    if (!watches_only_ && !in_work_) job = job_;
   }
-  if (job != nullptr) LeaveJob(job, gone);
+  if (job == nullptr) return;
+  const absl::Status submitted = executor_.Submit(
+      {.check = [] { return absl::OkStatus(); },
+       .run = [self = shared_from_this(), job,
+               gone](const absl::Status&) { self->LeaveJob(job, gone); }});
+  if (!submitted.ok()) LeaveJob(job, gone);
 }
 
 void TrainReactor::LeaveJob(const std::shared_ptr<TrainingJob>& job,
@@ -304,16 +352,6 @@ void TrainReactor::LeaveJob(const std::shared_ptr<TrainingJob>& job,
     jobs_.Abandon(job, why);
   }
   if (!job->start().detach()) job->Cancel(why.message());
-}
-
-void TrainReactor::Fail(const absl::Status& error) {
-  std::shared_ptr<TrainingJob> job;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (!ended_) EndStream(error);
-    if (!watches_only_) job = job_;
-  }
-  if (job != nullptr) jobs_.Abandon(job, error);
 }
 
 void TrainReactor::Pump() {
@@ -368,8 +406,11 @@ void TrainReactor::EndStream(const absl::Status& status) {
 }  // namespace
 
 grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* NewTrainReactor(
-    TrainingJobs& jobs, grpc::CallbackServerContext* context) {
-  return new TrainReactor(jobs, context);
+    TrainingJobs& jobs, Executor& executor,
+    grpc::CallbackServerContext* context) {
+  const auto reactor = std::make_shared<TrainReactor>(jobs, executor, context);
+  reactor->Start();
+  return reactor.get();
 }
 
 }  // namespace poe::server

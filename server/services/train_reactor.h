@@ -4,17 +4,21 @@
 
 #include "grpcpp/grpcpp.h"
 #include "poe/v1/training.pb.h"
+#include "server/executor.h"
 #include "server/training_jobs.h"
 
 namespace poe::server {
 
-// Answers a Train call; deletes itself when done. `jobs` must outlive the call.
+// Answers a Train call; deletes itself when done. `executor` must outlive the
+// call, and `jobs` the executor.
 //
-// Chunks are checked and written to disk in the thread that gRPC calls back,
-// one at a time; the next is read only then, so that a client is held back by
-// the disk and not buffered. A chunk of a few MB takes some milliseconds.
+// Chunks are checked and written to disk in a thread of the executor, one at a
+// time; the next is read only then, so that a client is held back by the disk
+// and not buffered. A job is started and its data are closed there too: a disk
+// that stalls holds no thread of gRPC's.
 grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* NewTrainReactor(
-    TrainingJobs& jobs, grpc::CallbackServerContext* context);
+    TrainingJobs& jobs, Executor& executor,
+    grpc::CallbackServerContext* context);
 
 }  // namespace poe::server
 

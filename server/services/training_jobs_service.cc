@@ -61,9 +61,10 @@ grpc::ServerWriteReactor<v1::JobEvent>* TrainingJobsService::WatchJob(
 grpc::ServerUnaryReactor* TrainingJobsService::CancelJob(
     grpc::CallbackServerContext* context, const v1::CancelJobRequest* request,
     v1::Job* response) {
-  return AnswerNow(RequestScope("CancelJob", context), [&](RequestScope&) {
-    return AnswerWith(jobs_.Cancel(request->name()), *response);
-  });
+  return AnswerOn(executor_, RequestScope("CancelJob", context),
+                  [this, request, response](RequestScope&) {
+                    return AnswerWith(jobs_.Cancel(request->name()), *response);
+                  });
 }
 
 grpc::ServerUnaryReactor* TrainingJobsService::PublishCheckpoint(
@@ -79,9 +80,9 @@ grpc::ServerUnaryReactor* TrainingJobsService::PublishCheckpoint(
 grpc::ServerUnaryReactor* TrainingJobsService::DeleteJob(
     grpc::CallbackServerContext* context, const v1::DeleteJobRequest* request,
     google::protobuf::Empty*) {
-  return AnswerNow(RequestScope("DeleteJob", context), [&](RequestScope&) {
-    return jobs_.Delete(request->name());
-  });
+  return AnswerOn(
+      executor_, RequestScope("DeleteJob", context),
+      [this, request](RequestScope&) { return jobs_.Delete(request->name()); });
 }
 
 }  // namespace poe::server

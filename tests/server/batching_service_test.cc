@@ -39,6 +39,7 @@ class BatchingServiceTest : public BatchingTest {
                                            .batching = batching(),
                                            .workers = Workers::Inline(),
                                            .sampling = executor_,
+                                           .uploads = executor_,
                                            .limits = {}});
     stub_ = v1::ProductOfExperts::NewStub(Serve(*service_));
   }

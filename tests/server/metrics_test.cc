@@ -130,6 +130,7 @@ TEST_F(MetricsTest, TheServerAndItsProcessAreMeasured) {
         R"(poe_queue_depth{queue="compute"} 0)",
         R"(poe_queue_depth{queue="sampling"} 0)",
         R"(poe_queue_depth{queue="files"} 0)",
+        R"(poe_queue_depth{queue="uploads"} 0)",
         R"(poe_training_jobs{state="running"} 0)",
         "# TYPE poe_connections gauge", "poe_connections_refused_total 0",
         "# TYPE poe_request_duration_seconds histogram",

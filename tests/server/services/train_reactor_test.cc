@@ -1,10 +1,13 @@
 #include "server/services/train_reactor.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -382,6 +385,137 @@ TEST_F(TrainReactorTest, CancellingTheJobEndsAStreamThatSends) {
   const grpc::Status status = call.Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
   EXPECT_EQ(status.error_message(), "somebody else said so");
+}
+
+// Holds the only thread of an executor, as a disk that stalls would.
+class StalledDisk {
+ public:
+  explicit StalledDisk(Executor& executor) {
+    const auto begun = std::make_shared<absl::Notification>();
+    const absl::Status submitted =
+        executor.Submit({.check = [] { return absl::OkStatus(); },
+                         .run =
+                             [begun, end = end_](const absl::Status&) {
+                               begun->Notify();
+                               end->WaitForNotification();
+                             }});
+    EXPECT_TRUE(submitted.ok()) << submitted;
+    if (submitted.ok()) begun->WaitForNotification();
+  }
+  ~StalledDisk() { end_->Notify(); }
+  StalledDisk(const StalledDisk&) = delete;
+  StalledDisk& operator=(const StalledDisk&) = delete;
+
+ private:
+  const std::shared_ptr<absl::Notification> end_ =
+      std::make_shared<absl::Notification>();
+};
+
+// Whether so many tasks come to wait for the executor.
+bool ComeToWait(const Executor& executor, std::size_t tasks) {
+  for (int i = 0; i < 5000 && executor.QueueDepth() != tasks; ++i) {
+    absl::SleepFor(absl::Milliseconds(2));
+  }
+  return executor.QueueDepth() == tasks;
+}
+
+TEST_F(TrainReactorTest, WhileTheDiskStallsOtherCallsAreAnswered) {
+  constexpr std::size_t kCalls = 12;
+  std::vector<std::unique_ptr<TrainCall>> calls;
+  {
+    const StalledDisk stalled(executor_);
+    for (std::size_t i = 0; i < kCalls; ++i) {
+      calls.push_back(std::make_unique<TrainCall>(*remote_train_));
+      ASSERT_TRUE(calls[i]->Start(QuickStart(absl::StrCat("model", i))));
+    }
+    EXPECT_TRUE(ComeToWait(executor_, kCalls));
+    grpc::ClientContext context;
+    v1::ListJobsResponse listed;
+    EXPECT_TRUE(stub_->ListJobs(&context, {}, &listed).ok());
+    EXPECT_EQ(listed.jobs_size(), 0);
+  }
+  for (const auto& call : calls) {
+    ASSERT_TRUE(call->Read());
+    EXPECT_TRUE(call->response().has_accepted());
+    call->Cancel();
+    EXPECT_EQ(call->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+}
+
+TEST_F(TrainReactorTest, OneChunkAtATimeWaitsForTheDisk) {
+  TrainCall call(*remote_train_);
+  ASSERT_TRUE(call.Start(QuickStart("sides")));
+  ASSERT_TRUE(call.Read());
+  const auto job = OnlyJob();
+  {
+    const StalledDisk stalled(executor_);
+    ASSERT_TRUE(call.Send(Chunk(0, 12)));
+    ASSERT_TRUE(call.Send(Chunk(12, 8)));
+    call.HalfClose();
+    EXPECT_TRUE(ComeToWait(executor_, 1));
+    absl::SleepFor(absl::Milliseconds(20));
+    EXPECT_EQ(executor_.QueueDepth(), 1u);
+    EXPECT_EQ(job->Snapshot().rows(), 0);
+  }
+  ASSERT_TRUE(call.Read());
+  EXPECT_EQ(call.response().acknowledged_rows(), 20);
+  EXPECT_TRUE(call.Finish().ok());
+  EXPECT_EQ(job->state(), v1::Job::STATE_SUCCEEDED);
+}
+
+TEST_F(TrainReactorTest, AnUploadThatBreaksWhileTheDiskStallsGoesOn) {
+  v1::TrainStart start = QuickStart("sides");
+  start.set_request_id("abc");
+  TrainCall call(*remote_train_);
+  ASSERT_TRUE(call.Start(start));
+  ASSERT_TRUE(call.Read());
+  const auto job = OnlyJob();
+  {
+    const StalledDisk stalled(executor_);
+    ASSERT_TRUE(call.Send(Chunk(0, 10)));
+    EXPECT_TRUE(ComeToWait(executor_, 1));
+    call.Cancel();
+    EXPECT_EQ(call.Finish().error_code(), grpc::StatusCode::CANCELLED);
+    // The server hears of it a little later.
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  for (int i = 0; i < 1000 && job->left_at() == SteadyTime::max(); ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_EQ(job->state(), v1::Job::STATE_RECEIVING);
+  const std::int64_t rows = job->Snapshot().rows();
+  TrainCall again(*remote_train_);
+  ASSERT_TRUE(again.Start(start));
+  ASSERT_TRUE(again.Read());
+  EXPECT_EQ(again.response().accepted().rows(), rows);
+  ASSERT_TRUE(again.Send(Chunk(rows, 20 - rows)));
+  again.HalfClose();
+  EXPECT_TRUE(again.Finish().ok());
+}
+
+TEST_F(TrainReactorTest, ADetachedJobWhoseDataAreBeingClosedOutlivesItsClient) {
+  v1::TrainStart start = QuickStart("sides");
+  start.set_detach(true);
+  TrainCall call(*remote_train_);
+  ASSERT_TRUE(call.Start(start));
+  ASSERT_TRUE(call.Read());
+  const auto job = OnlyJob();
+  ASSERT_TRUE(call.Send(Chunk(0, 20)));
+  for (int i = 0; i < 1000 && job->Snapshot().rows() < 20; ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  {
+    const StalledDisk stalled(executor_);
+    call.HalfClose();
+    ASSERT_TRUE(call.Read());
+    EXPECT_EQ(call.response().acknowledged_rows(), 20);
+    EXPECT_TRUE(ComeToWait(executor_, 1));
+    EXPECT_EQ(job->state(), v1::Job::STATE_RECEIVING);
+    call.Cancel();
+    EXPECT_EQ(call.Finish().error_code(), grpc::StatusCode::CANCELLED);
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  EXPECT_EQ(WaitForEnd(*job), v1::Job::STATE_SUCCEEDED);
 }
 
 TEST_F(TrainReactorTest, AClientThatNeverReadsIsServedAllTheSame) {

@@ -10,7 +10,7 @@ namespace poe::server {
 
 grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>*
 TrainOnlyService::Train(grpc::CallbackServerContext* context) {
-  return NewTrainReactor(jobs_, context);
+  return NewTrainReactor(jobs_, executor_, context);
 }
 
 TrainingServiceTest::TrainingServiceTest() {
@@ -19,7 +19,7 @@ TrainingServiceTest::TrainingServiceTest() {
   options.data_directory = folder_ / "data";
   std::filesystem::create_directory(options.data_directory);
   jobs_ = *TrainingJobs::Open(repository_.get(), std::move(options));
-  train_service_ = std::make_unique<TrainOnlyService>(jobs_.get());
+  train_service_ = std::make_unique<TrainOnlyService>(jobs_.get(), &executor_);
   jobs_service_ =
       std::make_unique<TrainingJobsService>(jobs_.get(), &executor_);
   int port = 0;

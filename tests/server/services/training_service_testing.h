@@ -22,12 +22,14 @@ namespace poe::server {
 // Train alone of the service that it is part of.
 class TrainOnlyService final : public v1::ProductOfExperts::CallbackService {
  public:
-  explicit TrainOnlyService(TrainingJobs* jobs) : jobs_(*jobs) {}
+  TrainOnlyService(TrainingJobs* jobs, Executor* executor)
+      : jobs_(*jobs), executor_(*executor) {}
   grpc::ServerBidiReactor<v1::TrainRequest, v1::TrainResponse>* Train(
       grpc::CallbackServerContext* context) override;
 
  private:
   TrainingJobs& jobs_;
+  Executor& executor_;
 };
 
 class TrainingServiceTest : public ::testing::Test {
