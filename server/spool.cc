@@ -90,7 +90,10 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Reopen(std::string folder,
     if (absl::IsNotFound(opened.status()) && !required) {
       return absl::OkStatus();
     }
-    if (!opened.ok()) return absl::DataLossError(opened.status().message());
+    if (absl::IsNotFound(opened.status())) {
+      return absl::DataLossError(opened.status().message());
+    }
+    if (!opened.ok()) return opened.status();
     if (opened->size < bytes) {
       return absl::DataLossError(absl::StrCat(file.path, " has ", opened->size,
                                               " bytes; must have ", bytes));

@@ -60,7 +60,7 @@ class Spool {
                                                        SpoolLayout layout,
                                                        SpoolLimits limits);
   // What Sync has left of so many observations, to be mapped. DataLoss if it is
-  // not all there.
+  // not all there; what is said of files that cannot be read now.
   static absl::StatusOr<std::unique_ptr<Spool>> Reopen(std::string folder,
                                                        SpoolLayout layout,
                                                        std::int64_t rows);

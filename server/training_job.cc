@@ -457,6 +457,26 @@ void TrainingJob::Suspend() {
   aftermath.Finish();
 }
 
+absl::Status TrainingJob::PutOff(const absl::Status& why) {
+  const absl::Status failure(
+      why.code(), absl::StrCat("the job cannot go on now: ", why.message(),
+                               "; its files are kept, and it is tried again "
+                               "when the server starts again"));
+  Aftermath aftermath;
+  {
+    absl::MutexLock lock(&mutex_);
+    suspended_.store(true, std::memory_order_release);
+    left_ = true;
+    failure_ = failure;
+    if (spool_ != nullptr) spool_->Keep();
+    if (job_.state() != v1::Job::STATE_QUEUED) SetState(v1::Job::STATE_QUEUED);
+    events_.AddMessage(failure.message(), absl::Now());
+    aftermath.listeners = LiveListeners();
+  }
+  aftermath.Finish();
+  return failure;
+}
+
 absl::Status TrainingJob::WriteRecord(v1::Job::State state,
                                       const absl::Status& why,
                                       std::int64_t version) {

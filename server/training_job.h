@@ -147,6 +147,10 @@ class TrainingJob {
   // The process is about to end. The job goes on in the next one, as far as it
   // has got; but one that still receives fails. Cancel does nothing afterwards.
   void Suspend() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Files of a job that an earlier process has left cannot be read now. It is
+  // queued in this process and does not run; it goes on in a later one. Returns
+  // its failure, with what to do in the text.
+  absl::Status PutOff(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
   bool is_suspended() const {
     return suspended_.load(std::memory_order_acquire);
   }

@@ -83,6 +83,23 @@ absl::StatusOr<TrainingSettings> DecodeWithBase(const v1::TrainStart& start,
   return DecodeTrainStart(start, seed, limits, &*model);
 }
 
+// DataLoss for what is no record; what is said of a file that cannot be read.
+absl::StatusOr<v1::JobRecord> ReadRecord(const std::string& path) {
+  const absl::StatusOr<std::string> bytes = ReadFile(path, kMostRecordBytes);
+  if (!bytes.ok()) return bytes.status();
+  v1::JobRecord record;
+  if (!record.ParseFromString(*bytes)) {
+    return absl::DataLossError(absl::StrCat(path, " is no record of a job"));
+  }
+  return record;
+}
+
+// Whether a file is missing or not what it was. After any other error of
+// reading it may be read another time.
+bool IsLost(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsDataLoss(status);
+}
+
 // That the names of files are some in a folder that there is.
 absl::Status ValidateFiles(const v1::TrainStart& start,
                            const std::string& data_directory) {
@@ -151,13 +168,29 @@ absl::Status TrainingJobs::Restore() {
     absl::string_view id = name;
     if (!absl::ConsumeSuffix(&id, kRecordSuffix)) continue;
     const JobFiles files = JobFiles::Of(folder_, id);
-    std::shared_ptr<TrainingJob> job = RestoreJob(files);
-    if (job == nullptr) continue;
+    absl::StatusOr<v1::JobRecord> record = ReadRecord(files.record);
+    if (IsLost(record.status())) {
+      spdlog::error("a record is removed: {}", record.status().ToString());
+      continue;
+    }
     known.insert(files.record);
-    if (job->HasEnded()) {
-      known.insert(files.checkpoint);
-    } else {
+    if (!record.ok()) {
+      spdlog::error(
+          "a job is not listed, its files are kept, and it is tried again when "
+          "the server starts again: {}",
+          record.status().ToString());
+      known.insert({files.rows, files.snapshot, files.checkpoint});
+      continue;
+    }
+    // That of a job whose record could not be read for a while may be taken.
+    if (jobs_.count(record->number()) > 0) {
+      record->set_number(last_number_ + 1);
+    }
+    std::shared_ptr<TrainingJob> job = RestoreJob(*record, files);
+    if (job->state() == v1::Job::STATE_QUEUED) {
       known.insert({files.rows, files.snapshot});
+    } else {
+      known.insert(files.checkpoint);
     }
     last_number_ = std::max(last_number_, job->number());
     if (!job->start().request_id().empty()) {
@@ -179,14 +212,7 @@ absl::Status TrainingJobs::Restore() {
 }
 
 std::shared_ptr<TrainingJob> TrainingJobs::RestoreJob(
-    const JobFiles& files) const {
-  v1::JobRecord record;
-  const absl::StatusOr<std::string> bytes =
-      ReadFile(files.record, kMostRecordBytes);
-  if (!bytes.ok() || !record.ParseFromString(*bytes)) {
-    spdlog::error("{} is no record of a job and is removed", files.record);
-    return nullptr;
-  }
+    const v1::JobRecord& record, const JobFiles& files) const {
   if (record.job().state() != v1::Job::STATE_QUEUED) {
     return std::make_shared<TrainingJob>(record, TrainingSettings(), nullptr,
                                          files);
@@ -198,18 +224,22 @@ std::shared_ptr<TrainingJob> TrainingJobs::RestoreJob(
                                  options_.training, *base)
                 : absl::StatusOr<TrainingSettings>(base.status());
   absl::Status status = settings.status();
+  bool can_be_read = base.ok() || IsLost(base.status());
   if (absl::Status s = CheckRestart(record.starts()); !s.ok()) status = s;
   std::shared_ptr<Spool> spool;
   if (status.ok()) {
     absl::StatusOr<std::unique_ptr<Spool>> reopened =
         Spool::Reopen(files.rows, LayoutOf(*settings), record.job().rows());
     status = reopened.status();
+    can_be_read = reopened.ok() || IsLost(status);
     if (reopened.ok()) spool = *std::move(reopened);
   }
   auto job = std::make_shared<TrainingJob>(
       record, status.ok() ? *std::move(settings) : TrainingSettings(),
       std::move(spool), files);
-  if (!status.ok()) {
+  if (!can_be_read) {
+    spdlog::error("{}: {}", job->name(), job->PutOff(status).ToString());
+  } else if (!status.ok()) {
     job->End(WithPrefix("the job cannot go on after a restart", status));
   }
   return job;
@@ -340,11 +370,15 @@ void TrainingJobs::EndLeftUploads() {
 
 std::vector<JobFiles> TrainingJobs::ForgetOldJobs() {
   std::vector<JobFiles> forgotten;
+  // One that goes on in a later process is queued.
+  const auto has_ended = [](const TrainingJob& job) {
+    return job.HasEnded() && job.state() != v1::Job::STATE_QUEUED;
+  };
   std::size_t ended = 0;
-  for (const auto& [number, job] : jobs_) ended += job->HasEnded() ? 1 : 0;
+  for (const auto& [number, job] : jobs_) ended += has_ended(*job) ? 1 : 0;
   for (auto job = jobs_.begin();
        job != jobs_.end() && ended > options_.ended_jobs;) {
-    if (!job->second->HasEnded()) {
+    if (!has_ended(*job->second)) {
       ++job;
       continue;
     }

@@ -58,7 +58,8 @@ struct TrainingJobsOptions {
 // were complete are on the disk as well, below the repository: what an earlier
 // process has left goes on, and ends with the same bits; what it did not
 // survive several times lets others pass, and fails in the end
-// (job_restarts.h). Thread-safe.
+// (job_restarts.h). What cannot be read at the start is kept for the next.
+// Thread-safe.
 class TrainingJobs {
  public:
   // `repository` must outlive it. Takes up the jobs that an earlier process
@@ -132,9 +133,9 @@ class TrainingJobs {
 
   // Before there is a thread that runs jobs.
   absl::Status Restore() ABSL_LOCKS_EXCLUDED(mutex_);
-  // The job of a record, to be run or as it has ended; null if the record means
-  // nothing.
-  std::shared_ptr<TrainingJob> RestoreJob(const JobFiles& files) const;
+  // The job of a record, to be run, put off or as it has ended.
+  std::shared_ptr<TrainingJob> RestoreJob(const v1::JobRecord& record,
+                                          const JobFiles& files) const;
 
   // Null unless an earlier start has the request_id; else an error if `start`
   // may not become a job now.

@@ -139,7 +139,11 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
   std::string snapshot;
   if (job.is_restored()) {
     auto bytes = ReadFile(job.files().snapshot, kMostSnapshotBytes);
-    if (bytes.ok()) snapshot = *std::move(bytes);
+    if (bytes.ok()) {
+      snapshot = *std::move(bytes);
+    } else if (!absl::IsNotFound(bytes.status())) {
+      return job.PutOff(bytes.status());
+    }
   }
   const auto check = [&] { return CheckGoesOn(job, begin, running_time); };
   std::optional<Checkpoint> checkpoint;

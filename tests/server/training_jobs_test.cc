@@ -793,6 +793,52 @@ TEST_F(TrainingJobsTest, WhatCannotGoOnFailsOrIsRemoved) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "models/.jobs/x.job"));
 }
 
+TEST_F(TrainingJobsTest, WhatCannotBeReadAtOneStartGoesOnAtTheNext) {
+  TrainingJobsOptions options;
+  options.snapshot_interval = absl::Milliseconds(5);
+  Reopen(options);
+  ASSERT_EQ(WaitForEnd(*Send(LongStart("undisturbed"))),
+            v1::Job::STATE_SUCCEEDED);
+  const auto job = Send(LongStart("disturbed"));
+  const JobFiles files = job->files();
+  for (int i = 0; i < 6000 && !std::filesystem::exists(files.snapshot); ++i) {
+    absl::SleepFor(absl::Milliseconds(2));
+  }
+  for (const std::string& file :
+       {files.record, files.rows + "/values", files.snapshot}) {
+    SCOPED_TRACE(file);
+    WaitForState(**jobs_->Find(job->name()), v1::Job::STATE_RUNNING);
+    jobs_.reset();
+    ASSERT_TRUE(std::filesystem::exists(file));
+    // Links are not followed: an error of reading for whoever runs the tests.
+    const std::string away = folder_ / "away";
+    std::filesystem::rename(file, away);
+    std::filesystem::create_symlink(away, file);
+    Reopen({});
+    const auto waiting = jobs_->Find(job->name());
+    if (file == files.record) {
+      EXPECT_EQ(waiting.status().code(), absl::StatusCode::kNotFound);
+    } else {
+      ASSERT_TRUE(waiting.ok()) << waiting.status();
+      WaitForEnd(**waiting);
+      EXPECT_EQ((*waiting)->state(), v1::Job::STATE_QUEUED);
+      EXPECT_THAT(std::string((*waiting)->Failure().message()),
+                  AllOf(HasSubstr(file), HasSubstr("its files are kept")));
+    }
+    // Takes the number that the job has, or the next.
+    ASSERT_EQ(WaitForEnd(*Send(QuickStart("meanwhile"))),
+              v1::Job::STATE_SUCCEEDED);
+    jobs_.reset();
+    std::filesystem::rename(away, file);
+    Reopen({});
+  }
+  ASSERT_EQ(WaitForEnd(**jobs_->Find(job->name())), v1::Job::STATE_SUCCEEDED);
+  EXPECT_EQ(StoredBytes(*repository_, "disturbed"),
+            StoredBytes(*repository_, "undisturbed"));
+  EXPECT_EQ(jobs_->List({})->jobs_size(), 5);
+  EXPECT_EQ(Spools(), 0u);
+}
+
 TEST_F(TrainingJobsTest, ADamagedSnapshotMeansFromTheStart) {
   ASSERT_EQ(WaitForEnd(*Send(LongStart("undisturbed"))),
             v1::Job::STATE_SUCCEEDED);
