@@ -13,7 +13,7 @@
 
 namespace poe::server {
 
-// Numbers are 1, 2, 3, ... without gaps. Not thread-safe: the job guards it.
+// Numbers follow each other without gaps. Not thread-safe: the job guards it.
 class JobEvents {
  public:
   // Events are numbered from after `last_number` on.

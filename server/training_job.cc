@@ -18,6 +18,11 @@ namespace {
 // A chunk is limited by the size of a message, its job by the spool.
 constexpr RowLimits kNoRowLimit = {std::numeric_limits<std::int64_t>::max()};
 
+// Numbers of events that a record takes ahead, and how many are left when the
+// next are taken: more than come in between two reports of progress.
+constexpr std::int64_t kReservedEvents = 1000;
+constexpr std::int64_t kLeastReservedEvents = 100;
+
 // Of a job that has ended for this.
 v1::Job::State StateOf(const absl::Status& why) {
   return absl::IsCancelled(why) ? v1::Job::STATE_CANCELLED
@@ -130,6 +135,11 @@ std::optional<v1::JobEvent> TrainingJob::NextEvent(std::int64_t from,
                                                    JobEvents::Skip skip) const {
   absl::MutexLock lock(&mutex_);
   return events_.Next(from, skip);
+}
+
+std::int64_t TrainingJob::last_event() const {
+  absl::MutexLock lock(&mutex_);
+  return events_.last_number();
 }
 
 void TrainingJob::Subscribe(std::weak_ptr<Listener> listener) {
@@ -321,13 +331,21 @@ absl::StatusOr<TrainingRows> TrainingJob::MapRows() {
 
 void TrainingJob::SetProgress(const v1::Progress& progress) {
   Aftermath aftermath;
+  bool reserve;
   {
     absl::MutexLock lock(&mutex_);
     *job_.mutable_progress() = progress;
     if (!events_.AddProgress(progress, absl::Now())) return;
+    reserve = recorded_ &&
+              events_.last_number() > reserved_events_ - kLeastReservedEvents;
     aftermath.listeners = LiveListeners();
   }
+  if (reserve) ReserveEvents();
   aftermath.Finish();
+}
+
+void TrainingJob::ReserveEvents() {
+  WriteRecord(v1::Job::STATE_QUEUED, absl::OkStatus(), 0).IgnoreError();
 }
 
 absl::Status TrainingJob::CheckCancelled() const {
@@ -486,7 +504,8 @@ absl::Status TrainingJob::WriteRecord(v1::Job::State state,
   {
     absl::MutexLock lock(&mutex_);
     *record.mutable_job() = job_;
-    record.set_last_event(events_.last_number());
+    reserved_events_ = events_.last_number() + kReservedEvents;
+    record.set_last_event(reserved_events_);
     record.set_starts(starts_);
   }
   v1::Job& job = *record.mutable_job();

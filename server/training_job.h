@@ -81,6 +81,8 @@ class TrainingJob {
   std::optional<v1::JobEvent> NextEvent(std::int64_t from,
                                         JobEvents::Skip skip) const
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of the events so far.
+  std::int64_t last_event() const ABSL_LOCKS_EXCLUDED(mutex_);
   // From now on OnNews is called, without any lock held, as long as the
   // listener lives.
   void Subscribe(std::weak_ptr<Listener> listener) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -154,6 +156,10 @@ class TrainingJob {
   bool is_suspended() const {
     return suspended_.load(std::memory_order_acquire);
   }
+  // Numbers of events that come are taken, on the disk, so that no later
+  // process gives them again. For a restored job that has not ended; one that
+  // runs does it by itself.
+  void ReserveEvents() ABSL_LOCKS_EXCLUDED(mutex_);
   // A snapshot was kept, of this update.
   void AddSnapshot(std::int64_t update) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -216,6 +222,8 @@ class TrainingJob {
   bool left_ ABSL_GUARDED_BY(mutex_) = false;
   // Whether there is a record of it.
   bool recorded_ ABSL_GUARDED_BY(mutex_) = false;
+  // The greatest number of an event that the record allows.
+  std::int64_t reserved_events_ ABSL_GUARDED_BY(mutex_) = 0;
   // See JobRecord.
   int starts_ ABSL_GUARDED_BY(mutex_) = 0;
   // Null once the rows are no longer needed.

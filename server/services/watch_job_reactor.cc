@@ -1,5 +1,6 @@
 #include "server/services/watch_job_reactor.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -22,6 +23,7 @@ void WatchJobReactor::Start() {
   job_->Subscribe(link_);
   absl::MutexLock lock(&mutex_);
   scope_.SetModel(job_->start().model_name(), 0);
+  next_event_ = std::min(next_event_, job_->last_event() + 1);
   Pump();
 }
 

@@ -778,6 +778,36 @@ TEST_F(TrainingJobsTest, EndedJobsAreThereAfterARestart) {
   EXPECT_FALSE(jobs_->Find(done->name()).ok());
 }
 
+TEST_F(TrainingJobsTest, NoNumberOfAnEventComesAgainAfterACrash) {
+  const auto job = Send(EndlessStart("endless"));
+  for (int i = 0; i < 6000 && job->last_event() < 5; ++i) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  ASSERT_GE(job->last_event(), 5);
+  std::int64_t last = job->last_event();
+  std::string before = folder_ / "models";
+  for (int crash = 0; crash < 2; ++crash) {
+    // The disk as it is at this moment.
+    const std::string crashed = folder_ / absl::StrCat("crashed", crash);
+    std::filesystem::copy(before, crashed,
+                          std::filesystem::copy_options::recursive);
+    const auto repository = ModelRepository::Open(crashed);
+    ASSERT_TRUE(repository.ok()) << repository.status();
+    const auto jobs = TrainingJobs::Open(repository->get(), {});
+    ASSERT_TRUE(jobs.ok()) << jobs.status();
+    const auto after = *(*jobs)->Find(job->name());
+    ASSERT_TRUE(ComesToStarts(*after, crash + 1));
+    const auto first = after->NextEvent(1, JobEvents::Skip::kNothing);
+    ASSERT_TRUE(first.has_value());
+    EXPECT_GT(first->number(), last);
+    // This process crashes next.
+    before = folder_ / absl::StrCat("left", crash);
+    std::filesystem::copy(crashed, before,
+                          std::filesystem::copy_options::recursive);
+    last = after->last_event();
+  }
+}
+
 TEST_F(TrainingJobsTest, WhatCannotGoOnFailsOrIsRemoved) {
   const auto job = Send(EndlessStart("endless"));
   WaitForState(*job, v1::Job::STATE_RUNNING);

@@ -1,5 +1,6 @@
 #include "server/services/training_jobs_service.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -90,6 +91,25 @@ TEST_F(TrainingJobsServiceTest, AWatcherSeesEveryEventOnce) {
   EXPECT_TRUE(rest.empty());
   EXPECT_EQ(Watch(job->name(), -1, &rest).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(TrainingJobsServiceTest, BeyondTheLastEventComesTheNext) {
+  const auto job = Send(EndlessStart("sides"));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::minutes(1));
+  v1::WatchJobRequest request;
+  request.set_name(job->name());
+  request.set_from_event(1'000'000);
+  const auto stream = stub_->WatchJob(&context, request);
+  v1::JobEvent event;
+  ASSERT_TRUE(stream->Read(&event));
+  EXPECT_LT(event.number(), 1'000);
+  job->Cancel("enough");
+  while (stream->Read(&event)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(event.state(), v1::Job::STATE_CANCELLED);
 }
 
 TEST_F(TrainingJobsServiceTest, AWatcherMayLeaveWhileTheJobRuns) {
