@@ -501,16 +501,19 @@ void Server::ReportNotServing() {
 void Server::Drain(absl::Duration grace) {
   const SteadyTime deadline = SteadyTimeAfter(grace);
   ReportNotServing();
-  parts_->jobs_->Shutdown();
+  parts_->jobs_->Suspend();
   if (parts_->http_ != nullptr) parts_->http_->StopAccepting();
   parts_->grpc_listener_.Stop();
   parts_->grpc_->Shutdown(std::chrono::system_clock::now() +
                           absl::ToChronoNanoseconds(TimeUntil(deadline)));
   parts_->grpc_->Wait();
-  if (parts_->http_ == nullptr) return;
-  parts_->http_->Close(deadline);
-  parts_->http_services_->Shutdown();
-  parts_->http_services_->Wait();
+  if (parts_->http_ != nullptr) {
+    parts_->http_->Close(deadline);
+    parts_->http_services_->Shutdown();
+    parts_->http_services_->Wait();
+  }
+  // Last: what a training does between two checks must not keep the ports open.
+  parts_->jobs_->Shutdown();
 }
 
 }  // namespace poe::server

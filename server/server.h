@@ -107,9 +107,10 @@ class Server {
   // Open Inference Protocol nothing is ready. Calls are answered as before.
   void ReportNotServing();
 
-  // Ends well: reports NOT_SERVING, lets trainings keep what they need to go on
-  // when the server is back, takes no new calls, lets running ones go on for
-  // `grace` and cancels the rest. Returns when all have ended.
+  // Ends well: reports NOT_SERVING, asks trainings to keep what they need to go
+  // on when the server is back, takes no new calls, lets running ones go on for
+  // `grace` and cancels the rest. Returns when all have ended, and then the
+  // training, however long it takes over its next check.
   void Drain(absl::Duration grace);
 
  private:

@@ -248,7 +248,7 @@ std::shared_ptr<TrainingJob> TrainingJobs::RestoreJob(
 
 TrainingJobs::~TrainingJobs() { Shutdown(); }
 
-void TrainingJobs::Shutdown() {
+void TrainingJobs::Suspend() {
   std::vector<std::shared_ptr<TrainingJob>> jobs;
   {
     absl::MutexLock lock(&mutex_);
@@ -257,6 +257,10 @@ void TrainingJobs::Shutdown() {
     for (const auto& [number, job] : jobs_) jobs.push_back(job);
   }
   for (const auto& job : jobs) job->Suspend();
+}
+
+void TrainingJobs::Shutdown() {
+  Suspend();
   if (runner_.joinable()) runner_.join();
 }
 

@@ -72,8 +72,10 @@ class TrainingJobs {
   TrainingJobs(const TrainingJobs&) = delete;
   TrainingJobs& operator=(const TrainingJobs&) = delete;
 
-  // Suspends all jobs (TrainingJob::Suspend), returns when none runs and takes
-  // no more.
+  // Asks all jobs to suspend (TrainingJob::Suspend) and takes no more. Does not
+  // wait for the one that runs.
+  void Suspend() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Suspend, and returns when none runs.
   void Shutdown() ABSL_LOCKS_EXCLUDED(mutex_);
 
   struct Started {
@@ -86,7 +88,7 @@ class TrainingJobs {
   // for a base_version that is not stored, or damaged; AlreadyExists
   // for a request_id that came with another request; Aborted if the model has a
   // job that has not ended; ResourceExhausted for too many jobs or rows;
-  // Unavailable after Shutdown.
+  // Unavailable after Suspend.
   absl::StatusOr<Started> Start(const v1::TrainStart& start)
       ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -90,7 +90,7 @@ absl::Status FitModelSeparator(const SeparatorSettings& settings,
   }
   absl::StatusOr<Separator> separator =
       FitSeparator(fitted_on.log_scores, fitted_on.labels, model.num_classes(),
-                   settings.options);
+                   settings.options, check);
   if (!separator.ok()) return separator.status();
   model.separator = *std::move(separator);
   return absl::OkStatus();

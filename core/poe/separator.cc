@@ -177,9 +177,10 @@ bool Separates(const Planes& planes, const RowMatrix<double>& features,
   return true;
 }
 
-Planes FitTwoClassMargin(const RowMatrix<double>& features,
-                         absl::Span<const std::int32_t> labels,
-                         std::optional<double> given_cost) {
+absl::StatusOr<Planes> FitTwoClassMargin(const RowMatrix<double>& features,
+                                         absl::Span<const std::int32_t> labels,
+                                         std::optional<double> given_cost,
+                                         InterruptCheck check) {
   [[maybe_unused]] static const bool silenced = [] {
     svm_set_print_string_function(PrintNothing);
     return true;
@@ -192,6 +193,7 @@ Planes FitTwoClassMargin(const RowMatrix<double>& features,
   Planes planes = FitHyperplane(features, y, rows, cost, bounded);
   while (!given_cost.has_value() && bounded && cost < kHardMarginLastCost &&
          Separates(planes, features, y)) {
+    if (absl::Status status = check(); !status.ok()) return status;
     cost *= 10;
     planes = FitHyperplane(features, y, rows, cost, bounded);
   }
@@ -335,7 +337,7 @@ Classification Separator::Classify(
 absl::StatusOr<Separator> FitSeparator(
     const ConstRowMatrixRef<double>& features,
     absl::Span<const std::int32_t> labels, Index num_classes,
-    const SeparatorOptions& options) {
+    const SeparatorOptions& options, InterruptCheck check) {
   if (absl::Status status = CheckTrainingSet(features, labels, num_classes);
       !status.ok()) {
     return status;
@@ -366,14 +368,18 @@ absl::StatusOr<Separator> FitSeparator(
   standardized.array().rowwise() /=
       parameters.feature_scale.transpose().array();
 
-  Planes planes =
+  if (absl::Status status = check(); !status.ok()) return status;
+  const bool two_class_margin =
       num_classes == 2 &&
-              options.method == SeparatorOptions::Method::kMaximumMargin
-          ? FitTwoClassMargin(standardized, labels, options.cost)
+      options.method == SeparatorOptions::Method::kMaximumMargin;
+  absl::StatusOr<Planes> planes =
+      two_class_margin
+          ? FitTwoClassMargin(standardized, labels, options.cost, check)
           : FitWhitened(standardized, labels, num_classes, options.method,
                         options.cost.value_or(kMulticlassCost));
-  parameters.weights = std::move(planes.weights);
-  parameters.biases = std::move(planes.biases);
+  if (!planes.ok()) return planes.status();
+  parameters.weights = std::move(planes->weights);
+  parameters.biases = std::move(planes->biases);
   return Separator::Create(std::move(parameters));
 }
 

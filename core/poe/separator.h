@@ -11,6 +11,7 @@
 #include "Eigen/Core"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "poe/interrupt_check.h"
 #include "poe/numerics/matrix_product.h"
 
 namespace poe {
@@ -92,11 +93,13 @@ struct SeparatorOptions {
 // rand(): these fits run one at a time, each after srand() with a fixed seed,
 // so they disturb, and are disturbed by, whoever else uses rand() meanwhile.
 //
-// InvalidArgument naming the row, class or option at fault.
+// `check` is asked before each fit, of which a hard margin takes up to five: the
+// libraries have no way to end one. InvalidArgument naming the row, class or
+// option at fault; the status of `check`.
 absl::StatusOr<Separator> FitSeparator(
     const ConstRowMatrixRef<double>& features,
     absl::Span<const std::int32_t> labels, Index num_classes,
-    const SeparatorOptions& options);
+    const SeparatorOptions& options, InterruptCheck check);
 
 }  // namespace poe
 

@@ -24,8 +24,8 @@ struct Rows {
 
 Separator Fit(const Rows& rows, Index num_classes,
               const SeparatorOptions& options = {}) {
-  auto separator =
-      FitSeparator(rows.features, rows.labels, num_classes, options);
+  auto separator = FitSeparator(rows.features, rows.labels, num_classes,
+                                options, NeverInterrupt);
   EXPECT_TRUE(separator.ok()) << separator.status();
   return *std::move(separator);
 }
@@ -355,10 +355,35 @@ TEST(SeparatorTest, CreateNamesTheParameterAtFault) {
 
 std::string FitError(const Rows& rows, Index num_classes,
                      const SeparatorOptions& options = {}) {
-  const auto separator =
-      FitSeparator(rows.features, rows.labels, num_classes, options);
+  const auto separator = FitSeparator(rows.features, rows.labels, num_classes,
+                                      options, NeverInterrupt);
   EXPECT_EQ(separator.status().code(), absl::StatusCode::kInvalidArgument);
   return std::string(separator.status().message());
+}
+
+TEST(FitSeparatorTest, AnInterruptEndsTheSearchForAHardMargin) {
+  // Separable, but at the first cost some rows are inside the margin.
+  Rows rows{RowMatrix<double>(4, 1), {0, 0, 1, 1}};
+  rows.features << -100, -0.1, 0.1, 100;
+  int checks = 0;
+  const auto count = [&checks] {
+    ++checks;
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(FitSeparator(rows.features, rows.labels, 2, {}, count).ok());
+  ASSERT_GT(checks, 1);
+  for (int last = 1; last <= checks; ++last) {
+    int asked = 0;
+    const auto interrupt = [&asked, last] {
+      return ++asked == last ? absl::CancelledError("enough")
+                             : absl::OkStatus();
+    };
+    EXPECT_EQ(FitSeparator(rows.features, rows.labels, 2, {}, interrupt)
+                  .status()
+                  .code(),
+              absl::StatusCode::kCancelled);
+    EXPECT_EQ(asked, last);
+  }
 }
 
 TEST(FitSeparatorTest, ErrorsSayWhatIsWrongWhere) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -454,6 +455,34 @@ TEST_F(TrainingJobsTest, ShutdownSuspendsWhatRunsAndTakesNoMore) {
   EXPECT_EQ(receiving->state(), v1::Job::STATE_FAILED);
   EXPECT_EQ(jobs_->Start(QuickStart("more")).status().code(),
             absl::StatusCode::kUnavailable);
+}
+
+// Keeps whoever makes a version answer until it is released.
+class SlowListener final : public ModelRepository::Listener {
+ public:
+  void OnLoaded(const std::string&,
+                const std::vector<LoadedVersion>&) override {
+    loading.Notify();
+    released.WaitForNotificationWithTimeout(absl::Seconds(30));
+  }
+
+  absl::Notification loading;
+  absl::Notification released;
+};
+
+TEST_F(TrainingJobsTest, SuspendingDoesNotWaitForWhatRuns) {
+  SlowListener listener;
+  repository_->SetListener(&listener);
+  const auto job = Send(QuickStart("sides"));
+  listener.loading.WaitForNotification();
+  jobs_->Suspend();
+  EXPECT_FALSE(job->HasEnded());
+  EXPECT_EQ(jobs_->Start(QuickStart("more")).status().code(),
+            absl::StatusCode::kUnavailable);
+  listener.released.Notify();
+  jobs_->Shutdown();
+  EXPECT_EQ(job->state(), v1::Job::STATE_SUCCEEDED);
+  repository_->SetListener(nullptr);
 }
 
 // A training that takes a while, so that it can be caught on its way.
