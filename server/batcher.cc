@@ -116,8 +116,13 @@ void Batcher::AnswerCalls() {
 
 void Batcher::AnswerBatch(std::list<Waiting>& batch) {
   const SteadyTime start = SteadyNow();
+  Index rows = 0;
   for (Waiting& waiting : batch) {
     if (waiting.call.begin != nullptr) waiting.call.begin();
+    rows += FramesOf(waiting.call);
+  }
+  if (Call& first = batch.front().call; first.lead != nullptr) {
+    first.lead(batch.size(), rows);
   }
   absl::StatusOr<std::vector<RowAnswer>> answers;
   absl::Status status = CatchExceptions([&] {

@@ -57,6 +57,9 @@ class Batcher {
     SteadyTime deadline = SteadyTime::max();
     // Called once, when its batch is about to be answered; null is allowed.
     absl::AnyInvocable<void()> begin;
+    // Called after that of the first call of a batch alone, with how many calls
+    // the batch has and how many rows, as Options counts them; null is allowed.
+    absl::AnyInvocable<void(std::size_t calls, Index rows)> lead;
     // Called exactly once: in a thread of the batcher with the answer or what
     // `answer` said instead; or in any thread, and without an answer having
     // been sought, with the status of `check` or ResourceExhausted.

@@ -26,6 +26,15 @@ const prometheus::Histogram::BucketBoundaries& Buckets() {
   return *buckets;
 }
 
+// Calls or rows of a batch: up to the default of --batch_rows in powers of 2,
+// then those of a single call.
+const prometheus::Histogram::BucketBoundaries& BatchBuckets() {
+  static const auto* const buckets =
+      new prometheus::Histogram::BucketBoundaries{
+          1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384, 65536};
+  return *buckets;
+}
+
 constexpr struct {
   v1::Job::State state;
   const char* name;
@@ -112,7 +121,15 @@ Metrics::Metrics(Sources sources)
       errors_(prometheus::BuildCounter()
                   .Name("poe_request_errors_total")
                   .Help("Calls that failed, by what was wrong.")
-                  .Register(registry_)) {
+                  .Register(registry_)),
+      batch_calls_(prometheus::BuildHistogram()
+                       .Name("poe_batch_calls")
+                       .Help("Calls that were answered together.")
+                       .Register(registry_)),
+      batch_rows_(prometheus::BuildHistogram()
+                      .Name("poe_batch_rows")
+                      .Help("Rows of the calls that were answered together.")
+                      .Register(registry_)) {
   models_.try_emplace("");
 }
 
@@ -121,14 +138,16 @@ void Metrics::SetLoaded(const std::string& model,
   absl::MutexLock lock(&mutex_);
   Model& known = models_[model];
   known.loaded = versions;
-  const auto is_loaded = [&](std::int64_t version) {
-    return std::any_of(
-        versions.begin(), versions.end(),
-        [&](const LoadedVersion& one) { return one.version == version; });
+  const auto stays = [&](std::int64_t version) {
+    return !versions.empty() && (version == 0 || known.IsLoaded(version));
   };
   std::erase_if(known.series, [&](const auto& entry) {
-    const std::int64_t version = std::get<std::int64_t>(entry.first);
-    if (!versions.empty() && (version == 0 || is_loaded(version))) return false;
+    if (stays(std::get<std::int64_t>(entry.first))) return false;
+    Remove(entry.second);
+    return true;
+  });
+  std::erase_if(known.batches, [&](const auto& entry) {
+    if (stays(entry.first)) return false;
     Remove(entry.second);
     return true;
   });
@@ -142,14 +161,40 @@ void Metrics::Remove(const Series& series) {
   rows_.Remove(series.rows);
 }
 
+void Metrics::Remove(const BatchSeries& series) {
+  batch_calls_.Remove(series.calls);
+  batch_rows_.Remove(series.rows);
+}
+
+bool Metrics::Model::IsLoaded(std::int64_t version) const {
+  return std::any_of(
+      loaded.begin(), loaded.end(),
+      [&](const LoadedVersion& one) { return one.version == version; });
+}
+
+Metrics::Models::value_type& Metrics::FindModel(absl::string_view name) {
+  const auto model = models_.find(name);
+  return model == models_.end() ? *models_.find("") : *model;
+}
+
+Metrics::BatchSeries& Metrics::FindBatchSeries(const BatchReport& report) {
+  auto& [name, known] = FindModel(report.model);
+  const std::int64_t version =
+      known.IsLoaded(report.version) ? report.version : 0;
+  const auto [found, is_new] = known.batches.try_emplace(version);
+  if (is_new) {
+    const prometheus::Labels labels = {{"model", name},
+                                       {"version", VersionLabel(version)}};
+    found->second = {.calls = &batch_calls_.Add(labels, BatchBuckets()),
+                     .rows = &batch_rows_.Add(labels, BatchBuckets())};
+  }
+  return found->second;
+}
+
 Metrics::Series& Metrics::FindSeries(const RequestReport& report) {
-  auto model = models_.find(report.model);
-  if (model == models_.end()) model = models_.find("");
-  auto& [name, known] = *model;
-  const bool is_loaded = std::any_of(
-      known.loaded.begin(), known.loaded.end(),
-      [&](const LoadedVersion& one) { return one.version == report.version; });
-  const std::int64_t version = is_loaded ? report.version : 0;
+  auto& [name, known] = FindModel(report.model);
+  const std::int64_t version =
+      known.IsLoaded(report.version) ? report.version : 0;
   const auto [found, is_new] = known.series.try_emplace(
       Key(report.method, version, report.status.code()));
   if (is_new) {
@@ -169,6 +214,13 @@ Metrics::Series& Metrics::FindSeries(const RequestReport& report) {
 void Metrics::OnStart() { ++calls_in_flight_; }
 
 void Metrics::OnBytes(std::int64_t change) { bytes_in_flight_ += change; }
+
+void Metrics::OnBatch(const BatchReport& report) {
+  absl::MutexLock lock(&mutex_);
+  const BatchSeries& series = FindBatchSeries(report);
+  series.calls->Observe(static_cast<double>(report.calls));
+  series.rows->Observe(static_cast<double>(report.rows));
+}
 
 void Metrics::OnFinish(const RequestReport& report) {
   --calls_in_flight_;

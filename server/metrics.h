@@ -52,6 +52,7 @@ class Metrics final : public RequestObserver {
 
   void OnStart() override;
   void OnBytes(std::int64_t change) override;
+  void OnBatch(const BatchReport& report) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnFinish(const RequestReport& report) override
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -67,15 +68,30 @@ class Metrics final : public RequestObserver {
     prometheus::Counter* rows;
   };
   using Key = std::tuple<absl::string_view, std::int64_t, absl::StatusCode>;
+  // Of one version.
+  struct BatchSeries {
+    prometheus::Histogram* calls;
+    prometheus::Histogram* rows;
+  };
   struct Model {
     std::vector<LoadedVersion> loaded;
     std::map<Key, Series> series;
-  };
+    std::map<std::int64_t, BatchSeries> batches;
 
+    bool IsLoaded(std::int64_t version) const;
+  };
+  using Models = std::map<std::string, Model, std::less<>>;
+
+  // The one without a name if there is none of that.
+  Models::value_type& FindModel(absl::string_view name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  BatchSeries& FindBatchSeries(const BatchReport& report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Series& FindSeries(const RequestReport& report)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Series that nobody uses.
   void Remove(const Series& series);
+  void Remove(const BatchSeries& series);
   void AddModels(std::vector<prometheus::MetricFamily>& families) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -86,12 +102,14 @@ class Metrics final : public RequestObserver {
   prometheus::Family<prometheus::Histogram>& compute_;
   prometheus::Family<prometheus::Counter>& rows_;
   prometheus::Family<prometheus::Counter>& errors_;
+  prometheus::Family<prometheus::Histogram>& batch_calls_;
+  prometheus::Family<prometheus::Histogram>& batch_rows_;
   std::atomic<std::int64_t> calls_in_flight_ = 0;
   std::atomic<std::int64_t> bytes_in_flight_ = 0;
 
   mutable absl::Mutex mutex_;
   // Those that have a version loaded, and the one without a name.
-  std::map<std::string, Model, std::less<>> models_ ABSL_GUARDED_BY(mutex_);
+  Models models_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace poe::server

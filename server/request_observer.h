@@ -2,6 +2,7 @@
 #ifndef POE_SERVER_REQUEST_OBSERVER_H_
 #define POE_SERVER_REQUEST_OBSERVER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -32,6 +33,16 @@ struct RequestReport {
   const grpc::CallbackServerContext& context;
 };
 
+// Calls that are about to be answered together; those that are answered alone
+// are batches of one. What it refers to is valid until OnBatch returns.
+struct BatchReport {
+  absl::string_view model;
+  std::int64_t version = 0;
+  std::size_t calls = 0;
+  // Of sequences, the rows of all together; of Sample, the chains.
+  std::int64_t rows = 0;
+};
+
 // Thread-safe: calls come from the threads that work on requests, and must not
 // take long.
 class RequestObserver {
@@ -41,6 +52,7 @@ class RequestObserver {
   virtual void OnStart() {}
   // The server holds so many more bytes of requests, or fewer.
   virtual void OnBytes(std::int64_t /*change*/) {}
+  virtual void OnBatch(const BatchReport& /*report*/) {}
   virtual void OnFinish(const RequestReport& report) = 0;
 };
 

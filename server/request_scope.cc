@@ -61,6 +61,12 @@ void RequestScope::HoldBytes(std::size_t bytes) {
   held_bytes_ = held;
 }
 
+void RequestScope::ReportBatch(std::size_t calls, std::int64_t rows) const {
+  const BatchReport report = {
+      .model = model_, .version = version_, .calls = calls, .rows = rows};
+  for (RequestObserver* observer : observers_) observer->OnBatch(report);
+}
+
 absl::Duration RequestScope::TimeOf(Phase phase) const {
   return times_[static_cast<std::size_t>(phase)];
 }

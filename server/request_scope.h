@@ -50,6 +50,9 @@ class RequestScope {
   void AddRows(std::int64_t rows) { rows_ += rows; }
   void Enter(Phase phase);
   void HoldBytes(std::size_t bytes);
+  // So many calls, this one among them, with so many rows are about to be
+  // answered together. One of them says so.
+  void ReportBatch(std::size_t calls, std::int64_t rows) const;
 
   grpc::CallbackServerContext* context() const { return context_; }
 

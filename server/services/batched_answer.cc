@@ -41,6 +41,9 @@ void DecodeAndSubmit(const std::shared_ptr<Request>& request) {
              request->scope.Enter(Phase::kCompute);
              if (begin != nullptr) begin();
            },
+       .lead = [request](
+                   std::size_t calls,
+                   Index rows) { request->scope.ReportBatch(calls, rows); },
        .done =
            [request, rows = asked->rows, encode = std::move(asked->encode)](
                absl::StatusOr<RowAnswer> answer) mutable {

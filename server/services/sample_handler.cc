@@ -15,6 +15,7 @@ absl::Status AnswerSample(const v1::SampleRequest& request,
       DecodeSample(request, *served.model, limits, FreshSeed());
   if (!sample.ok()) return sample.status();
   scope.AddRows(sample->options.chains);
+  scope.ReportBatch(1, sample->options.chains);
   const RawRows start =
       sample->start.has_value() ? sample->start->View() : RawRows();
   return Sample(

@@ -58,6 +58,7 @@ absl::Status AnswerScore(const v1::ScoreRequest& request,
       DecodeScore(request, *served.model, limits, FreshSeed());
   if (!decoded.ok()) return decoded.status();
   scope.AddRows(decoded->rows.rows);
+  scope.ReportBatch(1, decoded->rows.frames());
   const absl::StatusOr<Scores> scores =
       Score(*served.model, decoded->rows.View(), decoded->options, workers,
             [&scope] { return scope.Check(); });

@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -162,6 +163,24 @@ TEST_F(BatcherTest, RowsOfACallStayTogetherAndBatchesAreBounded) {
   Finish();
   EXPECT_THAT(Batches(), ElementsAre(Rows{1, 2}, Rows{3, 4, 5, 6}, Rows(9, 7)));
   EXPECT_EQ(large.answer, large.rows);
+}
+
+TEST_F(BatcherTest, TheFirstCallOfABatchIsToldItsSize) {
+  Start({.rows = 5});
+  Occupy();
+  Asked first({1, 2}), second({3, 4, 5}), third({6});
+  // Only the batcher's thread adds to it.
+  std::vector<std::tuple<const Asked*, std::size_t, Index>> leads;
+  for (Asked* asked : {&first, &second, &third}) {
+    Batcher::Call call = CallOf(*asked, model_);
+    call.lead = [&leads, asked](std::size_t calls, Index rows) {
+      leads.emplace_back(asked, calls, rows);
+    };
+    batcher_->Submit(std::move(call));
+  }
+  Finish();
+  EXPECT_THAT(
+      leads, ElementsAre(std::tuple(&first, 2u, 5), std::tuple(&third, 1u, 1)));
 }
 
 TEST_F(BatcherTest, OneRowABatchIsEachCallByItself) {

@@ -71,6 +71,21 @@ TEST_F(MetricsTest, CallsAreCountedByMethodModelVersionAndCode) {
                       R"(version="1"} 1)"));
 }
 
+TEST_F(MetricsTest, BatchesAreMeasuredByVersionUntilItIsUnloaded) {
+  ASSERT_TRUE(Score("digits").ok());
+  ASSERT_TRUE(Score("digits").ok());
+  const std::string digits = R"({model="digits",version="2"})";
+  const std::string text = Text();
+  EXPECT_THAT(text,
+              HasSubstr(absl::StrCat("poe_batch_calls_count", digits, " 2\n")));
+  EXPECT_THAT(text,
+              HasSubstr(absl::StrCat("poe_batch_calls_sum", digits, " 2\n")));
+  EXPECT_THAT(text,
+              HasSubstr(absl::StrCat("poe_batch_rows_sum", digits, " 6\n")));
+  ASSERT_TRUE(Unload("digits", 2).ok());
+  EXPECT_THAT(Text(), Not(HasSubstr(absl::StrCat("_sum", digits))));
+}
+
 TEST_F(MetricsTest, NamesThatClientsMakeUpAreNoLabels) {
   for (const char* name : {"cats", "dogs"}) {
     EXPECT_EQ(Score(name).error_code(), grpc::NOT_FOUND);
