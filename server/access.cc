@@ -22,6 +22,8 @@ namespace {
 constexpr std::int64_t kMostTokensBytes = 1 << 20;
 constexpr std::size_t kHashDigits = 64;
 constexpr std::size_t kLongestName = 100;
+// Of the header that brings a token.
+constexpr absl::string_view kScheme = "Bearer ";
 
 // Methods of services whose methods need different roles.
 constexpr absl::string_view kScoreMethods[] = {
@@ -210,6 +212,29 @@ void Access::Refresh() {
   }
 }
 
+const TokenEntry* Access::Find(absl::string_view sha256) const {
+  // To the end, so that the time does not tell where the token stands.
+  const TokenEntry* found = nullptr;
+  for (const TokenEntry& entry : entries_) {
+    if (CRYPTO_memcmp(entry.sha256.data(), sha256.data(), kHashDigits) == 0) {
+      found = &entry;
+    }
+  }
+  return found;
+}
+
+std::string Access::TokenName(
+    std::optional<absl::string_view> authorization) const {
+  if (!authorization.has_value() ||
+      !absl::StartsWithIgnoreCase(*authorization, kScheme)) {
+    return "";
+  }
+  const std::string digest = Sha256(authorization->substr(kScheme.size()));
+  absl::MutexLock lock(&mutex_);
+  const TokenEntry* found = Find(digest);
+  return found == nullptr ? "" : found->name;
+}
+
 absl::Status Access::Check(absl::string_view method,
                            std::optional<absl::string_view> authorization) {
   const Role needed = RoleFor(method);
@@ -219,22 +244,15 @@ absl::Status Access::Check(absl::string_view method,
                            "the call brings no token; this server needs one, "
                            "in a header \"authorization: Bearer TOKEN\"");
   }
-  const absl::string_view scheme = "Bearer ";
-  if (!absl::StartsWithIgnoreCase(*authorization, scheme)) {
+  if (!absl::StartsWithIgnoreCase(*authorization, kScheme)) {
     return Unauthenticated("TOKEN_MALFORMED",
                            "the header authorization is not one \"Bearer "
                            "TOKEN\"");
   }
-  const std::string digest = Sha256(authorization->substr(scheme.size()));
+  const std::string digest = Sha256(authorization->substr(kScheme.size()));
   absl::MutexLock lock(&mutex_);
   Refresh();
-  // To the end, so that the time does not tell where the token stands.
-  const TokenEntry* found = nullptr;
-  for (const TokenEntry& entry : entries_) {
-    if (CRYPTO_memcmp(entry.sha256.data(), digest.data(), kHashDigits) == 0) {
-      found = &entry;
-    }
-  }
+  const TokenEntry* found = Find(digest);
   if (found == nullptr) {
     return Unauthenticated("TOKEN_UNKNOWN",
                            "the token is not one that this server knows");

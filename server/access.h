@@ -62,6 +62,11 @@ class Access {
                      std::optional<absl::string_view> authorization)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The name of the token in such a header, of those known when Check was last
+  // called; empty if there is none.
+  std::string TokenName(std::optional<absl::string_view> authorization) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   // What changes when a file does.
   struct Fingerprint {
@@ -83,10 +88,13 @@ class Access {
   // Reads the file if it has changed since it was last read.
   absl::Status Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Refresh() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Null if no token has this digest.
+  const TokenEntry* Find(absl::string_view sha256) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string path_;
   const std::chrono::milliseconds refresh_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::optional<Fingerprint> seen_ ABSL_GUARDED_BY(mutex_);
   Clock::time_point looked_ ABSL_GUARDED_BY(mutex_);
   std::vector<TokenEntry> entries_ ABSL_GUARDED_BY(mutex_);

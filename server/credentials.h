@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "grpcpp/security/server_credentials.h"
 #include "server/access.h"
+#include "server/refusals.h"
 
 namespace poe::server {
 
@@ -36,8 +37,9 @@ std::shared_ptr<grpc::ServerCredentials> PlainTextCredentials();
 // Makes a port ask `access` about every call, whatever its service, before the
 // call reaches that service. Calls that may not pass end with the status of
 // Access::Check; as gRPC sends no details from here, its text ends with the
-// reason in brackets. Before the server starts.
+// reason in brackets. They are told to `refusals`. Before the server starts.
 void RequireTokens(std::shared_ptr<Access> access,
+                   std::shared_ptr<Refusals> refusals,
                    grpc::ServerCredentials& credentials);
 
 }  // namespace poe::server

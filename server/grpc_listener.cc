@@ -1,6 +1,5 @@
 #include "server/grpc_listener.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -41,20 +40,6 @@ int MostConnections(int asked) {
   return static_cast<int>(most);
 }
 
-// The address at the other end, for people.
-std::string PeerName(int socket) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  auto& generic = reinterpret_cast<sockaddr&>(address);
-  char host[NI_MAXHOST];
-  if (getpeername(socket, &generic, &length) != 0 ||
-      getnameinfo(&generic, length, host, sizeof host, nullptr, 0,
-                  NI_NUMERICHOST) != 0) {
-    return "a client that has gone";
-  }
-  return host;
-}
-
 // Closed with an RST, which leaves nothing behind here.
 void ResetOnClose(const FileDescriptor& socket) {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
@@ -63,9 +48,11 @@ void ResetOnClose(const FileDescriptor& socket) {
 
 }  // namespace
 
-GrpcListener::GrpcListener(const Limits& limits)
+GrpcListener::GrpcListener(const Limits& limits,
+                           std::shared_ptr<Refusals> refusals)
     : limits_{.per_client = limits.per_client,
               .all = MostConnections(limits.all)},
+      refusals_(std::move(refusals)),
       counts_(limits.per_client) {}
 
 GrpcListener::~GrpcListener() { Stop(); }
@@ -116,11 +103,6 @@ std::size_t GrpcListener::open() {
   return counts_.size();
 }
 
-std::int64_t GrpcListener::refused() {
-  absl::MutexLock lock(&mutex_);
-  return refused_;
-}
-
 void GrpcListener::Run() {
   std::vector<pollfd> sockets;
   for (const FileDescriptor& socket : listening_.sockets) {
@@ -151,10 +133,8 @@ void GrpcListener::AcceptOne(int listening) {
                       std::strerror(failure), "; trying again"));
     return;
   }
-  const absl::Status counted = Count(socket.get());
-  if (!counted.ok()) {
-    Warn(absl::StrCat("refused a connection of gRPC from ",
-                      PeerName(socket.get()), ": ", counted.message()));
+  if (!Count(socket.get())) {
+    refusals_->Add(Refusals::Port::kGrpc, "TOO_MANY_CONNECTIONS");
     ResetOnClose(socket);
     return;
   }
@@ -164,28 +144,18 @@ void GrpcListener::AcceptOne(int listening) {
   acceptor_->HandleNewConnection(&connection);
 }
 
-absl::Status GrpcListener::Count(int socket) {
+bool GrpcListener::Count(int socket) {
   absl::MutexLock lock(&mutex_);
-  absl::Status counted = TryToCount(socket);
-  if (!counted.ok() && SteadyNow() >= next_look_) {
-    counts_.RemoveClosed();
-    next_look_ = SteadyTimeAfter(kLookAgain);
-    counted = TryToCount(socket);
-  }
-  if (!counted.ok()) ++refused_;
-  return counted;
+  if (TryToCount(socket)) return true;
+  if (SteadyNow() < next_look_) return false;
+  counts_.RemoveClosed();
+  next_look_ = SteadyTimeAfter(kLookAgain);
+  return TryToCount(socket);
 }
 
-absl::Status GrpcListener::TryToCount(int socket) {
-  if (counts_.size() >= static_cast<std::size_t>(limits_.all)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("there are ", limits_.all, " (max_connections)"));
-  }
-  if (!counts_.Add(socket)) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "its client has ", limits_.per_client, " (connections_per_client)"));
-  }
-  return absl::OkStatus();
+bool GrpcListener::TryToCount(int socket) {
+  return counts_.size() < static_cast<std::size_t>(limits_.all) &&
+         counts_.Add(socket);
 }
 
 void GrpcListener::Warn(const std::string& message) {

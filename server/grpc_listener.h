@@ -3,19 +3,18 @@
 #define POE_SERVER_GRPC_LISTENER_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpcpp/server_builder.h"
 #include "server/connection_counts.h"
 #include "server/listen_address.h"
+#include "server/refusals.h"
 #include "server/steady_time.h"
 
 namespace poe::server {
@@ -35,7 +34,8 @@ class GrpcListener {
     int all;
   };
 
-  explicit GrpcListener(const Limits& limits);
+  // Connections that are reset are told to `refusals`.
+  GrpcListener(const Limits& limits, std::shared_ptr<Refusals> refusals);
   ~GrpcListener();
   GrpcListener(const GrpcListener&) = delete;
   GrpcListener& operator=(const GrpcListener&) = delete;
@@ -53,21 +53,20 @@ class GrpcListener {
 
   // Connections that are open.
   std::size_t open() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Connections that were reset, since the start.
-  std::int64_t refused() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
   void AcceptOne(int listening) ABSL_LOCKS_EXCLUDED(mutex_);
-  // ResourceExhausted if there are too many.
-  absl::Status Count(int socket) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status TryToCount(int socket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // False if there are too many.
+  bool Count(int socket) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool TryToCount(int socket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Once in a while: many lines would help nobody.
   void Warn(const std::string& message);
   // Waits so long; whether it is to end.
   bool StopsWithin(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Limits limits_;
+  const std::shared_ptr<Refusals> refusals_;
   ListeningSockets listening_;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   // Of the thread that accepts.
@@ -81,7 +80,6 @@ class GrpcListener {
   SteadyCondition stop_;
   ConnectionCounts counts_ ABSL_GUARDED_BY(mutex_);
   SteadyTime next_look_ ABSL_GUARDED_BY(mutex_) = SteadyTime::min();
-  std::int64_t refused_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace poe::server

@@ -55,7 +55,8 @@ class HttpGateway::Parts {
       : options_(std::move(options)),
         stub_(options_.channel),
         budget_(options_.max_bytes_in_flight),
-        listener_(options_.tls, options_.connections_per_client) {
+        listener_(options_.tls, options_.connections_per_client,
+                  options_.refusals) {
     SetHandlers();
   }
 
@@ -73,6 +74,9 @@ class HttpGateway::Parts {
   };
 
   void SetHandlers();
+  // Makes an error of the gateway's own the answer.
+  void Refuse(const absl::Status& status, const Request& request,
+              Response& response);
   // What needs no body. Whether that was all.
   HandlerResponse Begin(const Request& request, Response& response);
   // What has one, `content` being null for those that cannot.
@@ -110,6 +114,12 @@ class HttpGateway::Parts {
   HttpListener listener_;
 };
 
+void HttpGateway::Parts::Refuse(const absl::Status& status,
+                                const Request& request, Response& response) {
+  options_.refusals->Add(Refusals::Port::kHttp, ReasonOf(status));
+  Fail(status, request, response);
+}
+
 void HttpGateway::Parts::SetHandlers() {
   listener_.set_pre_routing_handler(
       [this](const Request& request, Response& response) {
@@ -127,28 +137,36 @@ void HttpGateway::Parts::SetHandlers() {
   listener_.Put(kAnyPath, answer);
   listener_.Delete(kAnyPath, answer);
   // Errors that httplib finds.
-  listener_.set_error_handler([](const Request& request, Response& response) {
-    if (!response.body.empty()) return;
-    const HttpConnection& connection = HttpListener::Connection();
-    absl::string_view text = "this is no request of HTTP 1.1";
-    if (connection.headers_too_large()) {
-      response.status = 431;
-      text = "the headers are too large";
-    } else if (connection.headers_too_slow()) {
-      response.status = 408;
-      text = "the headers came too slowly";
-    } else if (response.status == 414) {
-      text = "the URL is too long";
-    } else if (response.status == 416) {
-      text = "the header Range is none, and not needed";
-    } else if (response.status >= 500) {
-      text = "unexpected error";
-    }
-    const grpc::StatusCode code =
-        response.status >= 500 ? grpc::INTERNAL : grpc::INVALID_ARGUMENT;
-    Fail(grpc::Status(code, std::string(text)), response.status, request,
-         response);
-  });
+  listener_.set_error_handler(
+      [this](const Request& request, Response& response) {
+        if (!response.body.empty()) return;
+        const HttpConnection& connection = HttpListener::Connection();
+        absl::string_view reason = "BAD_REQUEST";
+        absl::string_view text = "this is no request of HTTP 1.1";
+        if (connection.headers_too_large()) {
+          response.status = 431;
+          reason = "HEADERS_TOO_LARGE";
+          text = "the headers are too large";
+        } else if (connection.headers_too_slow()) {
+          response.status = 408;
+          reason = "HEADERS_TOO_SLOW";
+          text = "the headers came too slowly";
+        } else if (response.status == 414) {
+          reason = "URL_TOO_LONG";
+          text = "the URL is too long";
+        } else if (response.status == 416) {
+          reason = "BAD_RANGE";
+          text = "the header Range is none, and not needed";
+        } else if (response.status >= 500) {
+          reason = "UNEXPECTED";
+          text = "unexpected error";
+        }
+        const grpc::StatusCode code =
+            response.status >= 500 ? grpc::INTERNAL : grpc::INVALID_ARGUMENT;
+        options_.refusals->Add(Refusals::Port::kHttp, reason);
+        Fail(grpc::Status(code, std::string(text)), response.status, request,
+             response);
+      });
   listener_.set_post_routing_handler([](const Request&, Response& response) {
     if (!HttpListener::Connection().body_unread()) return;
     response.headers.erase("Keep-Alive");
@@ -184,7 +202,7 @@ HandlerResponse HttpGateway::Parts::Begin(const Request& request,
   if (!status.ok()) {
     spdlog::debug("HTTP {} {} refused: {}", Quoted(request.method),
                   Quoted(request.path), ReasonOf(status));
-    Fail(status, request, response);
+    Refuse(status, request, response);
     return HandlerResponse::Handled;
   }
   if (text != texts_.end() && gets) {
@@ -192,7 +210,7 @@ HandlerResponse HttpGateway::Parts::Begin(const Request& request,
       response.set_content(text->second.text(), text->second.content_type);
       return absl::OkStatus();
     });
-    if (!status.ok()) Fail(status, request, response);
+    if (!status.ok()) Refuse(status, request, response);
     return HandlerResponse::Handled;
   }
   if (!gets) return HandlerResponse::Unhandled;
@@ -239,7 +257,7 @@ void HttpGateway::Parts::Answer(const RouteMatch& match, const Request& request,
     }
     return absl::OkStatus();
   });
-  if (!status.ok()) Fail(status, request, response);
+  if (!status.ok()) Refuse(status, request, response);
 }
 
 CallSetting HttpGateway::Parts::SettingFor(const Route& route,
@@ -252,6 +270,13 @@ CallSetting HttpGateway::Parts::SettingFor(const Route& route,
     if (!value.empty() && value.size() <= kLongestTraceHeader &&
         IsPrintable(value)) {
       setting.metadata[header] = std::move(value);
+    }
+  }
+  if (options_.access != nullptr) {
+    // For the log, which names the token. The services ask for none.
+    std::optional<std::string> authorization = AuthorizationIn(request);
+    if (authorization.has_value() && IsPrintable(*authorization)) {
+      setting.metadata["authorization"] = *std::move(authorization);
     }
   }
   return setting;

@@ -12,6 +12,7 @@
 #include "server/access.h"
 #include "server/credentials.h"
 #include "server/listen_address.h"
+#include "server/refusals.h"
 #include "server/steady_time.h"
 
 namespace poe::server {
@@ -22,6 +23,8 @@ struct HttpGatewayOptions {
   // Asked about every request before anything else sees it. Null: none needs a
   // token.
   std::shared_ptr<Access> access;
+  // Told of what is refused before a service sees it.
+  std::shared_ptr<Refusals> refusals;
   // As TlsFiles says; plain text if no files are named.
   TlsFiles tls;
   // At a time, >= 1. See HttpListener.

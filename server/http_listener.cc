@@ -67,8 +67,11 @@ class ConnectionQueue final : public httplib::TaskQueue {
 
 }  // namespace
 
-HttpListener::HttpListener(TlsFiles tls, int connections_per_client)
-    : tls_(std::move(tls)), open_(connections_per_client) {
+HttpListener::HttpListener(TlsFiles tls, int connections_per_client,
+                           std::shared_ptr<Refusals> refusals)
+    : tls_(std::move(tls)),
+      refusals_(std::move(refusals)),
+      open_(connections_per_client) {
   new_task_queue = [] { return new ConnectionQueue; };
   // Two servers must not share a port.
   set_socket_options([](socket_t socket) {
@@ -228,6 +231,7 @@ bool HttpListener::Open(socket_t socket) {
 }
 
 void HttpListener::TurnAway(socket_t socket) const {
+  refusals_->Add(Refusals::Port::kHttp, "TOO_MANY_CONNECTIONS");
   if (tls_.certificate.empty()) {
     send(socket, kTooManyConnections.data(), kTooManyConnections.size(),
          MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -14,6 +14,7 @@
 #include "server/credentials.h"
 #include "server/http_connection.h"
 #include "server/listen_address.h"
+#include "server/refusals.h"
 #include "server/steady_time.h"
 
 namespace poe::server {
@@ -26,7 +27,9 @@ namespace poe::server {
 class HttpListener final : public httplib::Server {
  public:
   // Plain text if `tls` names no files. `connections_per_client` >= 1.
-  HttpListener(TlsFiles tls, int connections_per_client);
+  // Connections that are turned away are told to `refusals`.
+  HttpListener(TlsFiles tls, int connections_per_client,
+               std::shared_ptr<Refusals> refusals);
   // Closes without grace.
   ~HttpListener() override;
 
@@ -64,6 +67,7 @@ class HttpListener final : public httplib::Server {
   void EndIdle(socket_t socket) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const TlsFiles tls_;
+  const std::shared_ptr<Refusals> refusals_;
   std::thread accepting_;
   absl::Mutex join_mutex_;
   absl::Mutex mutex_;

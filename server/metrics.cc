@@ -80,6 +80,17 @@ MetricFamily JobsByState(const TrainingJobs& jobs) {
                std::move(values));
 }
 
+MetricFamily RefusalsByReason(const Refusals& refusals) {
+  std::vector<ClientMetric> values;
+  for (const Refusals::Count& count : refusals.Counts()) {
+    values.push_back(Value(static_cast<double>(count.refusals),
+                           {{"where", count.where}, {"reason", count.reason}}));
+  }
+  return {"poe_refusals_total",
+          "Requests and connections refused before they became a call.",
+          MetricType::Counter, std::move(values)};
+}
+
 void AddProcess(std::vector<MetricFamily>& families) {
   const ProcessUsage usage = ReadProcessUsage();
   families.push_back(Gauge("process_resident_memory_bytes",
@@ -278,11 +289,7 @@ std::string Metrics::Text() const {
   families.push_back(
       Gauge("poe_connections", "Connections of gRPC that are open.",
             {Value(static_cast<double>(sources_.connections()))}));
-  families.push_back(
-      {"poe_connections_refused_total",
-       "Connections of gRPC that were one too many.",
-       MetricType::Counter,
-       {Value(static_cast<double>(sources_.refused_connections()))}});
+  families.push_back(RefusalsByReason(sources_.refusals));
   families.push_back(JobsByState(sources_.jobs));
   AddModels(families);
   families.push_back(Gauge("poe_build_info", "1, labelled with the version.",

@@ -22,6 +22,7 @@
 #include "prometheus/metric_family.h"
 #include "prometheus/registry.h"
 #include "server/model_repository.h"
+#include "server/refusals.h"
 #include "server/request_observer.h"
 #include "server/training_jobs.h"
 
@@ -35,9 +36,9 @@ class Metrics final : public RequestObserver {
   // Asked whenever the text is made; all must outlive the metrics.
   struct Sources {
     const TrainingJobs& jobs;
-    // Of gRPC: those that are open, and how many were refused so far.
+    const Refusals& refusals;
+    // Of gRPC, that are open.
     std::function<std::size_t()> connections;
-    std::function<std::int64_t()> refused_connections;
     // By the name of what has them.
     std::vector<std::pair<std::string, std::function<std::size_t()>>> queues;
   };

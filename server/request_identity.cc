@@ -56,6 +56,14 @@ std::string RequestIdOf(const CallHeaders& headers) {
   return IsRequestId(id) ? std::string(id) : NewRequestId();
 }
 
+std::optional<absl::string_view> AuthorizationIn(const CallHeaders& headers) {
+  constexpr absl::string_view kAuthorization = "authorization";
+  if (headers.count({kAuthorization.data(), kAuthorization.size()}) == 0) {
+    return std::nullopt;
+  }
+  return Find(headers, kAuthorization);
+}
+
 absl::string_view TraceIdOf(const CallHeaders& headers) {
   // VERSION-TRACE-PARENT-FLAGS; versions to come may add more.
   const std::vector<absl::string_view> parts =

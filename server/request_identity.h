@@ -3,6 +3,7 @@
 #define POE_SERVER_REQUEST_IDENTITY_H_
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -23,6 +24,10 @@ std::string RequestIdOf(const CallHeaders& headers);
 // The trace id in the header `traceparent`, 32 hexadecimal digits; empty if
 // there is none or it is not as W3C's Trace Context says.
 absl::string_view TraceIdOf(const CallHeaders& headers);
+
+// The header `authorization`; none if it is not there, empty if it comes more
+// than once.
+std::optional<absl::string_view> AuthorizationIn(const CallHeaders& headers);
 
 }  // namespace poe::server
 

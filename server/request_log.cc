@@ -1,9 +1,11 @@
 #include "server/request_log.h"
 
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
@@ -28,23 +30,27 @@ bool IsServersFault(absl::StatusCode code) {
          code == absl::StatusCode::kDataLoss;
 }
 
-std::string TextLine(const RequestReport& report, bool with_error) {
-  return fmt::format(
-      "{} model={} version={} rows={} code={} ms={:.3f} request_id={}{}{}",
+std::string TextLine(const RequestReport& report, absl::string_view token,
+                     bool with_error) {
+  std::string line = fmt::format(
+      "{} model={} version={} rows={} code={} ms={:.3f} request_id={}",
       std::string(report.method),
       absl::Utf8SafeCHexEscape(report.model.substr(0, kMostNameBytes)),
       report.version, report.rows,
       absl::StatusCodeToString(report.status.code()),
-      absl::ToDoubleMilliseconds(report.total), std::string(report.request_id),
-      with_error ? " " : "",
-      with_error ? std::string(report.status.message()) : "");
+      absl::ToDoubleMilliseconds(report.total), std::string(report.request_id));
+  if (!token.empty()) absl::StrAppend(&line, " token=", token);
+  if (with_error) absl::StrAppend(&line, " ", report.status.message());
+  return line;
 }
 
-std::string JsonLine(const RequestReport& report, bool with_error) {
+std::string JsonLine(const RequestReport& report, absl::string_view token,
+                     bool with_error) {
   Json line = {{"message", "request"},
                {"request_id", std::string(report.request_id)}};
   const absl::string_view trace = TraceIdOf(report.context.client_metadata());
   if (!trace.empty()) line["trace_id"] = std::string(trace);
+  if (!token.empty()) line["token"] = std::string(token);
   line["method"] = std::string(report.method);
   line["model"] = std::string(report.model.substr(0, kMostNameBytes));
   line["version"] = report.version;
@@ -60,8 +66,10 @@ std::string JsonLine(const RequestReport& report, bool with_error) {
 
 }  // namespace
 
-RequestLog::RequestLog(const RequestLogOptions& options)
+RequestLog::RequestLog(const RequestLogOptions& options,
+                       std::shared_ptr<Access> access)
     : options_(options),
+      access_(std::move(access)),
       logger_(options.json ? spdlog::default_logger()->clone(kRequestLogger)
                            : spdlog::default_logger()) {
   // A copy would stay at the level that there is now; OnFinish asks for the one
@@ -80,8 +88,12 @@ void RequestLog::OnFinish(const RequestReport& report) {
                      : IsChosen(report.status) ? spdlog::level::info
                                                : spdlog::level::debug;
   if (!spdlog::should_log(level)) return;
-  const std::string line = options_.json ? JsonLine(report, with_error)
-                                         : TextLine(report, with_error);
+  const std::string token = access_ == nullptr
+                                ? ""
+                                : access_->TokenName(AuthorizationIn(
+                                      report.context.client_metadata()));
+  const std::string line = options_.json ? JsonLine(report, token, with_error)
+                                         : TextLine(report, token, with_error);
   logger_->log(spdlog::source_loc{}, level, spdlog::string_view_t(line));
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "server/access.h"
 #include "server/request_observer.h"
 
 namespace spdlog {
@@ -26,11 +27,12 @@ struct RequestLogOptions {
 // Logs to spdlog's default logger, as it is when the object is made. Calls that
 // fail by the server's fault are errors, those not chosen by the options are
 // logged at level debug. Nothing of what calls bring or get is logged, beyond
-// the name of the model; the text of an error only where the server is at
-// fault. Thread-safe.
+// the name of the model and that of the token; the text of an error only where
+// the server is at fault. Thread-safe.
 class RequestLog final : public RequestObserver {
  public:
-  explicit RequestLog(const RequestLogOptions& options);
+  // `access` knows the names of tokens; null if calls need none.
+  RequestLog(const RequestLogOptions& options, std::shared_ptr<Access> access);
 
   void OnFinish(const RequestReport& report) override;
 
@@ -40,6 +42,7 @@ class RequestLog final : public RequestObserver {
   bool IsChosen(const absl::Status& status);
 
   const RequestLogOptions options_;
+  const std::shared_ptr<Access> access_;
   const std::shared_ptr<spdlog::logger> logger_;
   std::atomic<std::int64_t> successes_ = 0;
 };

@@ -31,6 +31,7 @@
 #include "server/listen_address.h"
 #include "server/metrics.h"
 #include "server/model_repository.h"
+#include "server/refusals.h"
 #include "server/repository_poller.h"
 #include "server/request_log.h"
 #include "server/request_observer.h"
@@ -157,7 +158,8 @@ absl::Status CheckPlainText(absl::string_view option,
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
     const ListenAddress& address, const ServerOptions& options,
-    const std::shared_ptr<Access>& access) {
+    const std::shared_ptr<Access>& access,
+    const std::shared_ptr<Refusals>& refusals) {
   absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials;
   if (UsesTls(options.tls)) {
     credentials = TlsCredentials(options.tls);
@@ -167,7 +169,7 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(
     if (!status.ok()) return status;
     credentials = PlainTextCredentials();
   }
-  if (access != nullptr) RequireTokens(access, **credentials);
+  if (access != nullptr) RequireTokens(access, refusals, **credentials);
   return credentials;
 }
 
@@ -236,10 +238,13 @@ class Server::Parts final : public ModelRepository::Listener {
  public:
   Parts(const ServerOptions& options,
         std::unique_ptr<ModelRepository> repository,
-        std::unique_ptr<TrainingJobs> jobs)
+        std::unique_ptr<TrainingJobs> jobs, std::shared_ptr<Access> access,
+        std::shared_ptr<Refusals> refusals)
       : repository_(std::move(repository)),
         poller_(*repository_, options.poll_interval),
         jobs_(std::move(jobs)),
+        access_(std::move(access)),
+        refusals_(std::move(refusals)),
         workers_(ThreadsOrAll(options.threads)),
         budget_(options.max_bytes_in_flight),
         batcher_(
@@ -275,20 +280,19 @@ class Server::Parts final : public ModelRepository::Listener {
                          .limits = options.limits}),
         training_jobs_(jobs_.get(), &uploads_),
         grpc_listener_({.per_client = options.connections_per_client,
-                        .all = options.max_connections}),
+                        .all = options.max_connections},
+                       refusals_),
         metrics_(
             {.jobs = *jobs_,
+             .refusals = *refusals_,
              .connections = [this] { return grpc_listener_.open(); },
-             .refused_connections = [this] { return grpc_listener_.refused(); },
-             .queues = {{"batches",
-                         [this] { return batcher_.waiting_calls(); }},
-                        {"compute", [this] { return compute_.QueueDepth(); }},
-                        {"sampling", [this] { return sampling_.QueueDepth(); }},
-                        {"files",
-                         [this] { return file_executor_.QueueDepth(); }},
-                        {"uploads",
-                         [this] { return uploads_.QueueDepth(); }}}}),
-        request_log_(options.request_log) {}
+             .queues =
+                 {{"batches", [this] { return batcher_.waiting_calls(); }},
+                  {"compute", [this] { return compute_.QueueDepth(); }},
+                  {"sampling", [this] { return sampling_.QueueDepth(); }},
+                  {"files", [this] { return file_executor_.QueueDepth(); }},
+                  {"uploads", [this] { return uploads_.QueueDepth(); }}}}),
+        request_log_(options.request_log, access_) {}
 
   ~Parts() override {
     repository_->SetListener(nullptr);
@@ -301,8 +305,7 @@ class Server::Parts final : public ModelRepository::Listener {
                       const ServerOptions& options,
                       std::shared_ptr<grpc::ServerCredentials> credentials);
   absl::Status ListenHttp(const ListenAddress& address,
-                          const ServerOptions& options,
-                          std::shared_ptr<Access> access);
+                          const ServerOptions& options);
   void RegisterServices(grpc::ServerBuilder& builder);
 
   void OnLoaded(const std::string& name,
@@ -311,6 +314,8 @@ class Server::Parts final : public ModelRepository::Listener {
   std::unique_ptr<ModelRepository> repository_;
   RepositoryPoller poller_;
   std::unique_ptr<TrainingJobs> jobs_;
+  const std::shared_ptr<Access> access_;  // null if calls need no token
+  const std::shared_ptr<Refusals> refusals_;
   Workers workers_;
   ByteBudget budget_;
   Batcher batcher_;
@@ -396,8 +401,7 @@ absl::Status Server::Parts::Listen(
 }
 
 absl::Status Server::Parts::ListenHttp(const ListenAddress& address,
-                                       const ServerOptions& options,
-                                       std::shared_ptr<Access> access) {
+                                       const ServerOptions& options) {
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
   builder.SetContextAllocator(ObservedContexts({&metrics_, &request_log_}));
@@ -411,7 +415,8 @@ absl::Status Server::Parts::ListenHttp(const ListenAddress& address,
   arguments.SetMaxReceiveMessageSize(-1);
   http_ = std::make_unique<HttpGateway>(HttpGatewayOptions{
       .channel = http_services_->InProcessChannel(arguments),
-      .access = std::move(access),
+      .access = access_,
+      .refusals = refusals_,
       .tls = options.tls,
       .connections_per_client = options.http_connections_per_client,
       .max_body_bytes = options.max_message_bytes,
@@ -443,8 +448,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   if (!address.ok()) return address.status();
   const absl::StatusOr<std::shared_ptr<Access>> access = OpenAccess(options);
   if (!access.ok()) return access.status();
+  const auto refusals = std::make_shared<Refusals>();
   absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials =
-      MakeCredentials(*address, options, *access);
+      MakeCredentials(*address, options, *access, refusals);
   if (!credentials.ok()) return credentials.status();
   if (absl::Status status = CheckAvailable(*address); !status.ok()) {
     return status;
@@ -467,14 +473,14 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       TrainingJobs::Open(repository->get(), JobsOptions(options));
   if (!jobs.ok()) return jobs.status();
   auto parts = std::make_unique<Parts>(options, *std::move(repository),
-                                       *std::move(jobs));
+                                       *std::move(jobs), *access, refusals);
   if (absl::Status status =
           parts->Listen(*address, options, *std::move(credentials));
       !status.ok()) {
     return status;
   }
   if (http->has_value()) {
-    absl::Status status = parts->ListenHttp(**http, options, *access);
+    absl::Status status = parts->ListenHttp(**http, options);
     if (!status.ok()) return status;
   }
   return std::unique_ptr<Server>(new Server(std::move(parts)));

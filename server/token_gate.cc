@@ -3,9 +3,7 @@
 #include <grpc/grpc_security.h>
 
 #include <cstddef>
-#include <iterator>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,6 +14,7 @@
 #include "grpcpp/support/status.h"
 #include "server/credentials.h"
 #include "server/errors.h"
+#include "server/request_identity.h"
 #include "spdlog/spdlog.h"
 
 namespace poe::server {
@@ -27,17 +26,10 @@ absl::string_view View(const grpc::string_ref& text) {
   return {text.data(), text.size()};
 }
 
-// The header; none if it is not there, empty if it comes more than once.
-std::optional<absl::string_view> AuthorizationIn(const Metadata& metadata) {
-  const auto [begin, end] = metadata.equal_range("authorization");
-  if (begin == end) return std::nullopt;
-  return std::next(begin) == end ? View(begin->second) : absl::string_view();
-}
-
 class TokenGate final : public grpc::AuthMetadataProcessor {
  public:
-  explicit TokenGate(std::shared_ptr<Access> access)
-      : access_(std::move(access)) {}
+  TokenGate(std::shared_ptr<Access> access, std::shared_ptr<Refusals> refusals)
+      : access_(std::move(access)), refusals_(std::move(refusals)) {}
 
   // A hash and some comparisons: no work for another thread.
   bool IsBlocking() const override { return false; }
@@ -51,6 +43,7 @@ class TokenGate final : public grpc::AuthMetadataProcessor {
         [&] { return access_->Check(method, AuthorizationIn(metadata)); });
     if (status.ok()) return grpc::Status::OK;
     spdlog::debug("{} refused: {}", Quoted(method), ReasonOf(status));
+    refusals_->Add(Refusals::Port::kGrpc, ReasonOf(status));
     return grpc::Status(
         static_cast<grpc::StatusCode>(status.code()),
         absl::StrCat(status.message(), " [", ReasonOf(status), "]"));
@@ -58,6 +51,7 @@ class TokenGate final : public grpc::AuthMetadataProcessor {
 
  private:
   const std::shared_ptr<Access> access_;
+  const std::shared_ptr<Refusals> refusals_;
 };
 
 // Like gRPC's own but for the processor, which its core knows how to call on
@@ -128,9 +122,10 @@ std::shared_ptr<grpc::ServerCredentials> PlainTextCredentials() {
 }
 
 void RequireTokens(std::shared_ptr<Access> access,
+                   std::shared_ptr<Refusals> refusals,
                    grpc::ServerCredentials& credentials) {
   credentials.SetAuthMetadataProcessor(
-      std::make_shared<TokenGate>(std::move(access)));
+      std::make_shared<TokenGate>(std::move(access), std::move(refusals)));
 }
 
 }  // namespace poe::server

@@ -45,7 +45,7 @@ def post(url, *messages, media_type="application/json"):
 
 
 def call_everything(server):
-    """Calls that the dashboard shows, and one that fails."""
+    """Calls that the dashboard shows, one that fails, and one that is refused."""
     url = f"http://{server.http}"
     request = {"model": {"name": "bits"}, "observations": ROWS}
     tensor = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 0, 0, 1]}
@@ -53,6 +53,7 @@ def call_everything(server):
     assert post(f"{url}/v1/reconstruct", request) == 200
     assert post(f"{url}/v2/models/bits/infer", {"inputs": [tensor]}) == 200
     assert post(f"{url}/v1/score", {"model": {"name": "none"}}) == 404
+    assert post(f"{url}/v1/score", request, media_type="text/plain") == 415
 
 
 def start_prometheus(folder, target):

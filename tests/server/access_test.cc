@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -53,6 +54,17 @@ class AccessTest : public ::testing::Test {
  private:
   std::filesystem::path folder_;
 };
+
+TEST_F(AccessTest, ATokenThatIsKnownHasAName) {
+  Write(absl::StrCat(Line("score", "alice", "a"), Line("admin", "bob", "b")));
+  const auto access = Open();
+  EXPECT_EQ(access->TokenName("Bearer b"), "bob");
+  EXPECT_EQ(access->TokenName("bearer a"), "alice");
+  for (const char* none : {"", "Bearer", "Bearer c", "Basic a"}) {
+    EXPECT_EQ(access->TokenName(none), "") << none;
+  }
+  EXPECT_EQ(access->TokenName(std::nullopt), "");
+}
 
 TEST(RoleForTest, EachMethodHasItsRole) {
   for (const char* method :

@@ -83,7 +83,8 @@ TEST_F(GrpcListenerTest, ConnectionsOfOneClientAreBounded) {
   EXPECT_TRUE(other.IsAnswered());
   EXPECT_THAT(server().MetricsText(), HasSubstr("\npoe_connections 3\n"));
   EXPECT_THAT(server().MetricsText(),
-              HasSubstr("\npoe_connections_refused_total 1\n"));
+              HasSubstr("\npoe_refusals_total{where=\"grpc\",reason="
+                        "\"TOO_MANY_CONNECTIONS\"} 1\n"));
 }
 
 TEST_F(GrpcListenerTest, AllConnectionsTogetherAreBounded) {

@@ -496,6 +496,16 @@ TEST_F(HttpTest, MistakesHaveTheirStatus) {
       EXPECT_EQ(error["reason"], one.reason) << result->body;
     }
   }
+  const std::string metrics = server().MetricsText();
+  for (const auto& [reason, refusals] :
+       std::map<std::string, int>{{"BODY_TOO_LARGE", 1},
+                                  {"METHOD_NOT_ALLOWED", 3},
+                                  {"WRONG_CONTENT_TYPE", 4},
+                                  {"URL_TOO_LONG", 1}}) {
+    EXPECT_THAT(metrics, HasSubstr(absl::StrCat(
+                             R"(poe_refusals_total{where="http",reason=")",
+                             reason, "\"} ", refusals, "\n")));
+  }
 }
 
 TEST_F(HttpTest, ErrorsOfTheOpenInferenceProtocolAreTexts) {
@@ -716,6 +726,9 @@ TEST_F(HttpTest, OneClientDoesNotTakeAllConnections) {
   const std::string answer = Raw("");
   EXPECT_THAT(answer, HasSubstr("HTTP/1.1 503 "));
   EXPECT_THAT(answer, HasSubstr("TOO_MANY_CONNECTIONS"));
+  EXPECT_THAT(server().MetricsText(),
+              HasSubstr(R"(poe_refusals_total{where="http",)"
+                        R"(reason="TOO_MANY_CONNECTIONS"} 1)"));
   refused.Notify();
   training.join();
   // Its place is free once the server has noticed.
@@ -924,6 +937,29 @@ class TracedRegistry final : public v1::ModelRegistry::CallbackService {
   std::map<std::string, std::string> metadata_;
 };
 
+TEST(HttpGatewayTest, PassesTokensOnSoThatTheLogCanNameThem) {
+  const std::string file = ::testing::TempDir() + "/poe_gateway_tokens";
+  WriteTestFile(file, absl::StrCat("score alice sha256:", Sha256("a"), "\n"));
+  auto access = Access::Open(file);
+  ASSERT_TRUE(access.ok()) << access.status();
+  TracedRegistry registry;
+  grpc::ServerBuilder builder;
+  builder.RegisterService(&registry);
+  const std::unique_ptr<grpc::Server> services = builder.BuildAndStart();
+  HttpGateway gateway({.channel = services->InProcessChannel({}),
+                       .access = *std::move(access),
+                       .refusals = std::make_shared<Refusals>(),
+                       .tls = {},
+                       .max_body_bytes = kMostBytes});
+  const auto port = gateway.Listen({.host = "127.0.0.1", .port = 0});
+  ASSERT_TRUE(port.ok()) << port.status();
+  httplib::Client client("127.0.0.1", *port);
+  const auto full = client.Get("/v1/models", {{"Authorization", "Bearer a"}});
+  ASSERT_NE(full, nullptr);
+  EXPECT_EQ(full->status, 429);
+  EXPECT_EQ(registry.metadata().at("authorization"), "Bearer a");
+}
+
 TEST(HttpGatewayTest, PassesTracesOnAndSaysWhenToComeAgain) {
   TracedRegistry registry;
   grpc::ServerBuilder builder;
@@ -931,6 +967,7 @@ TEST(HttpGatewayTest, PassesTracesOnAndSaysWhenToComeAgain) {
   const std::unique_ptr<grpc::Server> services = builder.BuildAndStart();
   HttpGateway gateway({.channel = services->InProcessChannel({}),
                        .access = nullptr,
+                       .refusals = std::make_shared<Refusals>(),
                        .tls = {},
                        .max_body_bytes = kMostBytes});
   gateway.AddText("/metrics", "text/plain; version=0.0.4",

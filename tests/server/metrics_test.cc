@@ -140,17 +140,16 @@ TEST_F(MetricsTest, CallsInFlightAreSeen) {
 
 TEST_F(MetricsTest, TheServerAndItsProcessAreMeasured) {
   const std::string text = Text();
-  for (const char* line :
-       {R"(poe_queue_depth{queue="batches"} 0)",
-        R"(poe_queue_depth{queue="compute"} 0)",
-        R"(poe_queue_depth{queue="sampling"} 0)",
-        R"(poe_queue_depth{queue="files"} 0)",
-        R"(poe_queue_depth{queue="uploads"} 0)",
-        R"(poe_training_jobs{state="running"} 0)",
-        "# TYPE poe_connections gauge", "poe_connections_refused_total 0",
-        "# TYPE poe_request_duration_seconds histogram",
-        "# TYPE process_cpu_seconds_total counter",
-        R"(poe_build_info{version=")"}) {
+  for (const char* line : {R"(poe_queue_depth{queue="batches"} 0)",
+                           R"(poe_queue_depth{queue="compute"} 0)",
+                           R"(poe_queue_depth{queue="sampling"} 0)",
+                           R"(poe_queue_depth{queue="files"} 0)",
+                           R"(poe_queue_depth{queue="uploads"} 0)",
+                           R"(poe_training_jobs{state="running"} 0)",
+                           "# TYPE poe_connections gauge",
+                           "# TYPE poe_request_duration_seconds histogram",
+                           "# TYPE process_cpu_seconds_total counter",
+                           R"(poe_build_info{version=")"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   for (const char* metric :

@@ -12,8 +12,10 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "server/json_formatter.h"
+#include "server/manifest.h"
 #include "spdlog/sinks/ostream_sink.h"
 #include "spdlog/spdlog.h"
+#include "tests/server/certificates.h"
 #include "tests/server/serving_test.h"
 
 namespace poe::server {
@@ -24,6 +26,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -43,10 +46,12 @@ class RequestLogTest : public ServingTest {
 
   static constexpr Index kDimension = 12;
 
-  void StartLogging(const RequestLogOptions& options) {
+  void StartLogging(const RequestLogOptions& options,
+                    const std::string& tokens = "") {
     if (options.json) logger_->set_formatter(std::make_unique<JsonFormatter>());
     ServerOptions server;
     server.request_log = options;
+    server.tokens = tokens;
     StartServer(server);
     log_.str("");
   }
@@ -110,6 +115,24 @@ TEST_F(RequestLogTest, AJsonLineSaysWhatTheCallWas) {
   EXPECT_GE(line["queue_seconds"], 0);
   EXPECT_THAT(line["peer"].get<std::string>(), HasSubstr("ip"));
   EXPECT_FALSE(line.contains("reason"));
+}
+
+TEST_F(RequestLogTest, ALineNamesTheTokenAndDoesNotHoldIt) {
+  const std::string file = (folder() / "tokens").string();
+  WriteTestFile(
+      file, absl::StrCat("score alice sha256:", Sha256("opensesame"), "\n"));
+  for (const bool json : {false, true}) {
+    StopServer();
+    StartLogging({.json = json, .sample = 1}, file);
+    grpc::ClientContext context;
+    context.AddMetadata("authorization", "Bearer opensesame");
+    ASSERT_TRUE(Score("density", context).ok());
+    const std::vector<std::string> lines = TakeLines();
+    ASSERT_THAT(lines, SizeIs(1));
+    EXPECT_THAT(lines[0],
+                HasSubstr(json ? R"("token":"alice")" : " token=alice"));
+    EXPECT_THAT(lines[0], Not(HasSubstr("opensesame")));
+  }
 }
 
 TEST_F(RequestLogTest, AJsonLineOfAFailureHasItsReason) {

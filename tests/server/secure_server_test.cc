@@ -225,6 +225,13 @@ TEST_P(TokensTest, RefusalsSayWhatIsWrong) {
           .error_message(),
       HasSubstr("needs the role admin; the token of train-name has the "
                 "role train [ROLE_TOO_LOW]"));
+  const std::string metrics = server().MetricsText();
+  for (const char* reason :
+       {"TOKEN_MISSING", "TOKEN_MALFORMED", "TOKEN_UNKNOWN", "ROLE_TOO_LOW"}) {
+    EXPECT_THAT(metrics, HasSubstr(absl::StrCat(
+                             R"(poe_refusals_total{where="grpc",reason=")",
+                             reason, "\"} 1\n")));
+  }
 }
 
 TEST_P(TokensTest, HealthNeedsNone) {
