@@ -47,6 +47,16 @@ constexpr struct {
     {v1::Job::STATE_CANCELLED, "cancelled"},
 };
 
+constexpr struct {
+  v1::VersionInfo::State state;
+  const char* name;
+} kVersionStates[] = {
+    {v1::VersionInfo::STATE_UNLOADED, "unloaded"},
+    {v1::VersionInfo::STATE_LOADING, "loading"},
+    {v1::VersionInfo::STATE_AVAILABLE, "available"},
+    {v1::VersionInfo::STATE_FAILED, "failed"},
+};
+
 std::string VersionLabel(std::int64_t version) {
   return version == 0 ? "" : absl::StrCat(version);
 }
@@ -66,18 +76,17 @@ MetricFamily Gauge(std::string name, std::string help,
           std::move(values)};
 }
 
-MetricFamily JobsByState(const TrainingJobs& jobs) {
-  const std::map<v1::Job::State, int> counts = jobs.CountByState();
+// One value for each state of `states`, 0 where there is nothing in it.
+template <typename State, typename States>
+std::vector<ClientMetric> ByState(const std::map<State, int>& counts,
+                                  const States& states) {
   std::vector<ClientMetric> values;
-  for (const auto& [state, name] : kJobStates) {
+  for (const auto& [state, name] : states) {
     const auto count = counts.find(state);
     values.push_back(
         Value(count == counts.end() ? 0 : count->second, {{"state", name}}));
   }
-  return Gauge("poe_training_jobs",
-               "Training jobs by state; of those that have ended, the ones "
-               "that are still known.",
-               std::move(values));
+  return values;
 }
 
 MetricFamily RefusalsByReason(const Refusals& refusals) {
@@ -290,7 +299,14 @@ std::string Metrics::Text() const {
       Gauge("poe_connections", "Connections of gRPC that are open.",
             {Value(static_cast<double>(sources_.connections()))}));
   families.push_back(RefusalsByReason(sources_.refusals));
-  families.push_back(JobsByState(sources_.jobs));
+  families.push_back(
+      Gauge("poe_training_jobs",
+            "Training jobs by state; of those that have ended, the ones that "
+            "are still known.",
+            ByState(sources_.jobs.CountByState(), kJobStates)));
+  families.push_back(
+      Gauge("poe_model_versions", "Stored versions of all models, by state.",
+            ByState(sources_.repository.CountByState(), kVersionStates)));
   AddModels(families);
   families.push_back(Gauge("poe_build_info", "1, labelled with the version.",
                            {Value(1, {{"version", POE_VERSION}})}));

@@ -35,6 +35,7 @@ class Metrics final : public RequestObserver {
  public:
   // Asked whenever the text is made; all must outlive the metrics.
   struct Sources {
+    const ModelRepository& repository;
     const TrainingJobs& jobs;
     const Refusals& refusals;
     // Of gRPC, that are open.

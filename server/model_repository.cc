@@ -302,6 +302,17 @@ std::vector<v1::ModelInfo> ModelRepository::List() const {
   return infos;
 }
 
+std::map<v1::VersionInfo::State, int> ModelRepository::CountByState() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  std::map<v1::VersionInfo::State, int> counts;
+  for (const auto& [name, entry] : models_) {
+    for (const auto& [number, version] : entry.versions) {
+      ++counts[version.info.state()];
+    }
+  }
+  return counts;
+}
+
 absl::StatusOr<v1::ModelInfo> ModelRepository::Get(
     absl::string_view name) const {
   absl::ReaderMutexLock lock(&mutex_);

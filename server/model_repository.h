@@ -52,7 +52,7 @@ struct RepositoryOptions {
 };
 
 // Thread-safe. Calls that read or write files wait for each other; Find, Get,
-// List and Resolve touch memory only and never wait for them.
+// List, CountByState and Resolve touch memory only and never wait for them.
 class ModelRepository {
  public:
   // Is told, one call at a time, in the thread that made it happen.
@@ -101,6 +101,10 @@ class ModelRepository {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::VersionInfo> GetVersion(absl::string_view name,
                                              std::int64_t version) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // How many versions of all models there are in each state that any is in.
+  std::map<v1::VersionInfo::State, int> CountByState() const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The model as it is stored, read from disk and checked against its manifest.

@@ -283,7 +283,8 @@ class Server::Parts final : public ModelRepository::Listener {
                         .all = options.max_connections},
                        refusals_),
         metrics_(
-            {.jobs = *jobs_,
+            {.repository = *repository_,
+             .jobs = *jobs_,
              .refusals = *refusals_,
              .connections = [this] { return grpc_listener_.open(); },
              .queues =

@@ -1,5 +1,6 @@
 #include "server/metrics.h"
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -108,7 +109,9 @@ TEST_F(MetricsTest, WhatIsUnloadedIsForgotten) {
   ASSERT_TRUE(Score("density").ok());
   EXPECT_THAT(Text(), HasSubstr(R"(model="digits",version="2")"));
   EXPECT_THAT(Text(), HasSubstr("poe_models_loaded 4\n"));
+  EXPECT_THAT(Text(), HasSubstr(R"(poe_model_versions{state="available"} 4)"));
   ASSERT_TRUE(Unload("digits", 2).ok());
+  EXPECT_THAT(Text(), HasSubstr(R"(poe_model_versions{state="unloaded"} 1)"));
   // Version 1 is still there.
   EXPECT_THAT(Text(), Not(HasSubstr(R"(model="digits",version="2")")));
   EXPECT_THAT(Text(), HasSubstr(R"(poe_model_bytes{model="digits",)"
@@ -116,6 +119,14 @@ TEST_F(MetricsTest, WhatIsUnloadedIsForgotten) {
   ASSERT_TRUE(Delete("density").ok());
   EXPECT_THAT(Text(), Not(HasSubstr("density")));
   EXPECT_THAT(Text(), HasSubstr("poe_models_loaded 2\n"));
+}
+
+TEST_F(MetricsTest, AVersionThatCannotBeLoadedIsCounted) {
+  EXPECT_THAT(Text(), HasSubstr(R"(poe_model_versions{state="failed"} 0)"));
+  StopServer();
+  ASSERT_TRUE(std::filesystem::remove(folder() / "models/density/1/model.pb"));
+  StartServer();
+  EXPECT_THAT(Text(), HasSubstr(R"(poe_model_versions{state="failed"} 1)"));
 }
 
 TEST_F(MetricsTest, CallsInFlightAreSeen) {
