@@ -61,6 +61,7 @@ class HttpGateway::Parts {
   }
 
   HttpListener& listener() { return listener_; }
+  std::int64_t body_bytes() const { return budget_.in_flight(); }
 
   void AddText(const std::string& path, const std::string& content_type,
                std::function<std::string()> text) {
@@ -496,6 +497,12 @@ void HttpGateway::AddText(const std::string& path,
 absl::StatusOr<int> HttpGateway::Listen(const ListenAddress& address) {
   return parts_->listener().Listen(address);
 }
+
+std::size_t HttpGateway::connections() const {
+  return parts_->listener().connections();
+}
+
+std::int64_t HttpGateway::body_bytes() const { return parts_->body_bytes(); }
 
 void HttpGateway::StopAccepting() { parts_->listener().StopAccepting(); }
 

@@ -2,6 +2,7 @@
 #ifndef POE_SERVER_HTTP_GATEWAY_H_
 #define POE_SERVER_HTTP_GATEWAY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,6 +56,11 @@ class HttpGateway {
   // Begins to answer, and returns the port: that of `address`, or a free one if
   // that is 0. Unavailable if it cannot be listened on. Once.
   absl::StatusOr<int> Listen(const ListenAddress& address);
+
+  // Connections that are open now, and bytes of the bodies that are being read
+  // or answered.
+  std::size_t connections() const;
+  std::int64_t body_bytes() const;
 
   // Takes no new requests.
   void StopAccepting();

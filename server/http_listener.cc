@@ -129,6 +129,11 @@ void HttpListener::Close(SteadyTime deadline) {
   if (accepting_.joinable()) accepting_.join();
 }
 
+std::size_t HttpListener::connections() const {
+  absl::MutexLock lock(&mutex_);
+  return open_.size();
+}
+
 HttpConnection& HttpListener::Connection() { return *current_connection; }
 
 bool HttpListener::process_and_close_socket(socket_t socket) {

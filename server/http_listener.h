@@ -2,6 +2,7 @@
 #ifndef POE_SERVER_HTTP_LISTENER_H_
 #define POE_SERVER_HTTP_LISTENER_H_
 
+#include <cstddef>
 #include <memory>
 #include <set>
 #include <thread>
@@ -46,6 +47,9 @@ class HttpListener final : public httplib::Server {
   // open at `deadline` are cut.
   void Close(SteadyTime deadline) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Connections that have a thread now.
+  std::size_t connections() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // The connection of the request that this thread answers.
   static HttpConnection& Connection();
 
@@ -70,7 +74,7 @@ class HttpListener final : public httplib::Server {
   const std::shared_ptr<Refusals> refusals_;
   std::thread accepting_;
   absl::Mutex join_mutex_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   ConnectionCounts open_ ABSL_GUARDED_BY(mutex_);
   SteadyCondition all_closed_;

@@ -298,6 +298,13 @@ std::string Metrics::Text() const {
   families.push_back(
       Gauge("poe_connections", "Connections of gRPC that are open.",
             {Value(static_cast<double>(sources_.connections()))}));
+  families.push_back(
+      Gauge("poe_http_connections", "HTTP connections that are open.",
+            {Value(static_cast<double>(sources_.http_connections()))}));
+  families.push_back(
+      Gauge("poe_http_body_bytes_in_flight",
+            "Bytes of HTTP bodies that are being read or answered.",
+            {Value(static_cast<double>(sources_.http_body_bytes()))}));
   families.push_back(RefusalsByReason(sources_.refusals));
   families.push_back(
       Gauge("poe_training_jobs",

@@ -42,6 +42,9 @@ class Metrics final : public RequestObserver {
     std::function<std::size_t()> connections;
     // By the name of what has them.
     std::vector<std::pair<std::string, std::function<std::size_t()>>> queues;
+    // Of HTTP.
+    std::function<std::size_t()> http_connections;
+    std::function<std::int64_t()> http_body_bytes;
   };
 
   explicit Metrics(Sources sources);

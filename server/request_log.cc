@@ -39,6 +39,8 @@ std::string TextLine(const RequestReport& report, absl::string_view token,
       report.version, report.rows,
       absl::StatusCodeToString(report.status.code()),
       absl::ToDoubleMilliseconds(report.total), std::string(report.request_id));
+  const absl::string_view trace = TraceIdOf(report.context.client_metadata());
+  if (!trace.empty()) absl::StrAppend(&line, " trace_id=", trace);
   if (!token.empty()) absl::StrAppend(&line, " token=", token);
   if (with_error) absl::StrAppend(&line, " ", report.status.message());
   return line;
@@ -60,6 +62,7 @@ std::string JsonLine(const RequestReport& report, absl::string_view token,
   line["rows"] = report.rows;
   line["total_seconds"] = absl::ToDoubleSeconds(report.total);
   line["queue_seconds"] = absl::ToDoubleSeconds(report.queue);
+  line["compute_seconds"] = absl::ToDoubleSeconds(report.compute);
   line["peer"] = report.context.peer();
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

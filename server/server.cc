@@ -292,7 +292,13 @@ class Server::Parts final : public ModelRepository::Listener {
                   {"compute", [this] { return compute_.QueueDepth(); }},
                   {"sampling", [this] { return sampling_.QueueDepth(); }},
                   {"files", [this] { return file_executor_.QueueDepth(); }},
-                  {"uploads", [this] { return uploads_.QueueDepth(); }}}}),
+                  {"uploads", [this] { return uploads_.QueueDepth(); }}},
+             .http_connections =
+                 [this] { return http_ == nullptr ? 0 : http_->connections(); },
+             .http_body_bytes =
+                 [this] {
+                   return http_ == nullptr ? 0 : http_->body_bytes();
+                 }}),
         request_log_(options.request_log, access_) {}
 
   ~Parts() override {

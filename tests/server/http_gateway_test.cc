@@ -91,6 +91,17 @@ class HttpTest : public DigitsServingTest {
   }
   httplib::Client& client() { return *client_; }
 
+  // The value of a metric that has no labels.
+  double Gauge(const std::string& name) {
+    const std::string text = server().MetricsText();
+    const std::size_t line = text.find(absl::StrCat("\n", name, " "));
+    if (line == std::string::npos) {
+      ADD_FAILURE() << "no " << name << " in\n" << text;
+      return -1;
+    }
+    return std::stod(text.substr(line + name.size() + 2));
+  }
+
   // What comes back must be there, with that status.
   Json Get(const std::string& path, int status = 200) {
     return Checked(client().Get(path), status);
@@ -584,6 +595,8 @@ TEST_F(HttpTest, BodiesOnTheirWayAreCounted) {
     EXPECT_EQ(refused->status, 429) << path;
     EXPECT_EQ(refused->get_header_value("Retry-After"), "1");
     EXPECT_THAT(refused->body, HasSubstr("TOO_MANY_BYTES"));
+    EXPECT_GT(Gauge("poe_http_body_bytes_in_flight"), kMostBytes / 2);
+    EXPECT_GE(Gauge("poe_http_connections"), 1);
     const Json plain =
         Checked(other->Post("/v2/repository/index", body, kJson), 429);
     EXPECT_TRUE(plain["error"].is_string()) << plain;

@@ -113,6 +113,7 @@ TEST_F(RequestLogTest, AJsonLineSaysWhatTheCallWas) {
   EXPECT_EQ(line["rows"], 3);
   EXPECT_GT(line["total_seconds"], 0);
   EXPECT_GE(line["queue_seconds"], 0);
+  EXPECT_GT(line["compute_seconds"], 0);
   EXPECT_THAT(line["peer"].get<std::string>(), HasSubstr("ip"));
   EXPECT_FALSE(line.contains("reason"));
 }
@@ -162,6 +163,19 @@ TEST_F(RequestLogTest, OneInSoManySuccessesIsLoggedAndEveryFailure) {
                           StartsWith("[info] "), StartsWith("[info] ")));
   for (int i = 0; i < 2; ++i) ASSERT_FALSE(Score("cats").ok());
   EXPECT_THAT(TakeLines(), SizeIs(2));
+}
+
+TEST_F(RequestLogTest, ATextLineHasTheTraceIfThereIsOne) {
+  StartLogging({.sample = 1});
+  ASSERT_TRUE(Score("density").ok());
+  EXPECT_THAT(TakeLines(), ElementsAre(Not(HasSubstr("trace_id"))));
+  grpc::ClientContext context;
+  context.AddMetadata(
+      "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  ASSERT_TRUE(Score("density", context).ok());
+  EXPECT_THAT(
+      TakeLines(),
+      ElementsAre(HasSubstr(" trace_id=4bf92f3577b34da6a3ce929d0e0e4736")));
 }
 
 TEST_F(RequestLogTest, WithoutASampleRequestsAreLoggedAtDebug) {
