@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 
 namespace poe::server {
@@ -24,7 +25,32 @@ void SetLast(inference::ModelStatistics& counts) {
       static_cast<std::uint64_t>(absl::ToUnixMillis(absl::Now())));
 }
 
+bool IsQuestion(absl::string_view method) {
+  return method == "Score" || method == "ScoreStream" ||
+         method == "Reconstruct" || method == "Sample";
+}
+
 }  // namespace
+
+void InferenceStatistics::OnBatch(const BatchReport& report) {
+  if (report.served == nullptr) return;
+  absl::MutexLock lock(&mutex_);
+  inference::ModelStatistics& counts = Find(*report.served);
+  counts.set_execution_count(counts.execution_count() + 1);
+}
+
+void InferenceStatistics::OnFinish(const RequestReport& report) {
+  if (report.served == nullptr || !IsQuestion(report.method)) return;
+  const InferenceTimes times = {.queue = report.queue,
+                                .input = {},
+                                .infer = report.compute,
+                                .output = {}};
+  if (report.status.ok()) {
+    AddSuccess(*report.served, times);
+  } else if (!absl::IsResourceExhausted(report.status)) {
+    AddFailure(*report.served, times);
+  }
+}
 
 void InferenceStatistics::AddSuccess(const ServedModel& served,
                                      const InferenceTimes& times) {
@@ -32,7 +58,6 @@ void InferenceStatistics::AddSuccess(const ServedModel& served,
   inference::ModelStatistics& counts = Find(served);
   SetLast(counts);
   counts.set_inference_count(counts.inference_count() + 1);
-  counts.set_execution_count(counts.execution_count() + 1);
   inference::InferStatistics& sums = *counts.mutable_inference_stats();
   Add(Total(times), sums.mutable_success());
   Add(times.queue, sums.mutable_queue());

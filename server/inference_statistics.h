@@ -1,4 +1,4 @@
-// How often and how fast versions of models have answered ModelInfer.
+// How often and how fast versions of models have answered.
 #ifndef POE_SERVER_INFERENCE_STATISTICS_H_
 #define POE_SERVER_INFERENCE_STATISTICS_H_
 
@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "inference/open_inference.pb.h"
 #include "server/model_repository.h"
+#include "server/request_observer.h"
 
 namespace poe::server {
 
@@ -24,9 +25,15 @@ struct InferenceTimes {
 };
 
 // Counts from the time a version is loaded; what is unloaded is forgotten, so
-// that there are never more counts than models in memory. Thread-safe.
-class InferenceStatistics {
+// that there are never more counts than models in memory. Observes the calls of
+// poe.v1, of which it knows waiting and working alone, and all batches; calls
+// of ModelInfer are added by those who answer them. Thread-safe.
+class InferenceStatistics final : public RequestObserver {
  public:
+  void OnBatch(const BatchReport& report) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnFinish(const RequestReport& report) override
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
   void AddSuccess(const ServedModel& served, const InferenceTimes& times)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void AddFailure(const ServedModel& served, const InferenceTimes& times)

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "grpcpp/grpcpp.h"
+#include "server/model_repository.h"
 
 namespace poe::server {
 
@@ -23,6 +24,8 @@ struct RequestReport {
   absl::string_view model;
   std::int64_t version = 0;
   std::int64_t rows = 0;
+  // The version that answers; null where none does.
+  const ServedModel* served = nullptr;
   const absl::Status& status;
   // From arrival to answer; of this, waiting for a thread; of this, working.
   // The rest is waiting for the client.
@@ -38,6 +41,7 @@ struct RequestReport {
 struct BatchReport {
   absl::string_view model;
   std::int64_t version = 0;
+  const ServedModel* served = nullptr;  // as in RequestReport
   std::size_t calls = 0;
   // Of sequences, the rows of all together; of Sample, the chains.
   std::int64_t rows = 0;

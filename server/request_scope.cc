@@ -42,8 +42,7 @@ absl::Status RequestScope::Check() const {
 }
 
 void RequestScope::SetModel(absl::string_view name, std::int64_t version) {
-  model_ = std::string(name);
-  version_ = version;
+  served_ = {.name = std::string(name), .version = version, .model = nullptr};
 }
 
 void RequestScope::Enter(Phase phase) {
@@ -62,9 +61,16 @@ void RequestScope::HoldBytes(std::size_t bytes) {
 }
 
 void RequestScope::ReportBatch(std::size_t calls, std::int64_t rows) const {
-  const BatchReport report = {
-      .model = model_, .version = version_, .calls = calls, .rows = rows};
+  const BatchReport report = {.model = served_.name,
+                              .version = served_.version,
+                              .served = Served(),
+                              .calls = calls,
+                              .rows = rows};
   for (RequestObserver* observer : observers_) observer->OnBatch(report);
+}
+
+const ServedModel* RequestScope::Served() const {
+  return served_.model == nullptr ? nullptr : &served_;
 }
 
 absl::Duration RequestScope::TimeOf(Phase phase) const {
@@ -78,9 +84,10 @@ grpc::Status RequestScope::Finish(const absl::Status& status) {
   const absl::Duration compute = TimeOf(Phase::kCompute);
   const RequestReport report = {
       .method = method_,
-      .model = model_,
-      .version = version_,
+      .model = served_.name,
+      .version = served_.version,
       .rows = rows_,
+      .served = Served(),
       .status = status,
       .total = queue + compute + TimeOf(Phase::kClient),
       .queue = queue,

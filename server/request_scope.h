@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "grpcpp/grpcpp.h"
 #include "server/executor.h"
+#include "server/model_repository.h"
 #include "server/request_observer.h"
 #include "server/steady_time.h"
 
@@ -47,6 +48,7 @@ class RequestScope {
   // For those who observe it. A call begins with kCompute and holds 0 bytes of
   // requests.
   void SetModel(absl::string_view name, std::int64_t version);
+  void SetModel(const ServedModel& served) { served_ = served; }
   void AddRows(std::int64_t rows) { rows_ += rows; }
   void Enter(Phase phase);
   void HoldBytes(std::size_t bytes);
@@ -61,14 +63,16 @@ class RequestScope {
 
  private:
   absl::Duration TimeOf(Phase phase) const;
+  // Null if no version answers.
+  const ServedModel* Served() const;
 
   absl::string_view method_;
   grpc::CallbackServerContext* context_;
   absl::Span<RequestObserver* const> observers_;
   SteadyTime deadline_;
   std::string request_id_;
-  std::string model_;
-  std::int64_t version_ = 0;
+  // Without a model, a name and a version that are only asked about.
+  ServedModel served_;
   std::int64_t rows_ = 0;
   std::int64_t held_bytes_ = 0;
   Phase phase_ = Phase::kCompute;

@@ -28,6 +28,7 @@
 #include "server/executor.h"
 #include "server/grpc_listener.h"
 #include "server/http_gateway.h"
+#include "server/inference_statistics.h"
 #include "server/listen_address.h"
 #include "server/metrics.h"
 #include "server/model_repository.h"
@@ -277,6 +278,7 @@ class Server::Parts final : public ModelRepository::Listener {
                          .workers = workers_,
                          .sampling = sampling_,
                          .files = file_executor_,
+                         .statistics = statistics_,
                          .limits = options.limits}),
         training_jobs_(jobs_.get(), &uploads_),
         grpc_listener_({.per_client = options.connections_per_client,
@@ -331,6 +333,7 @@ class Server::Parts final : public ModelRepository::Listener {
   Executor uploads_;
   Executor compute_;
   Executor sampling_;
+  InferenceStatistics statistics_;
   ProductOfExpertsService product_of_experts_;
   ModelRegistryService registry_;
   OpenInferenceService open_inference_;
@@ -397,7 +400,8 @@ absl::Status Server::Parts::Listen(
   builder.AddChannelArgument(
       GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
       static_cast<int>(absl::ToInt64Milliseconds(kMostHandshake)));
-  builder.SetContextAllocator(ObservedContexts({&metrics_, &request_log_}));
+  builder.SetContextAllocator(
+      ObservedContexts({&metrics_, &request_log_, &statistics_}));
   RegisterServices(builder);
   grpc_ = builder.BuildAndStart();
   if (grpc_ == nullptr) return absl::InternalError("cannot start gRPC");
@@ -411,7 +415,8 @@ absl::Status Server::Parts::ListenHttp(const ListenAddress& address,
                                        const ServerOptions& options) {
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
-  builder.SetContextAllocator(ObservedContexts({&metrics_, &request_log_}));
+  builder.SetContextAllocator(
+      ObservedContexts({&metrics_, &request_log_, &statistics_}));
   RegisterServices(builder);
   http_services_ = builder.BuildAndStart();
   if (http_services_ == nullptr) {

@@ -30,7 +30,7 @@ absl::StatusOr<ServedModel> FindServed(const ModelRepository& repository,
   const absl::StatusOr<v1::ModelSelector> selector = SelectModel(name, version);
   if (!selector.ok()) return selector.status();
   absl::StatusOr<ServedModel> served = repository.Find(*selector);
-  if (served.ok()) scope.SetModel(served->name, served->version);
+  if (served.ok()) scope.SetModel(*served);
   return served;
 }
 
@@ -232,7 +232,7 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
       FindServed(resources_.repository, request->model_name(),
                  request->model_version(), scope);
   if (!served.ok()) return Refuse(std::move(scope), served.status());
-  InferenceTimer timer(statistics_, *served);
+  InferenceTimer timer(resources_.statistics, *served);
   if (*task != InferTask::kSample) {
     return AnswerLater(
         std::move(scope),
@@ -269,11 +269,11 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelStatistics(
     grpc::CallbackServerContext* context,
     const inference::ModelStatisticsRequest* request,
     inference::ModelStatisticsResponse* response) {
-  return AnswerNow(RequestScope("ModelStatistics", context),
-                   [&](RequestScope& scope) {
-                     return AnswerStatistics(*request, resources_.repository,
-                                             statistics_, scope, *response);
-                   });
+  return AnswerNow(
+      RequestScope("ModelStatistics", context), [&](RequestScope& scope) {
+        return AnswerStatistics(*request, resources_.repository,
+                                resources_.statistics, scope, *response);
+      });
 }
 
 grpc::ServerUnaryReactor* OpenInferenceService::RepositoryIndex(

@@ -30,6 +30,7 @@ class OpenInferenceService final
     Executor& sampling;
     // Loads and unloads.
     Executor& files;
+    InferenceStatistics& statistics;
     RequestLimits limits;
   };
 
@@ -88,7 +89,6 @@ class OpenInferenceService final
  private:
   const Resources resources_;
   std::atomic<bool> serving_ = true;
-  InferenceStatistics statistics_;
 };
 
 }  // namespace poe::server

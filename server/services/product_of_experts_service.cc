@@ -22,7 +22,7 @@ grpc::ServerUnaryReactor* ProductOfExpertsService::Score(
   absl::StatusOr<ServedModel> served =
       resources_.repository.Find(request->model());
   if (!served.ok()) return Refuse(std::move(scope), served.status());
-  scope.SetModel(served->name, served->version);
+  scope.SetModel(*served);
   if (IsSmall(*request, *served->model)) {
     return AnswerNow(std::move(scope), [&](RequestScope& scope) {
       return AnswerScore(*request, *served, resources_.limits,
@@ -52,7 +52,7 @@ grpc::ServerUnaryReactor* ProductOfExpertsService::Reconstruct(
   absl::StatusOr<ServedModel> served =
       resources_.repository.Find(request->model());
   if (!served.ok()) return Refuse(std::move(scope), served.status());
-  scope.SetModel(served->name, served->version);
+  scope.SetModel(*served);
   return AnswerLater(
       std::move(scope),
       [&](RequestScope& scope, absl::AnyInvocable<void(absl::Status)> done) {

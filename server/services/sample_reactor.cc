@@ -49,7 +49,7 @@ void SampleReactor::OnWriteDone(bool ok) {
 absl::Status SampleReactor::Run() {
   const absl::StatusOr<ServedModel> served = repository_.Find(request_.model());
   if (!served.ok()) return served.status();
-  scope_.SetModel(served->name, served->version);
+  scope_.SetModel(*served);
   return AnswerSample(request_, *served, limits_, workers_, scope_, response_,
                       [this] {
                         scope_.Enter(RequestScope::Phase::kClient);

@@ -55,7 +55,7 @@ absl::Status ScoreStreamReactor::PinModel() {
     absl::StatusOr<ServedModel> found = repository_.Find(request_.model());
     if (!found.ok()) return found.status();
     served_ = *std::move(found);
-    scope_.SetModel(served_->name, served_->version);
+    scope_.SetModel(*served_);
     return absl::OkStatus();
   }
   const v1::ModelSelector& again = request_.model();

@@ -44,11 +44,13 @@ void BatchingTest::StartBatcher(const Batcher::Options& options,
       });
 }
 
-std::shared_ptr<grpc::Channel> BatchingTest::Serve(grpc::Service& service) {
+std::shared_ptr<grpc::Channel> BatchingTest::Serve(
+    grpc::Service& service, std::vector<RequestObserver*> observers) {
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort("localhost:0", grpc::InsecureServerCredentials(),
                            &port);
+  builder.SetContextAllocator(ObservedContexts(std::move(observers)));
   builder.RegisterService(&service);
   grpc_ = builder.BuildAndStart();
   EXPECT_NE(grpc_, nullptr);

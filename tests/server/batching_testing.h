@@ -9,6 +9,7 @@
 #include <memory>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "grpcpp/grpcpp.h"
@@ -16,6 +17,7 @@
 #include "server/byte_budget.h"
 #include "server/executor.h"
 #include "server/model_repository.h"
+#include "server/request_observer.h"
 #include "server/services/batched_answer.h"
 #include "tests/server/serving_test.h"
 
@@ -63,8 +65,10 @@ class BatchingTest : public ServingTest {
     return {.budget = *budget_, .compute = executor_, .batcher = *batcher_};
   }
 
-  // The service on a free port, and a way to it. After StartBatcher.
-  std::shared_ptr<grpc::Channel> Serve(grpc::Service& service);
+  // The service on a free port, its calls observed, and a way to it. After
+  // StartBatcher.
+  std::shared_ptr<grpc::Channel> Serve(
+      grpc::Service& service, std::vector<RequestObserver*> observers = {});
 
   // Returns when the only thread of the batcher has begun to answer this call,
   // which has been asked and which TearDown waits for.

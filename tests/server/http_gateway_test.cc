@@ -394,7 +394,7 @@ TEST_F(HttpTest, InferencesAreScoresToTheBit) {
             scores.class_names(scores.labels(0)));
   EXPECT_EQ(Get("/v2/models/digits/versions/1/stats")["model_stats"][0]
                                                      ["inference_count"],
-            1);
+            2);
 }
 
 TEST_F(HttpTest, BytesOfTensorsFollowTheJson) {

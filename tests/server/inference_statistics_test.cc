@@ -1,5 +1,6 @@
 #include "server/inference_statistics.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -35,7 +36,7 @@ TEST(InferenceStatisticsTest, CallsAddUp) {
   EXPECT_EQ(counts.name(), "digits");
   EXPECT_EQ(counts.version(), "2");
   EXPECT_EQ(counts.inference_count(), 2);
-  EXPECT_EQ(counts.execution_count(), 2);
+  EXPECT_EQ(counts.execution_count(), 0);
   EXPECT_GE(counts.last_inference(), before);
   const inference::InferStatistics& sums = counts.inference_stats();
   EXPECT_EQ(sums.success().count(), 2);
@@ -47,6 +48,20 @@ TEST(InferenceStatisticsTest, CallsAddUp) {
   EXPECT_EQ(sums.compute_infer().ns(), 600);
   EXPECT_EQ(sums.compute_output().ns(), 8000);
   EXPECT_EQ(sums.compute_output().count(), 2);
+}
+
+TEST(InferenceStatisticsTest, ABatchIsOneExecutionOfAnyNumberOfCalls) {
+  InferenceStatistics statistics;
+  const ServedModel served = Serve(2);
+  for (const std::size_t calls : {1, 7}) {
+    statistics.OnBatch({.model = served.name,
+                        .version = served.version,
+                        .served = &served,
+                        .calls = calls,
+                        .rows = 9});
+  }
+  EXPECT_EQ(statistics.Get(served).execution_count(), 2);
+  EXPECT_EQ(statistics.Get(served).inference_count(), 0);
 }
 
 TEST(InferenceStatisticsTest, CallsThatWereTurnedAwayAreNotCounted) {

@@ -28,8 +28,10 @@ class OpenInferenceBatchingTest : public BatchingTest {
                                         .workers = Workers::Inline(),
                                         .sampling = executor_,
                                         .files = executor_,
+                                        .statistics = statistics_,
                                         .limits = {}});
-    stub_ = inference::GRPCInferenceService::NewStub(Serve(*service_));
+    stub_ = inference::GRPCInferenceService::NewStub(
+        Serve(*service_, {&statistics_}));
   }
 
   static inference::ModelInferRequest Request(Index rows, unsigned seed) {
@@ -57,6 +59,7 @@ class OpenInferenceBatchingTest : public BatchingTest {
 
   const inference::ModelInferRequest occupying_ = Request(1, 0);
   Inferring occupant_;
+  InferenceStatistics statistics_;
   std::unique_ptr<OpenInferenceService> service_;
   std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
 };
@@ -172,6 +175,27 @@ TEST_F(OpenInferenceBatchingTest, WhatWasTurnedAwayIsNotInTheStatistics) {
   ASSERT_EQ(statistics.model_stats_size(), 1);
   EXPECT_EQ(statistics.model_stats(0).inference_count(), 2);
   EXPECT_EQ(statistics.model_stats(0).inference_stats().fail().count(), 1);
+}
+
+TEST_F(OpenInferenceBatchingTest, CallsAnsweredTogetherAreOneExecution) {
+  Start({});
+  Occupy();
+  const inference::ModelInferRequest request = Request(2, 1);
+  std::vector<Inferring> calls(3);
+  for (Inferring& call : calls) Infer(request, call);
+  AwaitWaiting(calls.size());
+  gate_.Notify();
+  occupant_.answered.WaitForNotification();
+  for (Inferring& call : calls) call.answered.WaitForNotification();
+
+  inference::ModelStatisticsRequest asked;
+  asked.set_name("large");
+  inference::ModelStatisticsResponse statistics;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->ModelStatistics(&context, asked, &statistics).ok());
+  ASSERT_EQ(statistics.model_stats_size(), 1);
+  EXPECT_EQ(statistics.model_stats(0).inference_count(), 4);
+  EXPECT_EQ(statistics.model_stats(0).execution_count(), 2);
 }
 
 }  // namespace

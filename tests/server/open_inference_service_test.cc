@@ -449,6 +449,44 @@ TEST_F(OpenInferenceServiceTest, StatisticsCountAnswersAndRefusals) {
             grpc::NOT_FOUND);
 }
 
+TEST_F(OpenInferenceServiceTest, StatisticsCountTheCallsOfPoeToo) {
+  v1::ScoreRequest score;
+  score.mutable_model()->set_name("density");
+  *score.mutable_observations() = ToObservations(RandomBits(5, kDimension, 1));
+  v1::ScoreResponse scored;
+  for (int i = 0; i < 2; ++i) {
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub().Score(&context, score, &scored).ok());
+  }
+  v1::ReconstructRequest reconstruct;
+  *reconstruct.mutable_model() = score.model();
+  *reconstruct.mutable_observations() = score.observations();
+  v1::ReconstructResponse reconstructed;
+  grpc::ClientContext reconstructing;
+  ASSERT_TRUE(
+      stub().Reconstruct(&reconstructing, reconstruct, &reconstructed).ok());
+  v1::SampleRequest sample;
+  *sample.mutable_model() = score.model();
+  grpc::ClientContext sampling;
+  auto samples = stub().Sample(&sampling, sample);
+  v1::SampleResponse sampled;
+  while (samples->Read(&sampled)) {
+  }
+  ASSERT_TRUE(samples->Finish().ok());
+  score.mutable_observations()->mutable_dense()->set_shape(0, 6);
+  grpc::ClientContext malformed;
+  EXPECT_EQ(stub().Score(&malformed, score, &scored).error_code(),
+            grpc::INVALID_ARGUMENT);
+
+  const inference::ModelStatistics counts =
+      Statistics("density", "").model_stats(0);
+  EXPECT_EQ(counts.inference_count(), 4);
+  EXPECT_EQ(counts.execution_count(), 4);
+  EXPECT_EQ(counts.inference_stats().success().count(), 4);
+  EXPECT_EQ(counts.inference_stats().fail().count(), 1);
+  EXPECT_GT(counts.inference_stats().compute_infer().ns(), 0);
+}
+
 TEST_F(OpenInferenceServiceTest, ModelsAreUnloadedAndLoaded) {
   inference::RepositoryModelUnloadRequest unload;
   unload.set_model_name("digits");
