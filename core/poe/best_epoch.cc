@@ -1,32 +1,15 @@
 #include "poe/best_epoch.h"
 
 #include <cmath>
-#include <utility>
 
 namespace poe {
-namespace {
-
-std::vector<Vector<float>> AllParameters(const Product<float>& product) {
-  std::vector<Vector<float>> all = {product.base().parameters()};
-  for (std::size_t i = 0; i < product.num_groups(); ++i)
-    all.push_back(product.group(i).parameters());
-  return all;
-}
-
-void SetParameters(const Vector<float>& parameters,
-                   Parameterized<float>& target) {
-  target.UpdateParameters(
-      [&](Eigen::Ref<Vector<float>> all) { all = parameters; });
-}
-
-}  // namespace
 
 BestEpoch::BestEpoch(const EarlyStopping& settings, const RowSelection& rows,
                      const Product<float>& product,
                      Reconstruction reconstruction, std::uint64_t seed)
     : patience_(settings.patience),
       judge_(rows, product, reconstruction, seed),
-      parameters_(AllParameters(product)) {}
+      parameters_(product.Parameters()) {}
 
 absl::Status BestEpoch::Judge(int epoch, const Product<float>& product,
                               const Workers& workers, InterruptCheck check) {
@@ -38,14 +21,12 @@ absl::Status BestEpoch::Judge(int epoch, const Product<float>& product,
   if (!std::isfinite(value) || value <= best_) return absl::OkStatus();
   best_ = value;
   epoch_ = epoch;
-  parameters_ = AllParameters(product);
+  parameters_ = product.Parameters();
   return absl::OkStatus();
 }
 
-void BestEpoch::Restore(Product<float>& product) const {
-  SetParameters(parameters_[0], product.mutable_base());
-  for (std::size_t i = 0; i < product.num_groups(); ++i)
-    SetParameters(parameters_[i + 1], product.mutable_group(i));
+void BestEpoch::Restore(const Workers& workers, Product<float>& product) const {
+  product.SetParameters(parameters_, workers);
 }
 
 void BestEpoch::Save(ArchiveWriter& writer) const {

@@ -38,7 +38,7 @@ class BestEpoch {
   }
 
   // Puts the parameters of the best epoch in place.
-  void Restore(Product<float>& product) const;
+  void Restore(const Workers& workers, Product<float>& product) const;
 
   // What it remembers from epoch to epoch. Load gives false if the parameters
   // are not as many as the product's.

@@ -87,10 +87,10 @@ class Ascent {
     for (Optimizer<float>& optimizer : optimizers_) optimizer.Load(reader);
   }
 
-  void Finish() {
-    optimizers_[0].Finish(product_.mutable_base());
+  void Finish(const Workers& workers) {
+    optimizers_[0].Finish(workers, product_.mutable_base());
     for (std::size_t i = 0; i < product_.num_groups(); ++i)
-      optimizers_[i + 1].Finish(product_.mutable_group(i));
+      optimizers_[i + 1].Finish(workers, product_.mutable_group(i));
   }
 
  private:
@@ -243,10 +243,10 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
         !status.ok())
       return status;
   }
-  Product<float> kept = product;
+  std::vector<Vector<float>> kept = product.Parameters();
   std::int64_t kept_after = update;
   auto diverged = [&](const std::string& text) {
-    product = std::move(kept);
+    product.SetParameters(kept, workers);
     kept_update = kept_after;
     return absl::InternalError(
         absl::StrCat(text, "; try a smaller optimizer.rate"));
@@ -317,7 +317,7 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
               absl::StrCat("a parameter stopped being finite by update ",
                            update, " of ", updates));
         if (std::isfinite(teacher.estimate().gradient_norm())) {
-          kept = product;
+          kept = product.Parameters();
           kept_after = update;
         }
       }
@@ -331,8 +331,8 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     report(epoch, error / std::max(batches, 1), true);
     if (best.has_value() && best->is_over()) break;
   }
-  if (best.has_value()) best->Restore(product);
-  ascent.Finish();
+  if (best.has_value()) best->Restore(workers, product);
+  ascent.Finish(workers);
   if (!IsFinite(product))
     return diverged(absl::StrCat(
         "the average of a parameter is not finite after update ", updates));

@@ -39,6 +39,50 @@ double RateAt(const OptimizerSettings& settings, std::int64_t update,
   return settings.rate * (last + (1 - last) * share);
 }
 
+// Some parameters of one block, and where they are to go.
+template <typename Scalar>
+struct Slopes {
+  Index size;
+  const Scalar* units;
+  const Scalar* gradient;
+  Scalar decay;
+  Scalar step;
+
+  Scalar At(Index i, Scalar parameter) const {
+    return units[i] * (gradient[i] - decay * parameter);
+  }
+};
+
+// These take what they need by value, so that compilers see that no step
+// changes it, and make vectors of the loops.
+template <typename Scalar>
+void StepByMomentum(const Slopes<Scalar> slopes, Scalar momentum,
+                    Scalar* velocity, Scalar* parameters) {
+  for (Index i = 0; i < slopes.size; ++i) {
+    velocity[i] =
+        momentum * velocity[i] + slopes.step * slopes.At(i, parameters[i]);
+    parameters[i] += slopes.units[i] * velocity[i];
+  }
+}
+
+// Adam. Shares are what a new slope and its square weigh in their means.
+template <typename Scalar>
+void StepByMoments(const Slopes<Scalar> slopes, Scalar first_share,
+                   Scalar second_share, Scalar first_bias, Scalar second_bias,
+                   Scalar* first_moment, Scalar* second_moment,
+                   Scalar* parameters) {
+  for (Index i = 0; i < slopes.size; ++i) {
+    const Scalar slope = slopes.At(i, parameters[i]);
+    first_moment[i] += first_share * (slope - first_moment[i]);
+    second_moment[i] += second_share * (slope * slope - second_moment[i]);
+  }
+  for (Index i = 0; i < slopes.size; ++i)
+    parameters[i] += slopes.units[i] * slopes.step *
+                     (first_moment[i] / first_bias) /
+                     (std::sqrt(second_moment[i] / second_bias) +
+                      static_cast<Scalar>(kAdamEpsilon));
+}
+
 }  // namespace
 
 absl::Status Validate(const OptimizerSettings& settings) {
@@ -94,53 +138,48 @@ void Optimizer<Scalar>::Step(std::int64_t update, int epoch,
   if (velocity_.size() == 0) {
     velocity_ = Vector<Scalar>::Zero(size);
     if (adam) second_moment_ = Vector<Scalar>::Zero(size);
-    units_.resize(size);
+    units_ = Vector<Scalar>::Ones(size);
   }
-  target.StepUnits(units_);
+  target.StepUnits(workers, units_);
   const double rate = RateAt(settings_, update, total_updates_);
   const double first_decay = epoch < settings_.early_epochs
                                  ? settings_.early_momentum
                                  : settings_.momentum;
   const auto count = static_cast<double>(update + 1);
-  const auto first_share = static_cast<Scalar>(1 - first_decay);
-  const auto second_share = static_cast<Scalar>(1 - settings_.second_decay);
   // Decays may change on the way, so their product is kept.
   first_decays_ *= first_decay;
-  const auto first_bias = static_cast<Scalar>(1 - first_decays_);
-  const auto second_bias =
-      static_cast<Scalar>(1 - std::pow(settings_.second_decay, count));
+  const double first_bias = 1 - first_decays_;
+  const double second_bias = 1 - std::pow(settings_.second_decay, count);
 
-  target.UpdateParameters([&](Eigen::Ref<Vector<Scalar>> parameters) {
-    for (const ParameterBlock& block : target.blocks()) {
+  target.UpdateParameters(workers, [&](Eigen::Ref<Vector<Scalar>> parameters) {
+    const auto move = [&](const ParameterBlock& block, Index begin, Index end) {
       const auto multiplier = settings_.rate_multipliers.find(
           std::string(ParameterKindName(block.kind)));
-      const auto step = static_cast<Scalar>(
-          rate * (multiplier == settings_.rate_multipliers.end()
-                      ? 1
-                      : multiplier->second));
-      const auto decay = static_cast<Scalar>(
-          block.kind == ParameterKind::kWeights ? settings_.weight_decay : 0);
-      workers.ParallelFor(
-          block.size(), kLeastParameters, [&](Index begin, Index end) {
-            for (Index i = block.offset + begin; i < block.offset + end; ++i) {
-              const Scalar slope =
-                  units_[i] * (gradient[i] - decay * parameters[i]);
-              if (adam) {
-                velocity_[i] += first_share * (slope - velocity_[i]);
-                second_moment_[i] +=
-                    second_share * (slope * slope - second_moment_[i]);
-                parameters[i] += units_[i] * step *
-                                 (velocity_[i] / first_bias) /
-                                 (std::sqrt(second_moment_[i] / second_bias) +
-                                  static_cast<Scalar>(kAdamEpsilon));
-              } else {
-                velocity_[i] = static_cast<Scalar>(first_decay) * velocity_[i] +
-                               step * slope;
-                parameters[i] += units_[i] * velocity_[i];
-              }
-            }
-          });
-    }
+      const Slopes<Scalar> slopes = {
+          end - begin, units_.data() + begin, gradient.data() + begin,
+          static_cast<Scalar>(block.kind == ParameterKind::kWeights
+                                  ? settings_.weight_decay
+                                  : 0),
+          static_cast<Scalar>(rate *
+                              (multiplier == settings_.rate_multipliers.end()
+                                   ? 1
+                                   : multiplier->second))};
+      if (adam)
+        StepByMoments<Scalar>(
+            slopes, 1 - first_decay, 1 - settings_.second_decay, first_bias,
+            second_bias, velocity_.data() + begin,
+            second_moment_.data() + begin, parameters.data() + begin);
+      else
+        StepByMomentum<Scalar>(slopes, first_decay, velocity_.data() + begin,
+                               parameters.data() + begin);
+    };
+    workers.ParallelFor(size, kLeastParameters, [&](Index begin, Index end) {
+      for (const ParameterBlock& block : target.blocks()) {
+        const Index first = std::max(begin, block.offset);
+        const Index last = std::min(end, block.offset + block.size());
+        if (first < last) move(block, first, last);
+      }
+    });
   });
 
   const auto first_averaged = static_cast<std::int64_t>(std::ceil(
@@ -148,8 +187,11 @@ void Optimizer<Scalar>::Step(std::int64_t update, int epoch,
   if (settings_.average_share > 0 && update >= first_averaged) {
     if (averaged_ == 0) average_ = Vector<Scalar>::Zero(size);
     ++averaged_;
-    average_ +=
-        (target.parameters() - average_) / static_cast<Scalar>(averaged_);
+    workers.ParallelFor(size, kLeastParameters, [&](Index begin, Index end) {
+      auto part = average_.segment(begin, end - begin);
+      part += (target.parameters().segment(begin, end - begin) - part) /
+              static_cast<Scalar>(averaged_);
+    });
   }
 }
 
@@ -167,16 +209,18 @@ void Optimizer<Scalar>::Load(ArchiveReader& reader) {
   reader.GetMatrix(velocity_);
   reader.GetMatrix(second_moment_);
   reader.GetMatrix(average_);
-  units_.resize(velocity_.size());
+  units_ = Vector<Scalar>::Ones(velocity_.size());
   first_decays_ = reader.Get<double>();
   averaged_ = reader.Get<std::int64_t>();
 }
 
 template <typename Scalar>
-void Optimizer<Scalar>::Finish(Parameterized<Scalar>& target) const {
+void Optimizer<Scalar>::Finish(const Workers& workers,
+                               Parameterized<Scalar>& target) const {
   if (averaged_ == 0) return;
-  target.UpdateParameters(
-      [&](Eigen::Ref<Vector<Scalar>> parameters) { parameters = average_; });
+  target.UpdateParameters(workers, [&](Eigen::Ref<Vector<Scalar>> parameters) {
+    parameters = average_;
+  });
 }
 
 template class Optimizer<float>;

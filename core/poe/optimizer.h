@@ -51,7 +51,7 @@ class Optimizer {
   void Load(ArchiveReader& reader);
 
   // After the last update: puts the average in place, if one was kept.
-  void Finish(Parameterized<Scalar>& target) const;
+  void Finish(const Workers& workers, Parameterized<Scalar>& target) const;
 
  private:
   OptimizerSettings settings_;

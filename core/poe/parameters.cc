@@ -36,9 +36,10 @@ absl::string_view ParameterKindName(ParameterKind kind) {
 
 template <typename Scalar>
 void Parameterized<Scalar>::UpdateParameters(
+    const Workers& workers,
     absl::FunctionRef<void(Eigen::Ref<Vector<Scalar>>)> change) {
   change(parameters_);
-  ParametersChanged();
+  ParametersChanged(workers);
 }
 
 template <typename Scalar>

@@ -8,6 +8,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "poe/numerics/matrix_product.h"
+#include "poe/numerics/workers.h"
 
 namespace poe {
 
@@ -56,15 +57,15 @@ class Parameterized {
   }
 
   // Lets `change` write the parameters, then brings them within their bounds
-  // and renews what is derived from them.
+  // and renews what is derived from them. The same bits at any thread count.
   void UpdateParameters(
+      const Workers& workers,
       absl::FunctionRef<void(Eigen::Ref<Vector<Scalar>>)> change);
 
-  // The unit each parameter's steps are measured in; 1 unless a kind knows
-  // better (a mean moves in units of its expert's width).
-  virtual void StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
-    units.setOnes();
-  }
+  // The unit each parameter's steps are measured in. `units` comes with ones; a
+  // kind that knows better (a mean moves in units of its expert's width)
+  // replaces them, always those of the same parameters.
+  virtual void StepUnits(const Workers&, Eigen::Ref<Vector<Scalar>>) const {}
 
  protected:
   // Adds a block of zeros at the end.
@@ -84,7 +85,7 @@ class Parameterized {
   }
 
   // Called after every change: project, then refresh caches.
-  virtual void ParametersChanged() {}
+  virtual void ParametersChanged(const Workers&) {}
 
  private:
   Vector<Scalar> parameters_;

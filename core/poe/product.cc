@@ -84,6 +84,25 @@ Index Product<Scalar>::num_parameters() const {
 }
 
 template <typename Scalar>
+std::vector<Vector<Scalar>> Product<Scalar>::Parameters() const {
+  std::vector<Vector<Scalar>> all = {base_->parameters()};
+  for (const auto& group : groups_) all.push_back(group->parameters());
+  return all;
+}
+
+template <typename Scalar>
+void Product<Scalar>::SetParameters(
+    const std::vector<Vector<Scalar>>& parameters, const Workers& workers) {
+  const auto set = [&](const Vector<Scalar>& from, Parameterized<Scalar>& to) {
+    to.UpdateParameters(
+        workers, [&](Eigen::Ref<Vector<Scalar>> values) { values = from; });
+  };
+  set(parameters[0], *base_);
+  for (std::size_t i = 0; i < groups_.size(); ++i)
+    set(parameters[i + 1], *groups_[i]);
+}
+
+template <typename Scalar>
 std::vector<double> Product<Scalar>::LogScores(const Observations<Scalar>& x,
                                                const Workers& workers) const {
   std::vector<double> log_scores(x.size, 0);

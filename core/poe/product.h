@@ -58,6 +58,13 @@ class Product {
   Index num_experts() const;
   Index num_parameters() const;
 
+  // The flat parameters of the base, then of each group.
+  std::vector<Vector<Scalar>> Parameters() const;
+  // Puts parameters in place that Parameters() of a product of the same shape
+  // gave.
+  void SetParameters(const std::vector<Vector<Scalar>>& parameters,
+                     const Workers& workers);
+
   // N: whether the density of each observation can be positive.
   std::vector<bool> InSupport(const Observations<Scalar>& x) const;
 

@@ -24,6 +24,7 @@ bool Get(ArchiveReader& reader, Parameterized<float>& target) {
   if (!reader.ok() || parameters.size() != target.parameters().size())
     return false;
   target.UpdateParameters(
+      Workers::Inline(),
       [&](Eigen::Ref<Vector<float>> all) { all = parameters; });
   return true;
 }

@@ -59,7 +59,8 @@ void ExpectGradientMatchesDifferences(const Base<double>& base,
   for (Index p = 0; p < gradient.size(); ++p) {
     auto weighted = [&](double step) {
       const auto moved = base.Clone();
-      moved->UpdateParameters([&](auto parameters) { parameters(p) += step; });
+      moved->UpdateParameters(Workers::Inline(),
+                              [&](auto parameters) { parameters(p) += step; });
       const std::vector<double> scores = LogScores(*moved, x);
       double sum = 0;
       for (Index n = 0; n < x.size; ++n) sum += weights[n] * scores[n];
@@ -202,6 +203,7 @@ TEST(GaussianBaseTest, WithoutFactorAnUpdateOfNoParametersChangesNothing) {
   const auto base = *GaussianBase<double>::Create(OnABox<double>(2, -2, 3));
   const Vector<double> none;
   base->UpdateParameters(
+      Workers::Inline(),
       [&](Eigen::Ref<Vector<double>> parameters) { parameters = none; });
   EXPECT_EQ(base->parameters().size(), 0);
   EXPECT_THAT(LogScores(*base, SomeRows(5, 2)), Each(0.0));
@@ -225,7 +227,7 @@ TEST(GaussianBaseTest, FixedVariancesHaveNoGradient) {
 
 TEST(GaussianBaseTest, LogVariancesStayWithinTheirBounds) {
   const auto base = *GaussianBase<double>::Create(WithFactor());
-  base->UpdateParameters([](auto parameters) {
+  base->UpdateParameters(Workers::Inline(), [](auto parameters) {
     parameters(2) = 1e9;
     parameters(3) = -1e9;
   });
@@ -235,8 +237,8 @@ TEST(GaussianBaseTest, LogVariancesStayWithinTheirBounds) {
 
 TEST(GaussianBaseTest, MeansMoveInUnitsOfTheDeviation) {
   const auto base = *GaussianBase<double>::Create(WithFactor());
-  Vector<double> units(4);
-  base->StepUnits(units);
+  Vector<double> units = Vector<double>::Ones(4);
+  base->StepUnits(Workers::Inline(), units);
   EXPECT_NEAR(units(0), std::exp(0.15), 1e-14);
   EXPECT_NEAR(units(1), std::exp(-0.35), 1e-14);
   EXPECT_EQ(units(2), 1);

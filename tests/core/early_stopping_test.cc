@@ -133,8 +133,9 @@ class BestEpochTest : public testing::Test {
   Product<float> Restored(const BestEpoch& best) const {
     Product<float> product = untrained_[0];
     product.mutable_group(0).UpdateParameters(
+        Workers::Inline(),
         [](Eigen::Ref<Vector<float>> all) { all.setConstant(7); });
-    best.Restore(product);
+    best.Restore(Workers::Inline(), product);
     return product;
   }
   static absl::Status Judge(BestEpoch& best, int epoch,
@@ -172,6 +173,7 @@ TEST_F(BestEpochTest, OfEqualEpochsTheFirstIsBest) {
 TEST_F(BestEpochTest, WhatIsNotFiniteIsNeverBest) {
   Product<float> wild = better_[0];
   wild.mutable_group(0).UpdateParameters(
+      Workers::Inline(),
       [](Eigen::Ref<Vector<float>> all) { all.setConstant(3e38f); });
   BestEpoch best = Start(0);
   ASSERT_TRUE(Judge(best, 0, wild).ok());

@@ -68,9 +68,10 @@ TEST_P(ExactGradientTest, OfAConditionalModelMatchesFiniteDifferences) {
     Product<double> moved = product;
     if (p < base_size)
       moved.mutable_base().UpdateParameters(
-          [&](auto parameters) { change(parameters, p); });
+          Workers::Inline(), [&](auto parameters) { change(parameters, p); });
     else
       moved.mutable_group(0).UpdateParameters(
+          Workers::Inline(),
           [&](auto parameters) { change(parameters, p - base_size); });
     const auto log_probabilities =
         (*ExactGradient<double>::Create(moved, GetParam().columns, inputs))

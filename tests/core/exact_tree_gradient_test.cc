@@ -79,9 +79,10 @@ TEST(ExactTreeGradientTest, IsThatOfTheMeanLogLikelihood) {
   auto expect_slope = [&](double gradient, auto part, Index parameter) {
     auto moved = [&](double step) {
       Product<double> other = product;
-      part(other).UpdateParameters([&](Eigen::Ref<Vector<double>> values) {
-        values(parameter) += step;
-      });
+      part(other).UpdateParameters(Workers::Inline(),
+                                   [&](Eigen::Ref<Vector<double>> values) {
+                                     values(parameter) += step;
+                                   });
       return MeanLogLikelihood(other, x);
     };
     const double h = 1e-4;

@@ -154,9 +154,10 @@ TEST_P(ExpertOracles, GradientMatchesCentralDifferences) {
     for (Index p = 0; p < gradient.size(); ++p) {
       auto weighted_score = [&](double step) {
         const auto moved = group->Clone();
-        moved->UpdateParameters([&](Eigen::Ref<Vector<double>> parameters) {
-          parameters(p) += step;
-        });
+        moved->UpdateParameters(Workers::Inline(),
+                                [&](Eigen::Ref<Vector<double>> parameters) {
+                                  parameters(p) += step;
+                                });
         const auto scores = LogScores<double>(*moved, x, beta);
         double sum = 0;
         for (Index n = 0; n < x.size; ++n) sum += weights[n] * scores[n];
@@ -394,6 +395,43 @@ TEST_P(ExpertOracles, GradientHasTheSameBitsAtAnyThreadCount) {
   };
   const Vector<float> one = gradient_with(1);
   for (int threads : {2, 3, 5}) EXPECT_EQ(one, gradient_with(threads));
+}
+
+TEST_P(ExpertOracles, UpdatesHaveTheSameBitsAtAnyThreadCount) {
+  constexpr Index kManyExperts = 41;
+  const Observations<float> x = Cast<float>(kind().rows(9, 11));
+  const std::vector<float> weights(x.size, 0.1f);
+  struct Updated {
+    Vector<float> parameters, units, gradient;
+    RowMatrix<double> log_scores;
+  };
+  const auto updated_with = [&](int threads) {
+    const Workers workers(threads);
+    const auto group = kind().make_float(kManyExperts, 1);
+    group->UpdateParameters(workers, [](Eigen::Ref<Vector<float>> parameters) {
+      parameters *= 1.25f;
+    });
+    const auto posterior = group->NewPosterior();
+    group->Infer(x, 1, Workers::Inline(), *posterior);
+    Updated updated;
+    updated.parameters = group->parameters();
+    updated.units = Vector<float>::Ones(updated.parameters.size());
+    group->StepUnits(workers, updated.units);
+    updated.gradient = Vector<float>::Zero(updated.parameters.size());
+    group->AddGradient(x, *posterior, weights, Workers::Inline(),
+                       updated.gradient);
+    updated.log_scores.resize(x.size, kManyExperts);
+    group->ExpertLogScores(*posterior, updated.log_scores);
+    return updated;
+  };
+  const Updated one = updated_with(1);
+  for (int threads : {2, 3, 5}) {
+    const Updated updated = updated_with(threads);
+    EXPECT_EQ(one.parameters, updated.parameters);
+    EXPECT_EQ(one.units, updated.units);
+    EXPECT_EQ(one.gradient, updated.gradient);
+    EXPECT_EQ(one.log_scores, updated.log_scores);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(AllKinds, ExpertOracles,

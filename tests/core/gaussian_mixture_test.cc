@@ -240,8 +240,8 @@ TEST(GaussianMixtureTest, ZeroWeightsHaveNoGradient) {
 TEST(GaussianMixtureTest, MeansMoveInUnitsOfTheirStandardDeviation) {
   const auto settings = SettingsOf<double>(2, 3, 4);
   const auto group = *GaussianMixture<double>::Create(settings);
-  Vector<double> units(group->parameters().size());
-  group->StepUnits(units);
+  Vector<double> units = Vector<double>::Ones(group->parameters().size());
+  group->StepUnits(Workers::Inline(), units);
   EXPECT_DOUBLE_EQ(units(7), std::exp(settings.log_variance(1, 3) / 2));
   EXPECT_EQ(units.tail(units.size() - 24), Vector<double>::Ones(30));
 }

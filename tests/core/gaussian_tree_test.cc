@@ -92,8 +92,8 @@ TEST(GaussianTreeTest, WeightsOfRootsAreZeroAndOthersBounded) {
 
 TEST(GaussianTreeTest, OffsetsMoveInUnitsOfTheirDeviation) {
   const auto group = *Trees::Create(Valid());
-  Vector<double> units(group->parameters().size());
-  group->StepUnits(units);
+  Vector<double> units = Vector<double>::Ones(group->parameters().size());
+  group->StepUnits(Workers::Inline(), units);
   EXPECT_EQ(units(0), 1);
   EXPECT_NEAR(units(group->blocks()[1].offset + 4),
               std::exp(group->block(2)(1, 1) / 2), 1e-14);

@@ -309,8 +309,8 @@ TEST(HiddenMarkovTest, ZeroWeightsBringNoGradient) {
 
 TEST(HiddenMarkovTest, MeansMoveInStandardDeviations) {
   const auto group = *Group::Create(GaussianSettings(2, 3, 2));
-  Vector<double> units(group->parameters().size());
-  group->StepUnits(units);
+  Vector<double> units = Vector<double>::Ones(group->parameters().size());
+  group->StepUnits(Workers::Inline(), units);
   const ParameterBlock& mean = group->blocks()[2];
   EXPECT_EQ(mean.kind, ParameterKind::kMean);
   EXPECT_EQ(units.head(mean.offset), Vector<double>::Ones(mean.offset));

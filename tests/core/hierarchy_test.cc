@@ -218,8 +218,8 @@ TEST(HierarchyTest, ChainsOfTheTopStartFromTheirData) {
   Model model = LayeredModel({3, 3, 3}, 1);
   for (Product<float>& layer : model.classes[0].layers) {
     layer.mutable_base().UpdateParameters(
-        [](auto values) { values.setConstant(-20); });
-    layer.mutable_group(0).UpdateParameters([](auto values) {
+        Workers::Inline(), [](auto values) { values.setConstant(-20); });
+    layer.mutable_group(0).UpdateParameters(Workers::Inline(), [](auto values) {
       values.setZero();
       for (Index i = 0; i < 3; ++i) values(i * 3 + i) = 40;
       values.tail(3).setConstant(-20);

@@ -88,9 +88,10 @@ void ExpectGradientMatchesDifferences(const ExpertGroup<double>& group,
   for (Index p = 0; p < gradient.size(); ++p) {
     const auto weighted_score = [&](double step) {
       const auto moved = group.Clone();
-      moved->UpdateParameters([&](Eigen::Ref<Vector<double>> parameters) {
-        parameters(p) += step;
-      });
+      moved->UpdateParameters(Workers::Inline(),
+                              [&](Eigen::Ref<Vector<double>> parameters) {
+                                parameters(p) += step;
+                              });
       return Eigen::Map<const Vector<double>>(weights.data(), x.size)
           .dot(Scores(*moved, x, beta).rowwise().sum());
     };

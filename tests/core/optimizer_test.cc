@@ -36,7 +36,7 @@ std::vector<double> Path(const OptimizerSettings& settings,
         Vector<double>::Constant(1, gradients[u]), Workers::Inline(), *target);
     path.push_back(target->parameters()(0));
   }
-  optimizer.Finish(*target);
+  optimizer.Finish(Workers::Inline(), *target);
   path.push_back(target->parameters()(0));
   return path;
 }
@@ -210,21 +210,26 @@ TEST(OptimizerTest, MeansMoveInUnitsOfTheirDeviation) {
 }
 
 TEST(OptimizerTest, HasTheSameBitsAtAnyThreadCount) {
-  auto trained_with = [](int threads) {
+  auto trained_with = [](Kind kind, int threads) {
     const auto units = *BernoulliUnits<float>::Create(
         RowMatrix<float>::Constant(300, 200, 0.1f), Vector<float>::Zero(200));
     OptimizerSettings settings;
+    settings.kind = kind;
     settings.weight_decay = 0.01;
+    settings.average_share = 0.5;
     const Workers workers(threads);
     Optimizer<float> optimizer(settings, 3);
     const Vector<float> gradient =
         Vector<float>::LinSpaced(300 * 200 + 200, -1, 1);
     for (int u = 0; u < 3; ++u) optimizer.Step(u, 0, gradient, workers, *units);
+    optimizer.Finish(workers, *units);
     return units->parameters();
   };
-  const Vector<float> one = trained_with(1);
-  EXPECT_EQ(one, trained_with(2));
-  EXPECT_EQ(one, trained_with(3));
+  for (Kind kind : {Kind::kMomentum, Kind::kAdam}) {
+    const Vector<float> one = trained_with(kind, 1);
+    EXPECT_EQ(one, trained_with(kind, 2));
+    EXPECT_EQ(one, trained_with(kind, 3));
+  }
 }
 
 }  // namespace

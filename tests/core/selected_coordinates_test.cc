@@ -137,8 +137,8 @@ TEST(SelectedCoordinatesTest, UpdatesReachTheExpertsAndTheirBounds) {
   const auto change = [](Eigen::Ref<Vector<double>> parameters) {
     parameters.array() += 500;
   };
-  selected->UpdateParameters(change);
-  plain->UpdateParameters(change);
+  selected->UpdateParameters(Workers::Inline(), change);
+  plain->UpdateParameters(Workers::Inline(), change);
   EXPECT_EQ(selected->parameters(), plain->parameters());
   EXPECT_EQ(selected->inner().parameters(), plain->parameters());
   EXPECT_EQ(selected->Clone()->parameters(), plain->parameters());

@@ -104,7 +104,8 @@ TEST(StructuredGaussianTest, GradientMatchesCentralDifferences) {
   for (Index p = 0; p < gradient.size(); ++p) {
     auto weighted = [&](double step) {
       const auto moved = base->Clone();
-      moved->UpdateParameters([&](auto parameters) { parameters(p) += step; });
+      moved->UpdateParameters(Workers::Inline(),
+                              [&](auto parameters) { parameters(p) += step; });
       std::vector<double> scores(5, 0);
       moved->AddLogScores(x, absl::MakeSpan(scores));
       double sum = 0;

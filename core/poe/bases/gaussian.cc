@@ -59,7 +59,7 @@ GaussianBase<Scalar>::Create(Settings settings) {
   if (means != 0) {
     base->AddBlock(ParameterKind::kMean, 1, dimension);
     base->AddBlock(ParameterKind::kLogVariance, 1, dimension);
-    base->UpdateParameters([&](auto parameters) {
+    base->UpdateParameters(Workers::Inline(), [&](auto parameters) {
       parameters.head(dimension) = settings.mean;
       parameters.tail(dimension) = settings.log_variance;
     });
@@ -68,7 +68,7 @@ GaussianBase<Scalar>::Create(Settings settings) {
 }
 
 template <typename Scalar>
-void GaussianBase<Scalar>::ParametersChanged() {
+void GaussianBase<Scalar>::ParametersChanged(const Workers&) {
   if (!has_gaussian_factor()) return;
   auto log_variance = this->mutable_block(1);
   log_variance = log_variance.cwiseMax(-kGreatestLogVariance)
@@ -261,8 +261,8 @@ void GaussianBase<Scalar>::AddGradient(
 }
 
 template <typename Scalar>
-void GaussianBase<Scalar>::StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
-  units.setOnes();
+void GaussianBase<Scalar>::StepUnits(const Workers&,
+                                     Eigen::Ref<Vector<Scalar>> units) const {
   if (has_gaussian_factor())
     units.head(dimension()) = precision_.cwiseSqrt().cwiseInverse();
 }

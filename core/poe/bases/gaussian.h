@@ -54,11 +54,12 @@ class GaussianBase final : public Base<Scalar> {
   void AddGradient(const Observations<Scalar>& x,
                    absl::Span<const Scalar> weights,
                    Eigen::Ref<Vector<Scalar>> gradient) const override;
-  void StepUnits(Eigen::Ref<Vector<Scalar>> units) const override;
+  void StepUnits(const Workers& workers,
+                 Eigen::Ref<Vector<Scalar>> units) const override;
 
  private:
   GaussianBase() = default;
-  void ParametersChanged() override;
+  void ParametersChanged(const Workers& workers) override;
   // log of the integral of the factor of coordinate i over the box.
   double LogIntegral(Index i) const;
 

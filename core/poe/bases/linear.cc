@@ -12,7 +12,8 @@ absl::Status LinearBase<Scalar>::SetBias(const Vector<Scalar>& bias,
   if (!bias.allFinite())
     return absl::InvalidArgumentError("a visible bias is not finite");
   this->AddBlock(ParameterKind::kVisibleBias, 1, bias.size());
-  this->UpdateParameters([&](auto parameters) { parameters = bias; });
+  this->UpdateParameters(Workers::Inline(),
+                         [&](auto parameters) { parameters = bias; });
   num_real_inputs_ = num_real_inputs;
   return absl::OkStatus();
 }

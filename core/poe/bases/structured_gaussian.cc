@@ -27,7 +27,7 @@ StructuredGaussianBase<Scalar>::Create(const Vector<Scalar>& mean,
   base->fixed_ = fixed;
   base->AddBlock(ParameterKind::kMean, 1, mean.size());
   base->AddBlock(ParameterKind::kLogVariance, 1, mean.size());
-  base->UpdateParameters([&](auto parameters) {
+  base->UpdateParameters(Workers::Inline(), [&](auto parameters) {
     parameters.head(mean.size()) = mean;
     parameters.tail(mean.size()) = log_variance;
   });
@@ -35,7 +35,7 @@ StructuredGaussianBase<Scalar>::Create(const Vector<Scalar>& mean,
 }
 
 template <typename Scalar>
-void StructuredGaussianBase<Scalar>::ParametersChanged() {
+void StructuredGaussianBase<Scalar>::ParametersChanged(const Workers&) {
   auto log_variance = this->mutable_block(1);
   log_variance = log_variance.cwiseMax(-kGreatestLogVariance)
                      .cwiseMin(kGreatestLogVariance);
@@ -188,8 +188,7 @@ void StructuredGaussianBase<Scalar>::AddGradient(
 
 template <typename Scalar>
 void StructuredGaussianBase<Scalar>::StepUnits(
-    Eigen::Ref<Vector<Scalar>> units) const {
-  units.setOnes();
+    const Workers&, Eigen::Ref<Vector<Scalar>> units) const {
   units.head(dimension()) = precision_.cwiseSqrt().cwiseInverse();
 }
 

@@ -48,11 +48,12 @@ class StructuredGaussianBase final : public Base<Scalar> {
   void AddGradient(const Observations<Scalar>& x,
                    absl::Span<const Scalar> weights,
                    Eigen::Ref<Vector<Scalar>> gradient) const override;
-  void StepUnits(Eigen::Ref<Vector<Scalar>> units) const override;
+  void StepUnits(const Workers& workers,
+                 Eigen::Ref<Vector<Scalar>> units) const override;
 
  private:
   StructuredGaussianBase() = default;
-  void ParametersChanged() override;
+  void ParametersChanged(const Workers& workers) override;
 
   std::vector<Coupling> couplings_;
   Vector<Scalar> precision_;

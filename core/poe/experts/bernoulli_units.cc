@@ -53,7 +53,7 @@ BernoulliUnits<Scalar>::Create(const RowMatrix<Scalar>& weights,
   auto group = absl::WrapUnique(new BernoulliUnits(power));
   group->AddBlock(ParameterKind::kWeights, weights.rows(), weights.cols());
   group->AddBlock(ParameterKind::kHiddenBias, 1, bias.size());
-  group->UpdateParameters([&](auto) {
+  group->UpdateParameters(Workers::Inline(), [&](auto) {
     group->mutable_block(0) = weights;
     group->mutable_block(1) = bias.transpose();
   });

@@ -20,21 +20,10 @@ template <typename Scalar>
 constexpr Scalar kGreatestFeature =
     std::is_same_v<Scalar, float> ? 1e30 : 1e200;
 
-// Gaussians that gradients are computed for at a time.
+// Gaussians whose columns are written at a time: a cache line of each row.
+// Before that they lie in rows that are longer by as much, so that powers of
+// two do not put a column into one set of the cache.
 constexpr Index kTogether = 8;
-
-// to = from', a few rows and columns at a time: matrices that lie one way and
-// the other are both passed along cache lines.
-template <typename From, typename To>
-void Transpose(const From& from, To&& to) {
-  for (Index r = 0; r < from.rows(); r += kTogether) {
-    const Index rows = std::min(kTogether, from.rows() - r);
-    for (Index c = 0; c < from.cols(); c += kTogether) {
-      const Index cols = std::min(kTogether, from.cols() - c);
-      to.block(c, r, cols, rows) = from.block(r, c, rows, cols).transpose();
-    }
-  }
-}
 
 }  // namespace
 
@@ -60,36 +49,57 @@ template <typename Scalar>
 void DiagonalGaussians<Scalar>::Update(
     const ConstRowMatrixRef<Scalar>& mean,
     const ConstRowMatrixRef<Scalar>& log_variance,
-    const Vector<double>& log_weight) {
+    const Vector<double>& log_weight, const Workers& workers) {
   const Index size = mean.rows(), dimension = mean.cols();
   const bool circular = log_variance.cols() != dimension;
-  distance_ = mean.template cast<double>();
-  centre_ = distance_.colwise().mean();
-  distance_.rowwise() -= centre_.transpose();
-  RowMatrix<double> precision = -log_variance.template cast<double>();
-  Exp(absl::Span<double>(precision.data(), precision.size()));
-  if (circular) precision = precision.col(0).replicate(1, dimension).eval();
+  centre_ = Vector<double>::Zero(dimension);
+  for (Index g = 0; g < size; ++g)
+    centre_ += mean.row(g).transpose().template cast<double>();
+  centre_ /= static_cast<double>(size);
+  distance_.resize(size, dimension);
   offset_ = log_weight;
   messages_.resize(size, 2 * dimension);
-  for (Index g = 0; g < size; ++g) {
-    const auto own = precision.row(g).array();
-    const double log_volume =
-        circular ? static_cast<double>(dimension) *
-                       static_cast<double>(log_variance(g, 0))
-                 : log_variance.row(g).template cast<double>().sum();
-    offset_(g) -= (log_volume + static_cast<double>(dimension) * kLog2Pi +
-                   (own * distance_.row(g).array().square()).sum()) /
-                  2;
-    messages_.row(g).head(dimension) =
-        (own * mean.row(g).template cast<double>().array())
-            .template cast<Scalar>()
-            .matrix();
-    messages_.row(g).tail(dimension) = precision.row(g).template cast<Scalar>();
-  }
   quadratic_.resize(2 * dimension, size);
-  Transpose(-precision / 2, quadratic_.topRows(dimension));
-  Transpose(precision.cwiseProduct(distance_),
-            quadratic_.bottomRows(dimension));
+  workers.ParallelFor(size, kLeastGaussians, [&](Index begin, Index end) {
+    RowMatrix<double> columns(kTogether, 2 * dimension + kTogether);
+    for (Index first = begin; first < end; first += kTogether) {
+      const Index count = std::min(kTogether, end - first);
+      for (Index k = 0; k < count; ++k) {
+        const Index g = first + k;
+        auto precision = columns.row(k).head(dimension).array();
+        auto distance = columns.row(k).segment(dimension, dimension).array();
+        if (circular)
+          precision.setConstant(-static_cast<double>(log_variance(g, 0)));
+        else
+          precision = -log_variance.row(g).template cast<double>().array();
+        // Sums of expressions, unlike those of memory, are taken in an order
+        // that does not depend on the address.
+        const double log_volume = (-precision).sum();
+        Exp(absl::Span<double>(precision.data(), dimension));
+        distance = mean.row(g).template cast<double>().array() -
+                   centre_.transpose().array();
+        offset_(g) -= (log_volume + static_cast<double>(dimension) * kLog2Pi +
+                       (precision * distance.square()).sum()) /
+                      2;
+        distance_.row(g) = distance.template cast<Scalar>().matrix();
+        messages_.row(g).head(dimension) =
+            (precision * mean.row(g).template cast<double>().array())
+                .template cast<Scalar>()
+                .matrix();
+        messages_.row(g).tail(dimension) =
+            precision.template cast<Scalar>().matrix();
+        distance *= precision;
+        precision *= -0.5;
+      }
+      if (count == kTogether)
+        for (Index row = 0; row < 2 * dimension; ++row)
+          quadratic_.row(row).template segment<kTogether>(first) =
+              columns.col(row).transpose();
+      else
+        quadratic_.middleCols(first, count) =
+            columns.topLeftCorner(count, 2 * dimension).transpose();
+    }
+  });
 }
 
 template <typename Scalar>
@@ -103,55 +113,51 @@ void DiagonalGaussians<Scalar>::LogDensities(
 template <typename Scalar>
 Vector<double> DiagonalGaussians<Scalar>::AddGradient(
     const ConstRowMatrixRef<double>& features,
-    const ConstRowMatrixRef<double>& weights, const Workers& workers,
+    const ConstRowMatrixRef<Scalar>& weights, const Workers& workers,
     RowMatrixRef<Scalar> mean_gradient,
     RowMatrixRef<Scalar> log_variance_gradient) const {
-  const bool circular = log_variance_gradient.cols() != dimension();
+  const Index width = dimension();
+  const bool circular = log_variance_gradient.cols() != width;
   Vector<double> total = Vector<double>::Zero(size());
-  for (Index n = 0; n < weights.rows(); ++n)
-    total += weights.row(n).transpose();
   RowMatrix<Scalar> bounded(features.rows(), features.cols());
-  RowMatrix<Scalar> shares(weights.rows(), weights.cols());
-  workers.ParallelFor(
-      features.rows(), kLeastFeatureRows, [&](Index begin, Index end) {
-        const Index rows = end - begin;
-        bounded.middleRows(begin, rows) =
-            features.middleRows(begin, rows)
-                .cwiseMin(kGreatestFeature<Scalar>)
-                .cwiseMax(-kGreatestFeature<Scalar>)
-                .template cast<Scalar>();
-        shares.middleRows(begin, rows) =
-            weights.middleRows(begin, rows).template cast<Scalar>();
-      });
-  const RowMatrix<Scalar> sums = FeatureSums<Scalar>(bounded, shares, workers);
-  workers.ParallelFor(size(), kLeastGaussians, [&](Index begin, Index end) {
-    RowMatrix<double> own(kTogether, 2 * dimension());
+  workers.ParallelFor(features.rows(), kLeastFeatureRows,
+                      [&](Index begin, Index end) {
+                        bounded.middleRows(begin, end - begin) =
+                            features.middleRows(begin, end - begin)
+                                .cwiseMin(kGreatestFeature<Scalar>)
+                                .cwiseMax(-kGreatestFeature<Scalar>)
+                                .template cast<Scalar>();
+                      });
+  workers.ParallelFor(size(), kRowQuantum, [&](Index begin, Index end) {
+    const Index count = end - begin;
+    for (Index n = 0; n < weights.rows(); ++n)
+      total.segment(begin, count) += weights.row(n)
+                                         .segment(begin, count)
+                                         .transpose()
+                                         .template cast<double>();
+    RowMatrix<Scalar> sums = RowMatrix<Scalar>::Zero(count, 2 * width);
+    AddTransposedProduct<Scalar>(weights, bounded, begin, sums);
+    Vector<double> of_mean(width), of_log_variance(width);
     for (Index g = begin; g < end; ++g) {
-      if ((g - begin) % kTogether == 0) {
-        const Index count = std::min(kTogether, end - g);
-        Transpose(sums.middleCols(g, count).template cast<double>(),
-                  own.topRows(count));
+      const Scalar* squares = sums.row(g - begin).data();
+      const Scalar* distances = squares + width;
+      const Scalar* precision = messages_.row(g).data() + width;
+      const Scalar* distance = distance_.row(g).data();
+      const double share = total(g);
+      // Of x - mu and (x - mu)^2, from sums about the centre.
+      for (Index i = 0; i < width; ++i) {
+        const double first = distances[i] - distance[i] * share;
+        const double second = squares[i] - distance[i] * (distances[i] + first);
+        of_mean(i) = precision[i] * first;
+        of_log_variance(i) = (precision[i] * second - share) / 2;
       }
-      const auto of_g = own.row((g - begin) % kTogether).array();
-      const auto squares = of_g.head(dimension());
-      const auto distances = of_g.tail(dimension());
-      const auto distance = distance_.row(g).array();
-      const auto precision =
-          messages_.row(g).tail(dimension()).template cast<double>().array();
-      mean_gradient.row(g) += (precision * (distances - distance * total(g)))
-                                  .template cast<Scalar>()
-                                  .matrix();
-      const auto of_log_variance =
-          (precision *
-               (squares - distance * (2 * distances - distance * total(g))) -
-           total(g)) /
-          2;
+      mean_gradient.row(g) += of_mean.transpose().template cast<Scalar>();
       if (circular)
         log_variance_gradient(g, 0) +=
             static_cast<Scalar>(of_log_variance.sum());
       else
         log_variance_gradient.row(g) +=
-            of_log_variance.template cast<Scalar>().matrix();
+            of_log_variance.transpose().template cast<Scalar>();
     }
   });
   return total;
@@ -211,14 +217,17 @@ RowMatrix<Scalar> FeatureSums(const ConstRowMatrixRef<Scalar>& features,
 
 template <typename Scalar>
 void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
-               RowMatrixRef<Scalar> units) {
-  for (Index g = 0; g < units.rows(); ++g) {
-    if (log_variance.cols() == units.cols())
-      units.row(g) = log_variance.row(g) / 2;
-    else
-      units.row(g).setConstant(log_variance(g, 0) / 2);
-    Exp(absl::Span<Scalar>(units.row(g).data(), units.cols()));
-  }
+               const Workers& workers, RowMatrixRef<Scalar> units) {
+  workers.ParallelFor(
+      units.rows(), kLeastGaussians, [&](Index begin, Index end) {
+        for (Index g = begin; g < end; ++g) {
+          if (log_variance.cols() == units.cols())
+            units.row(g) = log_variance.row(g) / 2;
+          else
+            units.row(g).setConstant(log_variance(g, 0) / 2);
+          Exp(absl::Span<Scalar>(units.row(g).data(), units.cols()));
+        }
+      });
 }
 
 #define POE_INSTANTIATE(Scalar)                                            \
@@ -230,7 +239,7 @@ void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
       const ConstRowMatrixRef<Scalar>&, const ConstRowMatrixRef<Scalar>&,  \
       const Workers&);                                                     \
   template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&,        \
-                                  RowMatrixRef<Scalar>);
+                                  const Workers&, RowMatrixRef<Scalar>);
 POE_INSTANTIATE(float)
 POE_INSTANTIATE(double)
 #undef POE_INSTANTIATE

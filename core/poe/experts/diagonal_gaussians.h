@@ -27,10 +27,11 @@ template <typename Scalar>
 class DiagonalGaussians {
  public:
   // mean: G x D; log_variance s: G x D, or G x 1 for circular Gaussians;
-  // log_weight: G. All finite, G and D at least 1.
+  // log_weight: G. All finite, G and D at least 1. The same bits at any thread
+  // count.
   void Update(const ConstRowMatrixRef<Scalar>& mean,
               const ConstRowMatrixRef<Scalar>& log_variance,
-              const Vector<double>& log_weight);
+              const Vector<double>& log_weight, const Workers& workers);
 
   Index size() const { return offset_.size(); }             // G
   Index dimension() const { return centre_.size(); }        // D
@@ -52,7 +53,7 @@ class DiagonalGaussians {
   // `weights` (rows x G) have their padding; weights of padding are 0. Returns
   // sum_n weights(n, g). The same bits at any thread count.
   Vector<double> AddGradient(const ConstRowMatrixRef<double>& features,
-                             const ConstRowMatrixRef<double>& weights,
+                             const ConstRowMatrixRef<Scalar>& weights,
                              const Workers& workers,
                              RowMatrixRef<Scalar> mean_gradient,
                              RowMatrixRef<Scalar> log_variance_gradient) const;
@@ -75,14 +76,14 @@ class DiagonalGaussians {
 
  private:
   Vector<double> centre_;        // D: c
-  RowMatrix<double> distance_;   // G x D: mu - c
+  RowMatrix<Scalar> distance_;   // G x D: mu - c
   RowMatrix<double> quadratic_;  // 2D x G
   Vector<double> offset_;        // G: log density at x = c
   RowMatrix<Scalar> messages_;   // G x 2D
 };
 
-// The sums that gradients and maximum likelihood rest on: sum_n weights(n, g)
-// features(n, .), 2D x G, summed in Scalar. The same bits at any thread count.
+// The sums that maximum likelihood rests on: sum_n weights(n, g) features(n,
+// .), 2D x G, summed in Scalar. The same bits at any thread count.
 template <typename Scalar>
 RowMatrix<Scalar> FeatureSums(const ConstRowMatrixRef<Scalar>& features,
                               const ConstRowMatrixRef<Scalar>& weights,
@@ -92,7 +93,7 @@ RowMatrix<Scalar> FeatureSums(const ConstRowMatrixRef<Scalar>& features,
 // deviation. Shapes as in Update.
 template <typename Scalar>
 void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
-               RowMatrixRef<Scalar> units);
+               const Workers& workers, RowMatrixRef<Scalar> units);
 
 }  // namespace poe
 

@@ -176,7 +176,8 @@ class Fitter {
   Sums Expect(const Mixture& mixture) const {
     const Index components = options_.num_components, width = x_.dimension();
     DiagonalGaussians<double> gaussians;
-    gaussians.Update(mixture.mean, mixture.log_variance, mixture.log_share);
+    gaussians.Update(mixture.mean, mixture.log_variance, mixture.log_share,
+                     workers_);
     Sums sums;
     sums.total = Vector<double>::Zero(components);
     sums.features = RowMatrix<double>::Zero(2 * width, components);

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/experts/components.h"
+#include "poe/numerics/elementwise.h"
 
 namespace poe {
 namespace {
@@ -65,7 +66,7 @@ GaussianMixture<Scalar>::Create(Settings settings) {
   group->AddBlock(ParameterKind::kMean, experts * components, dimension);
   group->AddBlock(ParameterKind::kLogVariance, experts * components, dimension);
   group->AddBlock(ParameterKind::kMixingLogit, experts, components);
-  group->UpdateParameters([&](auto) {
+  group->UpdateParameters(Workers::Inline(), [&](auto) {
     group->mutable_block(0) = settings.mean;
     group->mutable_block(1) = settings.log_variance;
     group->mutable_block(2) = settings.mixing_logit;
@@ -74,12 +75,12 @@ GaussianMixture<Scalar>::Create(Settings settings) {
 }
 
 template <typename Scalar>
-void GaussianMixture<Scalar>::ParametersChanged() {
+void GaussianMixture<Scalar>::ParametersChanged(const Workers& workers) {
   auto log_variance = this->mutable_block(1);
   log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
                      .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
   log_share_ = LogShares<Scalar>(this->block(2));
-  gaussians_.Update(this->block(0), this->block(1), log_share_);
+  gaussians_.Update(this->block(0), this->block(1), log_share_, workers);
 }
 
 template <typename Scalar>
@@ -162,34 +163,31 @@ void GaussianMixture<Scalar>::AddGradient(
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
   const Responsibilities& responsibilities = ResponsibilitiesOf(posterior);
-  RowMatrix<double> shares(responsibilities.values.rows(), num_hidden());
+  RowMatrix<Scalar> shares(responsibilities.values.rows(), num_hidden());
   const auto weight_of = [&](Index n) {
     return n < x.size ? weights[n] * responsibilities.exponent : 0;
   };
   workers.ParallelFor(shares.rows(), kLeastRows, [&](Index begin, Index end) {
     for (Index n = begin; n < end; ++n)
-      shares.row(n) = weight_of(n) * responsibilities.values.row(n);
+      shares.row(n) = (weight_of(n) * responsibilities.values.row(n))
+                          .template cast<Scalar>();
   });
   double total_weight = 0;
   for (Index n = 0; n < x.size; ++n) total_weight += weight_of(n);
   const Vector<double> total = gaussians_.AddGradient(
       responsibilities.features, shares, workers, this->BlockOf(gradient, 0),
       this->BlockOf(gradient, 1));
-  auto logit_gradient = this->BlockOf(gradient, 2);
-  for (Index m = 0; m < num_experts(); ++m) {
-    for (Index k = 0; k < num_components(); ++k) {
-      const Index component = m * num_components() + k;
-      logit_gradient(m, k) += static_cast<Scalar>(
-          total(component) - std::exp(log_share_(component)) * total_weight);
-    }
-  }
+  Vector<double> prior = log_share_;
+  Exp(absl::Span<double>(prior.data(), prior.size()));
+  const auto& block = this->blocks()[2];
+  gradient.segment(block.offset, block.size()) +=
+      (total - total_weight * prior).template cast<Scalar>();
 }
 
 template <typename Scalar>
 void GaussianMixture<Scalar>::StepUnits(
-    Eigen::Ref<Vector<Scalar>> units) const {
-  units.setOnes();
-  MeanUnits<Scalar>(this->block(1), this->BlockOf(units, 0));
+    const Workers& workers, Eigen::Ref<Vector<Scalar>> units) const {
+  MeanUnits<Scalar>(this->block(1), workers, this->BlockOf(units, 0));
 }
 
 template <typename Scalar>

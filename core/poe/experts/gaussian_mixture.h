@@ -54,7 +54,8 @@ class GaussianMixture final : public ExpertGroup<Scalar> {
                    absl::Span<const Scalar> weights, const Workers& workers,
                    Eigen::Ref<Vector<Scalar>> gradient) const override;
   // Means move in units of their component's standard deviation.
-  void StepUnits(Eigen::Ref<Vector<Scalar>> units) const override;
+  void StepUnits(const Workers& workers,
+                 Eigen::Ref<Vector<Scalar>> units) const override;
   Index num_hidden() const override { return num_experts() * num_components(); }
   void HiddenProbabilities(const Posterior& posterior,
                            RowMatrixRef<Scalar> probabilities) const override;
@@ -64,7 +65,7 @@ class GaussianMixture final : public ExpertGroup<Scalar> {
 
  private:
   GaussianMixture() = default;
-  void ParametersChanged() override;
+  void ParametersChanged(const Workers& workers) override;
 
   double least_log_variance_ = 0, greatest_log_variance_ = 0;
   Scalar power_ = 1;

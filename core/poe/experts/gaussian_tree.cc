@@ -13,6 +13,8 @@
 namespace poe {
 namespace {
 
+constexpr Index kLeastTrees = 16;
+
 absl::Status CheckShape(absl::string_view what, Index rows, Index cols,
                         Index expected_rows, Index expected_cols) {
   if (rows == expected_rows && cols == expected_cols) return absl::OkStatus();
@@ -93,7 +95,7 @@ GaussianTree<Scalar>::Create(Settings settings) {
   group->AddBlock(ParameterKind::kMixingLogit, experts,
                   settings.mixing_logit.cols());
   group->FindCouplings();
-  group->UpdateParameters([&](auto) {
+  group->UpdateParameters(Workers::Inline(), [&](auto) {
     group->mutable_block(0) = settings.weight;
     group->mutable_block(1) = settings.offset;
     group->mutable_block(2) = settings.log_variance;
@@ -124,7 +126,7 @@ void GaussianTree<Scalar>::FindCouplings() {
 }
 
 template <typename Scalar>
-void GaussianTree<Scalar>::ParametersChanged() {
+void GaussianTree<Scalar>::ParametersChanged(const Workers& workers) {
   const auto bound = [](auto block, double greatest) {
     block = block.cwiseMax(static_cast<Scalar>(-greatest))
                 .cwiseMin(static_cast<Scalar>(greatest));
@@ -142,29 +144,31 @@ void GaussianTree<Scalar>::ParametersChanged() {
   inverse_variance_.resize(trees, width);
   log_peak_.resize(trees);
   log_constant_.resize(trees);
-  for (Index t = 0; t < trees; ++t) {
-    double log_peak = 0, distance = 0;
-    for (Index i = 0; i < width; ++i) {
-      const double s = log_variance(t, i), b = offset(t, i);
-      const double precision = std::exp(-s);
-      inverse_variance_(t, i) = precision;
-      log_peak -= (kLog2Pi + s) / 2;
-      distance += b * b * precision;
-      information_(t, i) += precision * b;
-      precision_(t, i) += precision;
-      const std::int32_t parent = parents_[t * width + i];
-      if (parent == kNoParent) {
-        weight(t, i) = 0;
-        continue;
+  workers.ParallelFor(trees, kLeastTrees, [&](Index begin, Index end) {
+    for (Index t = begin; t < end; ++t) {
+      double log_peak = 0, distance = 0;
+      for (Index i = 0; i < width; ++i) {
+        const double s = log_variance(t, i), b = offset(t, i);
+        const double precision = std::exp(-s);
+        inverse_variance_(t, i) = precision;
+        log_peak -= (kLog2Pi + s) / 2;
+        distance += b * b * precision;
+        information_(t, i) += precision * b;
+        precision_(t, i) += precision;
+        const std::int32_t parent = parents_[t * width + i];
+        if (parent == kNoParent) {
+          weight(t, i) = 0;
+          continue;
+        }
+        const double w = weight(t, i);
+        information_(t, parent) -= w * precision * b;
+        precision_(t, parent) += w * w * precision;
+        coupling_(t, i) = -w * precision;
       }
-      const double w = weight(t, i);
-      information_(t, parent) -= w * precision * b;
-      precision_(t, parent) += w * w * precision;
-      coupling_(t, i) = -w * precision;
+      log_peak_(t) = log_peak;
+      log_constant_(t) = log_peak - distance / 2;
     }
-    log_peak_(t) = log_peak;
-    log_constant_(t) = log_peak - distance / 2;
-  }
+  });
   log_mixing_ = this->block(3).template cast<double>();
   for (Index m = 0; m < num_experts(); ++m)
     log_mixing_.row(m).array() -=
@@ -193,8 +197,8 @@ std::unique_ptr<ExpertGroup<Scalar>> GaussianTree<Scalar>::Clone() const {
 }
 
 template <typename Scalar>
-void GaussianTree<Scalar>::StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
-  units.setOnes();
+void GaussianTree<Scalar>::StepUnits(const Workers&,
+                                     Eigen::Ref<Vector<Scalar>> units) const {
   this->BlockOf(units, 1) = (this->block(2).array() / 2).exp().matrix();
 }
 

@@ -85,7 +85,8 @@ class GaussianTree final : public ExpertGroup<Scalar> {
                    absl::Span<const Scalar> weights, const Workers& workers,
                    Eigen::Ref<Vector<Scalar>> gradient) const override;
   // Offsets move in units of their standard deviation.
-  void StepUnits(Eigen::Ref<Vector<Scalar>> units) const override;
+  void StepUnits(const Workers& workers,
+                 Eigen::Ref<Vector<Scalar>> units) const override;
   // P(tree | x), M x K, where there is more than one state.
   Index num_hidden() const override {
     return num_states() > 1 ? num_experts() * num_trees_ : 0;
@@ -99,7 +100,7 @@ class GaussianTree final : public ExpertGroup<Scalar> {
  private:
   GaussianTree() = default;
   void FindCouplings();
-  void ParametersChanged() override;
+  void ParametersChanged(const Workers& workers) override;
 
   Index num_trees_ = 1;
   double least_log_variance_ = 0, greatest_log_variance_ = 0;

@@ -107,7 +107,7 @@ HiddenMarkov<Scalar>::Create(Settings settings) {
     add(ParameterKind::kMean, settings.mean);
     add(ParameterKind::kLogVariance, settings.log_variance);
   }
-  group->UpdateParameters([&](auto) {
+  group->UpdateParameters(Workers::Inline(), [&](auto) {
     for (std::size_t i = 0; i < values.size(); ++i)
       group->mutable_block(i) = *values[i];
   });
@@ -115,7 +115,7 @@ HiddenMarkov<Scalar>::Create(Settings settings) {
 }
 
 template <typename Scalar>
-void HiddenMarkov<Scalar>::ParametersChanged() {
+void HiddenMarkov<Scalar>::ParametersChanged(const Workers& workers) {
   const Index states = num_states();
   log_initial_ = LogSoftmax(this->block(0).template cast<double>(), states);
   log_transition_ = LogSoftmax(this->block(1).template cast<double>(), states);
@@ -127,7 +127,7 @@ void HiddenMarkov<Scalar>::ParametersChanged() {
   log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
                      .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
   gaussians_.Update(this->block(2), this->block(3),
-                    Vector<double>::Zero(this->blocks()[2].rows));
+                    Vector<double>::Zero(this->blocks()[2].rows), workers);
 }
 
 template <typename Scalar>
@@ -148,10 +148,10 @@ std::unique_ptr<ExpertGroup<Scalar>> HiddenMarkov<Scalar>::Clone() const {
 }
 
 template <typename Scalar>
-void HiddenMarkov<Scalar>::StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
-  units.setOnes();
+void HiddenMarkov<Scalar>::StepUnits(const Workers& workers,
+                                     Eigen::Ref<Vector<Scalar>> units) const {
   if (!has_symbols())
-    this->BlockOf(units, 2) = (this->block(3) / 2).array().exp();
+    MeanUnits<Scalar>(this->block(3), workers, this->BlockOf(units, 2));
 }
 
 template class HiddenMarkov<float>;

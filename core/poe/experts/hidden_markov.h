@@ -70,7 +70,8 @@ class HiddenMarkov final : public ExpertGroup<Scalar> {
                    absl::Span<const Scalar> weights, const Workers& workers,
                    Eigen::Ref<Vector<Scalar>> gradient) const override;
   // Means move in units of their state's standard deviation.
-  void StepUnits(Eigen::Ref<Vector<Scalar>> units) const override;
+  void StepUnits(const Workers& workers,
+                 Eigen::Ref<Vector<Scalar>> units) const override;
 
   // What the latents are expected to do, by the forward-backward algorithm;
   // sequence n counts weights[n] times. The same bits at any number of threads.
@@ -86,7 +87,7 @@ class HiddenMarkov final : public ExpertGroup<Scalar> {
 
  private:
   HiddenMarkov() = default;
-  void ParametersChanged() override;
+  void ParametersChanged(const Workers& workers) override;
   // log e(frame | state); frames x (M K).
   void LogEmissions(const RowMatrix<Scalar>& frames,
                     RowMatrixRef<double> result) const;

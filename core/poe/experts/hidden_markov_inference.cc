@@ -254,8 +254,8 @@ void HiddenMarkov<Scalar>::AddGradient(
   }
   RowMatrix<double> features(x.values.rows(), 2 * dimension());
   gaussians_.ComputeFeatures(x.values, features);
-  gaussians_.AddGradient(features, counts.occupancy, workers,
-                         this->BlockOf(gradient, 2),
+  gaussians_.AddGradient(features, counts.occupancy.template cast<Scalar>(),
+                         workers, this->BlockOf(gradient, 2),
                          this->BlockOf(gradient, 3));
 }
 

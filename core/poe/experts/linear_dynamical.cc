@@ -127,7 +127,7 @@ LinearDynamical<Scalar>::Create(Settings settings) {
   group->power_ = settings.power;
   for (const auto& part : parts)
     group->AddBlock(part.kind, part.rows, part.cols);
-  group->UpdateParameters([&](auto) {
+  group->UpdateParameters(Workers::Inline(), [&](auto) {
     for (std::size_t i = 0; i < std::size(parts); ++i)
       group->mutable_block(i) = *parts[i].values;
   });
@@ -135,7 +135,7 @@ LinearDynamical<Scalar>::Create(Settings settings) {
 }
 
 template <typename Scalar>
-void LinearDynamical<Scalar>::ParametersChanged() {
+void LinearDynamical<Scalar>::ParametersChanged(const Workers& workers) {
   const Index latents = num_latents(), coordinates = dimension();
   const auto least = static_cast<Scalar>(least_log_variance_);
   const auto greatest = static_cast<Scalar>(greatest_log_variance_);
@@ -156,7 +156,7 @@ void LinearDynamical<Scalar>::ParametersChanged() {
         this->block(i).middleRows(m * rows, rows).template cast<double>());
   };
   systems_.resize(num_experts());
-  for (Index m = 0; m < num_experts(); ++m)
+  workers.ForEach(num_experts(), [&](Index m) {
     systems_[m] = {row(kInitialMean, m),
                    FactorOf(row(kInitialLogCholesky, m), latents),
                    part(kTransition, m, latents),
@@ -164,6 +164,7 @@ void LinearDynamical<Scalar>::ParametersChanged() {
                    part(kEmission, m, coordinates),
                    row(kEmissionOffset, m),
                    row(kEmissionLogVariance, m)};
+  });
 }
 
 template <typename Scalar>
@@ -344,8 +345,7 @@ void LinearDynamical<Scalar>::AddGradient(
 
 template <typename Scalar>
 void LinearDynamical<Scalar>::StepUnits(
-    Eigen::Ref<Vector<Scalar>> units) const {
-  units.setOnes();
+    const Workers&, Eigen::Ref<Vector<Scalar>> units) const {
   const Index latents = num_latents(), coordinates = dimension();
   for (Index m = 0; m < num_experts(); ++m) {
     const LinearSystem& system = systems_[m];

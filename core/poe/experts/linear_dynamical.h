@@ -69,11 +69,12 @@ class LinearDynamical final : public ExpertGroup<Scalar> {
                    Eigen::Ref<Vector<Scalar>> gradient) const override;
   // Initial means move in units of the first state's deviations, emissions and
   // offsets in units of the noise's.
-  void StepUnits(Eigen::Ref<Vector<Scalar>> units) const override;
+  void StepUnits(const Workers& workers,
+                 Eigen::Ref<Vector<Scalar>> units) const override;
 
  private:
   LinearDynamical() = default;
-  void ParametersChanged() override;
+  void ParametersChanged(const Workers& workers) override;
 
   double least_log_variance_ = 0, greatest_log_variance_ = 0;
   Scalar power_ = 1;

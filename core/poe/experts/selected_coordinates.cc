@@ -69,8 +69,8 @@ void SelectedCoordinates<Scalar>::CopyParameters() {
 }
 
 template <typename Scalar>
-void SelectedCoordinates<Scalar>::ParametersChanged() {
-  inner_->UpdateParameters([&](Eigen::Ref<Vector<Scalar>> parameters) {
+void SelectedCoordinates<Scalar>::ParametersChanged(const Workers& workers) {
+  inner_->UpdateParameters(workers, [&](Eigen::Ref<Vector<Scalar>> parameters) {
     parameters = this->parameters();
   });
   CopyParameters();

@@ -56,8 +56,9 @@ class SelectedCoordinates final : public ExpertGroup<Scalar> {
   void AddGradient(const Observations<Scalar>& x, const Posterior& posterior,
                    absl::Span<const Scalar> weights, const Workers& workers,
                    Eigen::Ref<Vector<Scalar>> gradient) const override;
-  void StepUnits(Eigen::Ref<Vector<Scalar>> units) const override {
-    inner_->StepUnits(units);
+  void StepUnits(const Workers& workers,
+                 Eigen::Ref<Vector<Scalar>> units) const override {
+    inner_->StepUnits(workers, units);
   }
   Index num_hidden() const override { return inner_->num_hidden(); }
   void HiddenProbabilities(const Posterior& posterior,
@@ -68,7 +69,7 @@ class SelectedCoordinates final : public ExpertGroup<Scalar> {
 
  private:
   SelectedCoordinates() = default;
-  void ParametersChanged() override;
+  void ParametersChanged(const Workers& workers) override;
   void CopyParameters();
   // Lets `add` add the experts' messages to those about their columns.
   template <typename Add>

@@ -22,6 +22,17 @@ const Energies& EnergiesOf(const Posterior& posterior) {
   return static_cast<const Energies&>(posterior);
 }
 
+// P(the Gaussian speaks | x) of rows [begin, end), rounded to Scalar before the
+// logistic function is taken.
+template <typename Scalar>
+void SetShares(const Energies& energies, Index begin, Index end,
+               RowMatrix<Scalar>& shares) {
+  auto part = shares.middleRows(begin, end - begin);
+  part = (energies.scale * energies.values.middleRows(begin, end - begin))
+             .template cast<Scalar>();
+  Logistic(absl::Span<Scalar>(part.data(), part.size()));
+}
+
 }  // namespace
 
 template <typename Scalar>
@@ -64,7 +75,7 @@ absl::StatusOr<std::unique_ptr<Unigauss<Scalar>>> Unigauss<Scalar>::Create(
   group->AddBlock(ParameterKind::kLogVariance, experts,
                   settings.log_variance.cols());
   group->AddBlock(ParameterKind::kMixingLogit, experts, 1);
-  group->UpdateParameters([&](auto) {
+  group->UpdateParameters(Workers::Inline(), [&](auto) {
     group->mutable_block(0) = settings.mean;
     group->mutable_block(1) = settings.log_variance;
     group->mutable_block(2) = settings.mixing_logit;
@@ -73,16 +84,16 @@ absl::StatusOr<std::unique_ptr<Unigauss<Scalar>>> Unigauss<Scalar>::Create(
 }
 
 template <typename Scalar>
-void Unigauss<Scalar>::ParametersChanged() {
+void Unigauss<Scalar>::ParametersChanged(const Workers& workers) {
   auto log_variance = this->mutable_block(1);
   log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
                      .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
   const Vector<double> logit = this->block(2).template cast<double>();
-  gaussians_.Update(this->block(0), this->block(1),
-                    logit.array() + log_volume_);
-  log_uniform_.resize(num_experts());
-  for (Index m = 0; m < num_experts(); ++m)
-    log_uniform_(m) = -Softplus(logit(m)) - log_volume_;
+  gaussians_.Update(this->block(0), this->block(1), logit.array() + log_volume_,
+                    workers);
+  log_uniform_ = logit;
+  Softplus(absl::Span<double>(log_uniform_.data(), log_uniform_.size()));
+  log_uniform_ = -log_uniform_.array() - log_volume_;
 }
 
 template <typename Scalar>
@@ -152,10 +163,7 @@ void Unigauss<Scalar>::AddSampledMessages(const Observations<Scalar>& x,
   const Energies& energies = EnergiesOf(posterior);
   RowMatrix<Scalar> states(energies.values.rows(), num_experts());
   workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
-    RowMatrix<double> shares =
-        energies.scale * energies.values.middleRows(begin, end - begin);
-    Logistic(absl::Span<double>(shares.data(), shares.size()));
-    states.middleRows(begin, end - begin) = shares.template cast<Scalar>();
+    SetShares(energies, begin, end, states);
     DrawLatentBits(x, draws, static_cast<Scalar>(energies.scale), begin, end,
                    states);
     gaussians_.AddMessages(states.middleRows(begin, end - begin),
@@ -171,42 +179,39 @@ void Unigauss<Scalar>::AddGradient(const Observations<Scalar>& x,
                                    const Workers& workers,
                                    Eigen::Ref<Vector<Scalar>> gradient) const {
   const Energies& energies = EnergiesOf(posterior);
-  RowMatrix<double> shares(energies.values.rows(), num_experts());
+  RowMatrix<Scalar> shares(energies.values.rows(), num_experts());
   const auto weight_of = [&](Index n) {
     return n < x.size ? weights[n] * energies.scale : 0;
   };
   workers.ParallelFor(shares.rows(), kLeastRows, [&](Index begin, Index end) {
-    auto part = shares.middleRows(begin, end - begin);
-    part = energies.scale * energies.values.middleRows(begin, end - begin);
-    Logistic(absl::Span<double>(part.data(), part.size()));
-    for (Index n = begin; n < end; ++n) shares.row(n) *= weight_of(n);
+    SetShares(energies, begin, end, shares);
+    for (Index n = begin; n < end; ++n)
+      shares.row(n) *= static_cast<Scalar>(weight_of(n));
   });
   double total_weight = 0;
   for (Index n = 0; n < x.size; ++n) total_weight += weight_of(n);
   const Vector<double> total = gaussians_.AddGradient(
       energies.features, shares, workers, this->BlockOf(gradient, 0),
       this->BlockOf(gradient, 1));
-  auto logit_gradient = this->BlockOf(gradient, 2);
-  for (Index m = 0; m < num_experts(); ++m) {
-    const double share = Logistic(static_cast<double>(this->block(2)(m, 0)));
-    logit_gradient(m, 0) +=
-        static_cast<Scalar>(total(m) - share * total_weight);
-  }
+  Vector<double> prior = this->block(2).template cast<double>();
+  Logistic(absl::Span<double>(prior.data(), prior.size()));
+  this->BlockOf(gradient, 2) +=
+      (total - total_weight * prior).template cast<Scalar>();
 }
 
 template <typename Scalar>
-void Unigauss<Scalar>::StepUnits(Eigen::Ref<Vector<Scalar>> units) const {
-  units.setOnes();
-  MeanUnits<Scalar>(this->block(1), this->BlockOf(units, 0));
+void Unigauss<Scalar>::StepUnits(const Workers& workers,
+                                 Eigen::Ref<Vector<Scalar>> units) const {
+  MeanUnits<Scalar>(this->block(1), workers, this->BlockOf(units, 0));
 }
 
 template <typename Scalar>
 void Unigauss<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
-  RowMatrix<double> values =
-      EnergiesOf(posterior).scale * EnergiesOf(posterior).values;
-  Logistic(absl::Span<double>(values.data(), values.size()));
-  probabilities = values.template cast<Scalar>();
+  const Energies& energies = EnergiesOf(posterior);
+  RowMatrix<Scalar> shares(energies.values.rows(), num_experts());
+  SetShares(energies, 0, shares.rows(), shares);
+  probabilities = shares;
 }
 
 template <typename Scalar>

@@ -55,7 +55,8 @@ class Unigauss final : public ExpertGroup<Scalar> {
                    absl::Span<const Scalar> weights, const Workers& workers,
                    Eigen::Ref<Vector<Scalar>> gradient) const override;
   // Means move in units of their expert's standard deviation.
-  void StepUnits(Eigen::Ref<Vector<Scalar>> units) const override;
+  void StepUnits(const Workers& workers,
+                 Eigen::Ref<Vector<Scalar>> units) const override;
   Index num_hidden() const override { return num_experts(); }
   void HiddenProbabilities(const Posterior& posterior,
                            RowMatrixRef<Scalar> probabilities) const override;
@@ -65,7 +66,7 @@ class Unigauss final : public ExpertGroup<Scalar> {
 
  private:
   Unigauss() = default;
-  void ParametersChanged() override;
+  void ParametersChanged(const Workers& workers) override;
 
   double log_volume_ = 0;
   double least_log_variance_ = 0, greatest_log_variance_ = 0;
