@@ -175,16 +175,21 @@ void GaussianBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
                                        const Workers& workers,
                                        Observations<Scalar>& x) const {
   const bool sample = reconstruction == Reconstruction::kSample;
+  constexpr double kReach = TruncatedNormal::kNothingBeyond;
+  const double least_square = sample ? 0 : kReach * kReach;  // in deviations
   Draws uniform_draws = draws;
   uniform_draws.stream ^= 0x80000000u;
   const Index width = dimension();
   const std::vector<Index> starts = x.FrameStarts();
   workers.ParallelFor(x.size, 8, [&](Index begin, Index end) {
     std::vector<double> normal, uniform;
-    // As if there were no box, and how far inside it that must be to be right:
-    // a draw that falls into the box is a draw from the truncated normal.
-    Eigen::ArrayXd value(width), margin = Eigen::ArrayXd::Zero(width);
+    // As if there were no box, and how far inside it that is: a draw that falls
+    // into the box is a draw from the truncated normal, and a mean is its mean
+    // where the box reaches far enough on both sides.
+    Eigen::ArrayXd value(width), inside(width);
     Eigen::ArrayXd information(width), precision(width);
+    Eigen::Array<Scalar, Eigen::Dynamic, 1> rounded(width);
+    Eigen::Array<bool, Eigen::Dynamic, 1> right(width);
     for (Index n = begin; n < end; ++n) {
       uniform.clear();
       if (sample) {
@@ -207,12 +212,19 @@ void GaussianBase<Scalar>::Reconstruct(const Messages<Scalar>& messages,
           value = (information + own * precision.sqrt()) / precision;
         } else {
           value = information / precision;
-          margin = TruncatedNormal::kNothingBeyond / precision.sqrt();
+        }
+        inside = (value - lower_.array()).min(upper_.array() - value);
+        rounded = value.template cast<Scalar>();
+        right = inside >= 0 && inside.square() * precision >= least_square;
+        if (x.clamped.empty() && right.all() &&
+            (rounded.template cast<double>() >= lower_.array()).all() &&
+            (rounded.template cast<double>() <= upper_.array()).all()) {
+          x.values.row(frame) = rounded.transpose().matrix();
+          continue;
         }
         for (Index i = 0; i < width; ++i) {
           if (x.IsClamped(frame, i)) continue;
-          if (!(value(i) - lower_(i) >= margin(i) &&
-                upper_(i) - value(i) >= margin(i))) {
+          if (!right(i)) {
             const TruncatedNormal on_box = {messages.linear(frame, i),
                                             messages.precision(frame, i),
                                             lower_(i), upper_(i)};
