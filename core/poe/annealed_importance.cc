@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/annealing_start.h"
 
 namespace poe {
 namespace {
@@ -61,17 +62,19 @@ absl::StatusOr<AnnealedEstimate> EstimateLogPartition(
           CheckInverseTemperatures<Scalar>(options.inverse_temperatures);
       !status.ok())
     return status;
+  const std::optional<Product<Scalar>> nearer = NearerStart(product);
+  const Product<Scalar>& annealed = nearer.has_value() ? *nearer : product;
   const absl::StatusOr<double> of_base =
-      LogBaseNormalizer(product, options.length);
+      LogBaseNormalizer(annealed, options.length);
   if (!of_base.ok()) return of_base.status();
   const auto log_weights = AnnealedLogWeights<Scalar>(
-      product,
+      annealed,
       {AnnealingDirection::kForward, options.inverse_temperatures, options.seed,
        options.chains},
       [&](Index begin, Index end) {
         Observations<Scalar> x =
             MakeChains(product, begin, end, options.length);
-        product.base().SampleStart({options.seed, Purpose::kStart, 0, 0}, x);
+        annealed.base().SampleStart({options.seed, Purpose::kStart, 0, 0}, x);
         return x;
       },
       workers, check, progress);
@@ -93,10 +96,12 @@ absl::StatusOr<AnnealedEstimate> EstimateLogPartitionInReverse(
       !status.ok())
     return status;
   const Index length = samples.x.length(0);
-  const absl::StatusOr<double> of_base = LogBaseNormalizer(product, length);
+  const std::optional<Product<Scalar>> nearer = NearerStart(product);
+  const Product<Scalar>& annealed = nearer.has_value() ? *nearer : product;
+  const absl::StatusOr<double> of_base = LogBaseNormalizer(annealed, length);
   if (!of_base.ok()) return of_base.status();
   auto log_weights = AnnealedLogWeights<Scalar>(
-      product,
+      annealed,
       {AnnealingDirection::kReverse, options.inverse_temperatures,
        DeriveSeed(options.seed, kReverseSeed), samples.x.size},
       [&](Index begin, Index end) {

@@ -28,7 +28,9 @@ struct AnnealedImportanceOptions {
 // where an option is out of its range; FailedPrecondition where the base's
 // normalizer is not known or there are real inputs, on which Z depends;
 // whatever `check` says, asked before each Gibbs step. For grey levels the
-// answer is log Z over bits, which normalizes no score of theirs.
+// answer is log Z over bits, which normalizes no score of theirs. Where the
+// base is far wider than the experts, "the base" below is that of NearerStart
+// (annealing_start.h).
 
 // The forward direction. Chains start from exact draws of the base, and
 // Z = Z_base E[w] exactly, whatever the ladder; so the estimate of log Z is too

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/annealing_start.h"
 
 namespace poe {
 namespace {
@@ -87,10 +89,12 @@ absl::StatusOr<std::vector<AnnealedEstimate>> EstimateIncompleteLogScores(
     InterruptCheck check, AnnealingProgress progress) {
   if (absl::Status status = CheckRequest(product, x, options); !status.ok())
     return status;
-  const Base<Scalar>& base = product.base();
-  if (!base.LogNormalizer())
+  if (!product.base().LogNormalizer())
     return absl::FailedPreconditionError(
         "the normalizer of this product's base is not known");
+  const std::optional<Product<Scalar>> nearer = NearerStart(product);
+  const Product<Scalar>& annealed = nearer.has_value() ? *nearer : product;
+  const Base<Scalar>& base = annealed.base();
   const std::vector<Index> starts = x.FrameStarts();
   std::vector<double> of_base(x.size, 0);
   base.AddLogNormalizers(x, absl::MakeSpan(of_base));
@@ -118,7 +122,7 @@ absl::StatusOr<std::vector<AnnealedEstimate>> EstimateIncompleteLogScores(
   // Chains of one observation are adjacent.
   const Index chains = options.chains;
   const auto log_weights = AnnealedLogWeights<Scalar>(
-      product,
+      annealed,
       {AnnealingDirection::kForward, options.inverse_temperatures, options.seed,
        static_cast<Index>(incomplete.size()) * chains},
       [&](Index begin, Index end) {

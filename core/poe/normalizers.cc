@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "poe/acceptance_ratio.h"
 #include "poe/annealed_importance.h"
+#include "poe/annealing_start.h"
 #include "poe/gibbs.h"
 #include "poe/log_partition.h"
 
@@ -34,7 +36,10 @@ absl::StatusOr<ProductSamples<float>> DrawSamples(
   ProductSamples<float> samples;
   samples.x = MakeAlike<float>(product.sequential(), settings.chains, length,
                                product.dimension());
-  product.base().SampleStart({seed, Purpose::kStart, 0, 0}, samples.x);
+  const std::optional<Product<float>> nearer = NearerStart(product);
+  const Base<float>& start =
+      nearer.has_value() ? nearer->base() : product.base();
+  start.SampleStart({seed, Purpose::kStart, 0, 0}, samples.x);
   GibbsOptions options;
   options.seed = seed;
   options.inverse_temperatures =
