@@ -169,6 +169,11 @@ AnnealedEstimate LogMeanWeight(absl::Span<const double> log_weights) {
   return estimate;
 }
 
+bool HasCollapsed(const AnnealedEstimate& estimate, Index chains) {
+  return estimate.effective_sample_size <
+         std::min(kLeastEffectiveChains, static_cast<double>(chains) / 2);
+}
+
 template absl::Status CheckInverseTemperatures<float>(absl::Span<const double>);
 template absl::Status CheckInverseTemperatures<double>(
     absl::Span<const double>);

@@ -79,6 +79,14 @@ struct AnnealedEstimate {
 // Of log E[w], from at least two chains.
 AnnealedEstimate LogMeanWeight(absl::Span<const double> log_weights);
 
+// Whether so few of the chains have all the weight that value and error say
+// nothing: an effective sample size below kLeastEffectiveChains, or half of the
+// chains where that is less. The standard error is about the inverse root of
+// the size; however wrong the value, it does not pass 1. Of two chains it
+// cannot be told.
+inline constexpr double kLeastEffectiveChains = 3;
+bool HasCollapsed(const AnnealedEstimate& estimate, Index chains);
+
 }  // namespace poe
 
 #endif  // POE_ANNEALED_CHAINS_H_

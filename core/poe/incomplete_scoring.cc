@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -11,6 +12,8 @@
 
 namespace poe {
 namespace {
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 template <typename Scalar>
 absl::Status CheckRequest(const Product<Scalar>& product,
@@ -173,8 +176,11 @@ absl::StatusOr<IncompleteScores> ScoreIncomplete(
     if (!estimates.ok()) return estimates.status();
     for (Index n = 0; n < size; ++n) {
       const AnnealedEstimate& estimate = (*estimates)[n];
-      scores.log_scores(n, c) = estimate.value + jacobians[n];
-      scores.standard_errors(n, c) = estimate.standard_error;
+      const bool collapsed = HasCollapsed(estimate, options.chains);
+      scores.log_scores(n, c) =
+          collapsed ? kUnknown : estimate.value + jacobians[n];
+      scores.standard_errors(n, c) =
+          collapsed ? kUnknown : estimate.standard_error;
       scores.effective_sample_sizes(n, c) = estimate.effective_sample_size;
     }
   }

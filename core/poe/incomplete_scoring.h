@@ -45,7 +45,9 @@ absl::StatusOr<std::vector<AnnealedEstimate>> EstimateIncompleteLogScores(
 
 // N x C each.
 struct IncompleteScores {
-  RowMatrix<double> log_scores;  // raw units; -infinity out of support
+  // Raw units; -infinity out of support, NaN where the chains have collapsed
+  // (annealed_chains.h), as the standard error is then.
+  RowMatrix<double> log_scores;
   RowMatrix<double> standard_errors;
   RowMatrix<double> effective_sample_sizes;
 };

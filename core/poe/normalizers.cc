@@ -58,14 +58,20 @@ absl::StatusOr<ProductSamples<float>> DrawSamples(
   return samples;
 }
 
-absl::Status CheckFinite(const AnnealedEstimate& estimate,
-                         absl::string_view direction) {
-  if (std::isfinite(estimate.value) && std::isfinite(estimate.standard_error))
-    return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "annealed importance sampling ", direction, " gave ", estimate.value,
-      " with standard error ", estimate.standard_error,
-      "; take more chains or temperatures"));
+absl::Status CheckEstimate(const AnnealedEstimate& estimate, Index chains,
+                           absl::string_view direction) {
+  if (!std::isfinite(estimate.value) || !std::isfinite(estimate.standard_error))
+    return absl::FailedPreconditionError(absl::StrCat(
+        "annealed importance sampling ", direction, " gave ", estimate.value,
+        " with standard error ", estimate.standard_error,
+        "; take more chains or temperatures"));
+  if (HasCollapsed(estimate, chains))
+    return absl::FailedPreconditionError(absl::StrCat(
+        "of ", chains, " chains of annealed importance sampling ", direction,
+        " as few as ", absl::SixDigits(estimate.effective_sample_size),
+        " have the weight, so that the estimate says nothing; take more "
+        "temperatures"));
+  return absl::OkStatus();
 }
 
 bool IsEstimated(const ClassModel& one) {
@@ -173,8 +179,8 @@ absl::Status EstimateNormalizers(
           });
       if (!estimates.ok()) return OfClass(one, estimates.status());
       for (const absl::Status& status :
-           {CheckFinite(estimates->forward, "forward"),
-            CheckFinite(estimates->reverse, "in reverse")})
+           {CheckEstimate(estimates->forward, settings.chains, "forward"),
+            CheckEstimate(estimates->reverse, settings.chains, "in reverse")})
         if (!status.ok()) return OfClass(one, status);
       one.log_partitions.push_back(
           {LogPartition::Method::kAisForward, estimates->forward.value,

@@ -33,9 +33,9 @@ absl::Status CheckEstimable(const DataSpec& spec,
 //
 // All products must have passed CheckEstimable. Same bits for any number of
 // workers. FailedPrecondition, naming the class, where there are more than
-// kMostEstimatedLengths lengths or an estimate is not finite; whatever `check`
-// says, asked before each Gibbs step. `progress` is told the class and the
-// share of all work that is done.
+// kMostEstimatedLengths lengths or an estimate is not finite or its chains have
+// collapsed (annealed_chains.h); whatever `check` says, asked before each Gibbs
+// step. `progress` is told the class and the share of all work that is done.
 inline constexpr std::size_t kMostEstimatedLengths = 16;
 absl::Status EstimateNormalizers(
     const NormalizerSettings& settings, const std::vector<Index>& lengths,

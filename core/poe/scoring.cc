@@ -148,7 +148,7 @@ absl::Status ReplaceIncomplete(const Model& model, const RawRows& rows,
     scores.log_scores.row(n).setConstant(kNaN);
     for (Index c = 0; c < model.num_classes(); ++c)
       scores.log_scores(n, c * layers) = of_row[c];
-    out_of_support[n] = !of_row.allFinite();
+    out_of_support[n] = of_row.array().isInf().any();
     if (out_of_support[n])
       scores.log_scores.row(n).setConstant(
           -std::numeric_limits<double>::infinity());

@@ -23,7 +23,7 @@ struct ScoreOptions {
 // nothing to say (no separator, no calibration, no held-out rows).
 struct Scores {
   // N x (C L), class-major: log p*(x), of the lowest layer in raw units;
-  // -infinity out of support.
+  // -infinity out of support, NaN where it is not known.
   RowMatrix<double> log_scores;
   // N x C: log p(x) under the lowest layer, in raw units, where the class's log
   // Z is known for the observation's length, otherwise NaN; empty where no
@@ -43,7 +43,8 @@ struct Scores {
   RowMatrix<double> percentiles;
   // N, or empty if every row is in support.
   std::vector<bool> out_of_support;
-  // N x C with options.missing, 0 where nothing is missing: of log_scores.
+  // N x C with options.missing, 0 where nothing is missing, NaN where the log
+  // score is: of log_scores.
   RowMatrix<double> standard_errors;
   // C matrices N x M if asked for, of the lowest layer; NaN out of support and
   // where values are missing.
@@ -71,10 +72,12 @@ RowMatrix<double> Comparable(const Model& model, const RawRows& rows,
 // Rows must have passed ValidateRows. Where some of their values are missing,
 // which takes options.missing, log scores are those of what was observed
 // (incomplete_scoring.h), and so are log probabilities, labels, margins and
-// probabilities; there are no percentiles (NaN), whose scores are of complete
-// rows, nothing of higher layers (NaN, and no label), and of conditional models
-// neither log probabilities nor labels. Fails with the status of `check`, which
-// is asked every few hundred rows, and as ScoreIncomplete does.
+// probabilities; where the chains have collapsed there are none, nor a label
+// (log score and standard error NaN); there are no percentiles (NaN), whose
+// scores are of complete rows, nothing of higher layers (NaN, and no label),
+// and of conditional models neither log probabilities nor labels. Fails with
+// the status of `check`, which is asked every few hundred rows, and as
+// ScoreIncomplete does.
 absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
                              const ScoreOptions& options,
                              const Workers& workers, InterruptCheck check);

@@ -241,6 +241,18 @@ TEST(AnnealedImportanceTest, ConstantExpertsLeaveNoError) {
   EXPECT_NEAR(estimate.effective_sample_size, 20, 1e-9);
 }
 
+TEST(AnnealedImportanceTest, WeightsOfOneOrTwoChainsAreACollapse) {
+  std::vector<double> log_weights(16, -50);
+  log_weights[3] = 0;
+  EXPECT_TRUE(HasCollapsed(LogMeanWeight(log_weights), 16));
+  log_weights[4] = 0;
+  EXPECT_TRUE(HasCollapsed(LogMeanWeight(log_weights), 16));
+  log_weights[5] = log_weights[6] = 0;
+  EXPECT_FALSE(HasCollapsed(LogMeanWeight(log_weights), 16));
+  EXPECT_FALSE(HasCollapsed(LogMeanWeight({0, 0, -50}), 3));
+  EXPECT_TRUE(HasCollapsed(LogMeanWeight({0, -50, -50}), 3));
+}
+
 // More chains than go at a time.
 TEST(AnnealedImportanceTest, WorkersDoNotChangeABit) {
   const Product<double> product =

@@ -409,6 +409,26 @@ TEST(ScoreTest, RowsWithMissingValuesAreJudgedByWhatWasObserved) {
   EXPECT_TRUE(scores->out_of_support.empty());
 }
 
+// One step from the base to experts this sharp.
+TEST(ScoreTest, WhereChainsHaveCollapsedARowHasNeitherScoreNorLabel) {
+  Model model = BernoulliModel(20, 10, 2);
+  for (ClassModel& one : model.classes)
+    one.layers[0].mutable_group(0).UpdateParameters(
+        [](Eigen::Ref<Vector<float>> parameters) { parameters *= 50; });
+  const RowMatrix<float> values = RowMatrix<float>::Ones(2, 20);
+  std::vector<std::uint8_t> observed(40, 1);
+  std::fill_n(observed.begin(), 19, std::uint8_t{0});
+  RawRows rows = RowsOf(values);
+  rows.observed = observed;
+  const auto scores = ScoreWith(model, rows, Options(50, 1));
+  ASSERT_TRUE(scores.ok()) << scores.status();
+  EXPECT_TRUE(scores->log_scores.row(0).array().isNaN().all());
+  EXPECT_TRUE(scores->standard_errors.row(0).array().isNaN().all());
+  EXPECT_EQ(scores->labels[0], -1);
+  EXPECT_TRUE(scores->log_scores.row(1).allFinite());
+  EXPECT_TRUE(scores->out_of_support.empty());
+}
+
 TEST(ScoreTest, LogProbabilitiesOfWhatWasObservedAreNormalized) {
   Model model = BernoulliModel(2, 3, 1);
   RowMatrix<float> values(2, 2);

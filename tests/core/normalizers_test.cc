@@ -159,6 +159,19 @@ TEST(NormalizersTest, RefuseWhatCannotBeEstimated) {
   EXPECT_THAT(inputs.message(), HasSubstr("depends on its inputs"));
 }
 
+// One step from the base to experts this sharp.
+TEST(NormalizersTest, ChainsThatHaveCollapsedGiveNoEstimate) {
+  Model model = BernoulliModel(20, 10, 1);
+  model.classes[0].layers[0].mutable_group(0).UpdateParameters(
+      [](Eigen::Ref<Vector<float>> parameters) { parameters *= 50; });
+  const absl::Status status = EstimateNormalizers(
+      {.chains = 50, .temperatures = 1}, {0}, 1, Workers::Inline(),
+      NeverInterrupt, IgnoreShare, model);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(status.message(), HasSubstr("take more temperatures"));
+  EXPECT_TRUE(model.classes[0].log_partitions.empty());
+}
+
 TEST(NormalizersTest, SettingsAreChecked) {
   EXPECT_TRUE(Validate(NormalizerSettings{}).ok());
   EXPECT_THAT(std::string(Validate(NormalizerSettings{.chains = 1}).message()),
