@@ -115,13 +115,14 @@ class Teacher {
       return teacher;
     }
     if (!settings.exact) return teacher;
+    const std::vector<std::uint8_t> inputs =
+        training.Take(0, 1, Workers::Inline()).clamped;
     if (product.base().family() == Family::kStructuredGaussian) {
-      teacher->trees_.emplace(product);
+      teacher->trees_.emplace(product, inputs);
       return teacher;
     }
-    auto exact = ExactGradient<float>::Create(
-        product, training.num_symbols(),
-        training.Take(0, 1, Workers::Inline()).clamped);
+    auto exact =
+        ExactGradient<float>::Create(product, training.num_symbols(), inputs);
     if (!exact.ok()) return exact.status();
     teacher->exact_.emplace(*std::move(exact));
     return teacher;

@@ -37,9 +37,14 @@ RowMatrix<double> SquareRoot(const RowMatrix<double>& covariance) {
 }  // namespace
 
 template <typename Scalar>
-ExactTreeGradient<Scalar>::ExactTreeGradient(const Product<Scalar>& product)
+ExactTreeGradient<Scalar>::ExactTreeGradient(
+    const Product<Scalar>& product, absl::Span<const std::uint8_t> inputs)
     : GradientEstimate<Scalar>(product) {
   const Index width = product.dimension();
+  for (Index i = 0; i < width; ++i) {
+    const bool is_input = !inputs.empty() && inputs[i] != 0;
+    (is_input ? inputs_ : outputs_).push_back(i);
+  }
   points_ = MakeDense<Scalar>(4 * width, width);
   const auto share = static_cast<Scalar>(0.5 / static_cast<double>(width));
   weights_.assign(4 * width, share);
@@ -55,6 +60,11 @@ absl::Status ExactTreeGradient<Scalar>::ComputeGradient(
       WeightedMoments<Scalar>(data.values.topRows(data.size), row_weights);
   if (!moments.ok()) return moments.status();
   SetPoints(moments->mean, SquareRoot(moments->covariance), 0, points_.values);
+  if (!inputs_.empty()) {
+    input_mean_ = moments->mean(inputs_);
+    const RowMatrix<double> covariance = moments->covariance(inputs_, inputs_);
+    input_root_ = SquareRoot(covariance);
+  }
   return ComputeGradient(workers);
 }
 
@@ -77,15 +87,31 @@ absl::Status ExactTreeGradient<Scalar>::ComputeGradient(
     precision(i, j) += natural.coupling(static_cast<Index>(e));
     precision(j, i) = precision(i, j);
   }
-  const Eigen::LLT<Eigen::MatrixXd> factor(precision);
+  const Eigen::MatrixXd free = precision(outputs_, outputs_);
+  const Eigen::LLT<Eigen::MatrixXd> factor(free);
   if (factor.info() != Eigen::Success)
     return absl::InternalError(
         "the product's precision is too nearly singular to factor");
+  const Vector<double> information = natural.information(outputs_);
+  const Vector<double> free_mean = factor.solve(information);
+  const Eigen::MatrixXd free_root = factor.matrixU().solve(
+      Eigen::MatrixXd::Identity(free.rows(), free.cols()));
   const Index width = trees->dimension();
-  const Eigen::MatrixXd root =
-      factor.matrixU().solve(Eigen::MatrixXd::Identity(width, width));
-  SetPoints<Scalar>(factor.solve(natural.information), root, 2 * width,
-                    points_.values);
+  Vector<double> mean(width);
+  RowMatrix<double> root = RowMatrix<double>::Zero(width, width);
+  mean(outputs_) = free_mean;
+  root(outputs_, outputs_) = free_root;
+  // Inputs are as in the data, and outputs given them have the precision J_oo
+  // and the mean J_oo^-1 (h_o - J_oi x_i).
+  if (!inputs_.empty()) {
+    const Eigen::MatrixXd cross = precision(outputs_, inputs_);
+    const Eigen::MatrixXd response = -factor.solve(cross);
+    mean(inputs_) = input_mean_;
+    mean(outputs_) += response * input_mean_;
+    root(inputs_, inputs_) = input_root_;
+    root(outputs_, inputs_) = response * input_root_;
+  }
+  SetPoints<Scalar>(mean, root, 2 * width, points_.values);
   auto posteriors = product.NewPosteriors();
   product.Infer(points_, 1, workers, posteriors);
   this->SetZero();

@@ -1,6 +1,7 @@
 #include "poe/exact_tree_gradient.h"
 
 #include <cmath>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/fit_gaussian_tree.h"
 #include "poe/experts/gaussian_tree_partition.h"
+#include "poe/experts/gaussian_tree_product.h"
 #include "poe/numerics/moments.h"
 #include "poe/optimizer.h"
 #include "tests/core/expert_oracles.h"
@@ -67,15 +69,52 @@ double MeanLogLikelihood(const Product<double>& product,
   return sum / static_cast<double>(x.size) - *GaussianTreeLogPartition(product);
 }
 
-TEST(ExactTreeGradientTest, IsThatOfTheMeanLogLikelihood) {
-  const Observations<double> x = GridRows(30, 201);
-  const auto moments = *WeightedMoments<double>(x.values.topRows(30));
-  auto trees = *FitGaussianTrees<double>(moments, 2);
+// log p(outputs | inputs) by dense matrices, the mean over the rows.
+double MeanConditionalLogLikelihood(const Product<double>& product,
+                                    const Observations<double>& x,
+                                    const std::vector<std::uint8_t>& inputs) {
+  const auto trees = *GaussianTreeProduct<double>::View(product);
+  const std::vector<Index> states(trees.num_states().size(), 0);
+  const auto natural = trees.Given(states);
+  Eigen::MatrixXd precision = natural.precision.asDiagonal();
+  for (std::size_t e = 0; e < trees.couplings().size(); ++e) {
+    const auto [i, j] = trees.couplings()[e];
+    precision(i, j) += natural.coupling(static_cast<Index>(e));
+    precision(j, i) = precision(i, j);
+  }
+  std::vector<Index> given, free;
+  for (Index i = 0; i < kWidth; ++i)
+    (inputs[i] != 0 ? given : free).push_back(i);
+  const Eigen::MatrixXd own = precision(free, free);
+  const Eigen::MatrixXd cross = precision(free, given);
+  const Eigen::MatrixXd covariance = own.inverse();
+  const Vector<double> information = natural.information(free);
+  double sum = 0;
+  for (Index n = 0; n < x.size; ++n) {
+    const Vector<double> row = x.values.row(n).transpose();
+    const Vector<double> seen = row(given), drawn = row(free);
+    const Vector<double> shift =
+        drawn - covariance * (information - cross * seen);
+    sum += (std::log(own.determinant()) - shift.dot(own * shift) -
+            static_cast<double>(free.size()) * std::log(2 * std::acos(-1.0))) /
+           2;
+  }
+  return sum / static_cast<double>(x.size);
+}
+
+// Two softened trees and a base that moves, whose mean is off the data's.
+Product<double> TwoTrees(const Observations<double>& x) {
+  auto trees = *FitGaussianTrees<double>(
+      *WeightedMoments<double>(x.values.topRows(x.size)), 2);
   trees.offset.array() += 0.3;
   trees.power = 0.8;
-  const Product<double> product = ProductOf(trees, false);
-  ExactTreeGradient<double> exact(product);
-  ASSERT_TRUE(exact.ComputeGradient(x, {}, Workers::Inline()).ok());
+  return ProductOf(trees, false);
+}
+
+// That the gradient has the slopes of `figure` of the product.
+template <typename Figure>
+void ExpectSlopes(const ExactTreeGradient<double>& exact,
+                  const Product<double>& product, Figure figure) {
   auto expect_slope = [&](double gradient, auto part, Index parameter) {
     auto moved = [&](double step) {
       Product<double> other = product;
@@ -83,7 +122,7 @@ TEST(ExactTreeGradientTest, IsThatOfTheMeanLogLikelihood) {
                                    [&](Eigen::Ref<Vector<double>> values) {
                                      values(parameter) += step;
                                    });
-      return MeanLogLikelihood(other, x);
+      return figure(other);
     };
     const double h = 1e-4;
     EXPECT_NEAR(gradient, (moved(h) - moved(-h)) / (2 * h), 1e-6)
@@ -103,6 +142,31 @@ TEST(ExactTreeGradientTest, IsThatOfTheMeanLogLikelihood) {
           return other.mutable_group(0);
         },
         p);
+}
+
+TEST(ExactTreeGradientTest, IsThatOfTheMeanLogLikelihood) {
+  const Observations<double> x = GridRows(30, 201);
+  const Product<double> product = TwoTrees(x);
+  ExactTreeGradient<double> exact(product);
+  ASSERT_TRUE(exact.ComputeGradient(x, {}, Workers::Inline()).ok());
+  ExpectSlopes(exact, product, [&](const Product<double>& other) {
+    return MeanLogLikelihood(other, x);
+  });
+}
+
+TEST(ExactTreeGradientTest, WithInputsItIsThatOfTheOutputsGivenThem) {
+  const Observations<double> x = GridRows(30, 207);
+  const std::vector<std::uint8_t> inputs = {1, 0, 0, 0, 1, 0, 0, 1, 0};
+  const Product<double> product = TwoTrees(x);
+  ExactTreeGradient<double> exact(product, inputs);
+  ASSERT_TRUE(exact.ComputeGradient(x, {}, Workers::Inline()).ok());
+  ExpectSlopes(exact, product, [&](const Product<double>& other) {
+    return MeanConditionalLogLikelihood(other, x, inputs);
+  });
+  // The same again without the data.
+  const Vector<double> first = exact.group_gradient(0);
+  ASSERT_TRUE(exact.ComputeGradient(Workers::Inline()).ok());
+  EXPECT_EQ(exact.group_gradient(0), first);
 }
 
 TEST(ExactTreeGradientTest, AWeightCountsARowAgain) {
