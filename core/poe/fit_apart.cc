@@ -26,7 +26,7 @@ using StatusOrGroup = absl::StatusOr<Group>;
 struct Task {
   const FitApartSettings& settings;
   const GroupSettings& group;
-  const Observations<float>& examples;
+  const Examples& examples;
   Index num_symbols;  // S for symbols, or 0
   double deviation;   // of the data, root mean square over coordinates
   std::uint64_t seed;
@@ -34,18 +34,20 @@ struct Task {
   InterruptCheck check;
 };
 
-// 1 for the share of observations that expert m sees, 0 for the others; empty
-// if it sees all.
+// Under which expert m is fitted: those of the observations in its share, and 0
+// for the others; empty if all are 1.
 template <typename Scalar>
 std::vector<Scalar> WeightsOf(const Task& task, Index m) {
-  std::vector<Scalar> weights;
+  const Examples& examples = task.examples;
+  std::vector<Scalar> weights(examples.weights.begin(), examples.weights.end());
   if (task.settings.row_share == 1) return weights;
+  weights.resize(examples.x.size, 1);
   const Draws draws = {task.seed, Purpose::kHoldOut,
                        static_cast<std::uint32_t>(m), 0};
-  for (Index n = 0; n < task.examples.size; ++n) {
+  for (Index n = 0; n < examples.x.size; ++n) {
     double draw;
     FillUniform(draws, static_cast<std::uint64_t>(n), absl::MakeSpan(&draw, 1));
-    weights.push_back(draw < task.settings.row_share ? 1 : 0);
+    if (!(draw < task.settings.row_share)) weights[n] = 0;
   }
   return weights;
 }
@@ -100,8 +102,8 @@ struct Fitter {
           options.max_iterations = task.settings.max_iterations;
           options.seed = SeedOf(task, m);
           auto fitted = FitGaussianMixture<float>(
-              task.examples, WeightsOf<double>(task, m), options, task.workers,
-              task.check);
+              task.examples.x, WeightsOf<double>(task, m), options,
+              task.workers, task.check);
           if (!fitted.ok()) return fitted.status();
           Append(fitted->settings.mean, all.mean);
           Append(fitted->settings.log_variance, all.log_variance);
@@ -114,13 +116,13 @@ struct Fitter {
         task, markov, [&](Index m, HiddenMarkov<float>::Settings& all) {
           const std::vector<float> weights = WeightsOf<float>(task, m);
           auto start = RandomHiddenMarkov<float>(
-              task.examples, weights, markov.num_states, task.num_symbols,
+              task.examples.x, weights, markov.num_states, task.num_symbols,
               SeedOf(task, m));
           if (!start.ok()) return start.status();
           FitHiddenMarkovOptions options;
           options.max_iterations = task.settings.max_iterations;
           auto fitted =
-              FitHiddenMarkov<float>(task.examples, weights, *start, options,
+              FitHiddenMarkov<float>(task.examples.x, weights, *start, options,
                                      task.workers, task.check);
           if (!fitted.ok()) return fitted.status();
           const HiddenMarkov<float>::Settings& one = fitted->settings;
@@ -138,10 +140,10 @@ struct Fitter {
   }
   StatusOrGroup operator()(const LinearDynamicalSettings& system) const {
     Observations<double> examples;
-    examples.size = task.examples.size;
-    examples.values = task.examples.values.cast<double>();
-    examples.lengths = task.examples.lengths;
-    examples.row_ids = task.examples.row_ids;
+    examples.size = task.examples.x.size;
+    examples.values = task.examples.x.values.cast<double>();
+    examples.lengths = task.examples.x.lengths;
+    examples.row_ids = task.examples.x.row_ids;
     return FitAll<LinearDynamical<float>>(
         task, system, [&](Index m, LinearDynamical<float>::Settings& all) {
           FitLinearDynamicalOptions options;
@@ -214,7 +216,7 @@ ProductSettings SpreadCoordinates(const FitApartSettings& settings,
 
 absl::Status FitApart(const FitApartSettings& settings,
                       const ProductSettings& shape, const DataSpec& spec,
-                      const Observations<float>& examples, std::uint64_t seed,
+                      const Examples& examples, std::uint64_t seed,
                       const Workers& workers, InterruptCheck check,
                       Product<float>& product) {
   const double deviation = RootMeanSquareDeviation(MomentsOf(examples));
@@ -224,9 +226,9 @@ absl::Status FitApart(const FitApartSettings& settings,
   for (std::size_t i = 0; i < shape.groups.size(); ++i) {
     const GroupSettings& group = shape.groups[i];
     const std::vector<Index> columns = ColumnsOf(spec, group.coordinates);
-    const Observations<float> selected =
-        columns.empty() ? Observations<float>()
-                        : SelectColumns<float>(examples, columns);
+    Examples selected;
+    if (!columns.empty())
+      selected = {SelectColumns<float>(examples.x, columns), examples.weights};
     const Task task = {
         settings,         group,     columns.empty() ? examples : selected,
         spec.num_symbols, deviation, DeriveSeed(seed, i),

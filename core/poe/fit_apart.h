@@ -3,7 +3,7 @@
 #define POE_FIT_APART_H_
 
 #include "absl/status/statusor.h"
-#include "poe/gibbs.h"
+#include "poe/initialization.h"
 #include "poe/training.h"
 
 namespace poe {
@@ -21,7 +21,7 @@ ProductSettings SpreadCoordinates(const FitApartSettings& settings,
 // being finite; the status of `check`, which is asked once an iteration.
 absl::Status FitApart(const FitApartSettings& settings,
                       const ProductSettings& shape, const DataSpec& spec,
-                      const Observations<float>& examples, std::uint64_t seed,
+                      const Examples& examples, std::uint64_t seed,
                       const Workers& workers, InterruptCheck check,
                       Product<float>& product);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -31,13 +32,19 @@ void Append(const GaussianTree<float>::Settings& more,
   Append(more.mixing_logit, all.mixing_logit);
 }
 
-// The frame at a share in (0, 1) of all frames.
-auto FrameAt(const Observations<float>& examples, double share) {
-  return examples.values.row(
-      static_cast<Index>(share * static_cast<double>(examples.frames())));
-}
-
 }  // namespace
+
+Index FrameAt(const Examples& examples, double share) {
+  const Observations<float>& x = examples.x;
+  if (examples.weights.empty())
+    return static_cast<Index>(share * static_cast<double>(x.frames()));
+  const std::vector<double> weights = examples.FrameWeights();
+  double left = share * std::accumulate(weights.begin(), weights.end(), 0.0);
+  std::size_t frame = 0;
+  while (frame + 1 < weights.size() && left >= weights[frame])
+    left -= weights[frame++];
+  return static_cast<Index>(frame);
+}
 
 LogVarianceBounds BoundsOf(const StandardDeviations& settings,
                            double deviation) {
@@ -82,7 +89,8 @@ InitialGroup InitializeGroup(const UnigaussSettings& settings,
     switch (settings.centres) {
       case UnigaussSettings::Centres::kData: {
         FillUniform(draws, row, absl::MakeSpan(draw));
-        start.mean.row(m) = FrameAt(data.examples, draw[0]);
+        start.mean.row(m) =
+            data.examples.x.values.row(FrameAt(data.examples, draw[0]));
         break;
       }
       case UnigaussSettings::Centres::kUniform:
@@ -130,7 +138,8 @@ InitialGroup InitializeGroup(const GaussianMixtureSettings& settings,
   for (Index m = 0; m < experts; ++m) {
     FillUniform(draws, static_cast<std::uint64_t>(m), absl::MakeSpan(draw));
     for (Index k = 0; k < components; ++k)
-      start.mean.row(m * components + k) = FrameAt(data.examples, draw[k]);
+      start.mean.row(m * components + k) =
+          data.examples.x.values.row(FrameAt(data.examples, draw[k]));
   }
   start.log_variance = RowMatrix<float>::Constant(
       start.mean.rows(), start.mean.cols(),
@@ -148,8 +157,9 @@ InitialGroup InitializeGroup(const GaussianMixtureSettings& settings,
 InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
                              const GroupSettings& group,
                              const InitialData& data, const Draws& draws) {
-  const absl::StatusOr<Moments> moments = WeightedMoments<float>(
-      data.examples.values.topRows(data.examples.frames()));
+  const std::vector<double> weights = data.examples.FrameWeights();
+  const auto rows = data.examples.x.values.topRows(data.examples.x.size);
+  const absl::StatusOr<Moments> moments = WeightedMoments<float>(rows, weights);
   if (!moments.ok()) return moments.status();
   const Index experts = group.num_experts;
   GaussianTree<float>::Settings start;
@@ -163,9 +173,8 @@ InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
       options.num_trees = settings.num_trees;
       options.seed = DeriveSeed(
           draws.seed, static_cast<std::uint64_t>(m) << 32 | draws.stream);
-      auto mixture = FitGaussianTreeMixture<float>(
-          data.examples.values.topRows(data.examples.frames()), {}, options,
-          data.check);
+      auto mixture =
+          FitGaussianTreeMixture<float>(rows, weights, options, data.check);
       if (!mixture.ok()) return mixture.status();
       Append(*mixture, start);
     }

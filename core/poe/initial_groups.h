@@ -9,11 +9,11 @@
 
 namespace poe {
 
-// What groups start from: settings that all kinds share, and preprocessed
-// observations, at least one, with their moments.
+// What groups start from: settings that all kinds share, and examples with
+// their moments.
 struct InitialData {
   const DataSpec& spec;
-  const Observations<float>& examples;
+  const Examples& examples;
   DataMoments moments;
   // Root mean square deviation of the data over coordinates; 1 if it is 0.
   double deviation;
@@ -47,6 +47,9 @@ InitialGroup InitializeGroup(const LinearDynamicalSettings& settings,
 InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
                              const GroupSettings& group,
                              const InitialData& data, const Draws& draws);
+
+// The frame at a share in (0, 1) of the weight of all frames.
+Index FrameAt(const Examples& examples, double share);
 
 // The bounds on log variances that settings ask for, as far as experts can have
 // them.

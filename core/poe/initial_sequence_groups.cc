@@ -67,8 +67,7 @@ InitialGroup InitializeGroup(const HiddenMarkovSettings& settings,
       FillUniform(draws, static_cast<std::uint64_t>(m), absl::MakeSpan(draw));
       for (Index k = 0; k < states; ++k)
         start.mean.row(m * states + k) =
-            data.examples.values.row(static_cast<Index>(
-                draw[k] * static_cast<double>(data.examples.frames())));
+            data.examples.x.values.row(FrameAt(data.examples, draw[k]));
     }
     start.log_variance = RowMatrix<float>::Constant(
         start.mean.rows(), start.mean.cols(),

@@ -71,8 +71,7 @@ absl::StatusOr<std::unique_ptr<Base<float>>> InitializeBase(
   return GaussianBase<float>::Create(std::move(base));
 }
 
-InitialData MakeInitialData(const DataSpec& spec,
-                            const Observations<float>& examples,
+InitialData MakeInitialData(const DataSpec& spec, const Examples& examples,
                             InterruptCheck check) {
   DataMoments moments = MomentsOf(examples);
   const double deviation = RootMeanSquareDeviation(moments);
@@ -83,11 +82,12 @@ InitialData MakeInitialData(const DataSpec& spec,
 template <typename Make>
 InitialGroup MakeSelected(const DataSpec& spec,
                           absl::Span<const Index> coordinates,
-                          const Observations<float>& examples,
-                          InterruptCheck check, Make make) {
+                          const Examples& examples, InterruptCheck check,
+                          Make make) {
   std::vector<Index> columns = ColumnsOf(spec, coordinates);
   const DataSpec selected = SelectCoordinates(spec, coordinates);
-  const Observations<float> seen = SelectColumns<float>(examples, columns);
+  const Examples seen = {SelectColumns<float>(examples.x, columns),
+                         examples.weights};
   InitialGroup inner = make(MakeInitialData(selected, seen, check));
   if (!inner.ok()) return inner;
   return SelectedCoordinates<float>::Create(*std::move(inner),
@@ -96,17 +96,29 @@ InitialGroup MakeSelected(const DataSpec& spec,
 
 }  // namespace
 
-DataMoments MomentsOf(const Observations<float>& x) {
+std::vector<double> Examples::FrameWeights() const {
+  std::vector<double> of_frames;
+  of_frames.reserve(x.frames());
+  for (Index n = 0; n < x.size; ++n)
+    of_frames.insert(of_frames.end(), x.length(n),
+                     weights.empty() ? 1 : weights[n]);
+  return of_frames;
+}
+
+DataMoments MomentsOf(const Examples& examples) {
+  const std::vector<double> weights = examples.FrameWeights();
+  const Eigen::Map<const Vector<double>> weight(
+      weights.data(), static_cast<Index>(weights.size()));
+  const double total = weight.sum();
   const RowMatrix<double> values =
-      x.values.topRows(x.frames()).template cast<double>();
+      examples.x.values.topRows(weight.size()).template cast<double>();
   DataMoments moments;
-  moments.mean = values.colwise().mean();
-  moments.variance = (values.rowwise() - moments.mean.transpose())
-                         .array()
-                         .square()
-                         .matrix()
-                         .colwise()
-                         .mean();
+  RowMatrix<double> weighted = values.array().colwise() * weight.array();
+  moments.mean = weighted.colwise().sum() / total;
+  weighted =
+      (values.rowwise() - moments.mean.transpose()).array().square().colwise() *
+      weight.array();
+  moments.variance = weighted.colwise().sum() / total;
   moments.least = values.colwise().minCoeff();
   moments.greatest = values.colwise().maxCoeff();
   return moments;
@@ -136,8 +148,7 @@ double RootMeanSquareDeviation(const DataMoments& moments) {
 
 absl::StatusOr<Product<float>> InitializeProduct(
     const ProductSettings& settings, const DataSpec& spec,
-    const Observations<float>& examples, std::uint64_t seed,
-    InterruptCheck check) {
+    const Examples& examples, std::uint64_t seed, InterruptCheck check) {
   const InitialData data = MakeInitialData(spec, examples, check);
   absl::StatusOr<std::unique_ptr<Base<float>>> base =
       InitializeBase(settings, spec, data.moments);

@@ -13,10 +13,15 @@
 namespace poe {
 namespace {
 
-constexpr Index kMostInitialRows = 10000;
+// Rows to initialize from: so many, or as many as hold so many values, but
+// never fewer than the last.
+constexpr Index kMostInitialRows = 50000, kMostInitialValues = 1 << 23,
+                kFewestInitialRows = 10000;
 // Name the draws of unlearning, and of further stages of contrastive divergence
 // by their numbers, among those of a class.
 constexpr std::uint64_t kUnlearning = 1 << 20, kFurtherStages = 1 << 23;
+// Names the draw of rows to initialize from among those of groups.
+constexpr std::uint32_t kInitialRowsStream = 1 << 30;
 
 // One training of a product, by its own settings.
 struct AscentStage {
@@ -42,22 +47,41 @@ std::vector<AscentStage> AscentStages(const TrainingSettings& settings,
   return stages;
 }
 
-// Puts the mean of what was observed in a column where values are missing.
-void FillInMeans(const RowSelection& training, Observations<float>& x) {
-  const absl::Span<const Index> numbers =
-      absl::MakeConstSpan(training.numbers()).first(x.size);
+// How many of these observations are enough to initialize from.
+Index EnoughInitialRows(const RowSelection& training) {
+  Index frames = 0;
+  for (Index n : training.numbers()) frames += training.rows().length(n);
+  const double values_per_row =
+      static_cast<double>(frames) *
+      static_cast<double>(training.seen_spec().width()) /
+      static_cast<double>(training.size());
+  const double rows = static_cast<double>(kMostInitialValues) / values_per_row;
+  if (rows > static_cast<double>(kMostInitialRows)) return kMostInitialRows;
+  return std::max(kFewestInitialRows, static_cast<Index>(rows));
+}
+
+// Puts the mean of what was observed in a column where values are missing; the
+// examples are the rows at `positions`.
+void FillInMeans(const RowSelection& training,
+                 absl::Span<const std::uint32_t> positions,
+                 Examples& examples) {
+  Observations<float>& x = examples.x;
+  std::vector<Index> numbers;
+  for (std::uint32_t position : positions)
+    numbers.push_back(training.numbers()[position]);
   const GatheredRows gathered(training.rows(), numbers);
   Observations<float> marked = MakeDense<float>(0, 0);
   marked.size = x.size;
   marked.lengths = x.lengths;
   KeepObserved(training.spec(), gathered.View(), 0, marked);
+  const std::vector<double> weights = examples.FrameWeights();
   const Index frames = x.frames(), width = x.dimension();
   for (Index i = 0; i < width; ++i) {
     double sum = 0, count = 0;
     for (Index frame = 0; frame < frames; ++frame) {
       if (marked.clamped[frame * width + i] == 0) continue;
-      sum += x.values(frame, i);
-      count += 1;
+      sum += weights[frame] * x.values(frame, i);
+      count += weights[frame];
     }
     const auto mean = static_cast<float>(count > 0 ? sum / count : 0);
     for (Index frame = 0; frame < frames; ++frame)
@@ -82,12 +106,32 @@ absl::StatusOr<TreePool> Pool(const PoolSettings& settings,
 
 }  // namespace
 
-Observations<float> InitialRows(const RowSelection& training,
-                                const Workers& workers) {
-  const Index count = std::min(training.size(), kMostInitialRows);
-  Observations<float> x = training.Take(0, count, workers);
-  if (!training.rows().observed.empty()) FillInMeans(training, x);
-  return x;
+Examples InitialRows(const RowSelection& training, std::uint64_t seed,
+                     const Workers& workers) {
+  std::vector<std::uint32_t> positions(training.size());
+  std::iota(positions.begin(), positions.end(), 0);
+  const std::vector<float> weights = training.Weights(positions);
+  if (!weights.empty())
+    positions.erase(
+        std::remove_if(positions.begin(), positions.end(),
+                       [&](std::uint32_t i) { return !(weights[i] > 0); }),
+        positions.end());
+  const auto enough = static_cast<std::size_t>(EnoughInitialRows(training));
+  if (positions.size() > enough) {
+    const std::vector<std::uint32_t> order =
+        RandomPermutation({seed, Purpose::kInitialize, kInitialRowsStream, 0},
+                          static_cast<std::uint32_t>(positions.size()));
+    std::vector<std::uint32_t> drawn;
+    for (std::size_t i = 0; i < enough; ++i)
+      drawn.push_back(positions[order[i]]);
+    std::sort(drawn.begin(), drawn.end());
+    positions = std::move(drawn);
+  }
+  Examples examples = {training.Take(positions, workers),
+                       training.Weights(positions)};
+  if (!training.rows().observed.empty())
+    FillInMeans(training, positions, examples);
+  return examples;
 }
 
 absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
@@ -120,10 +164,10 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
         AscentStages(settings, l, layer_seed);
     absl::Status status;
     if (l > 0) {
-      absl::StatusOr<Product<float>> product =
-          InitializeProduct(settings.next_layers[l - 1].product,
-                            HiddenSpec(layers[l - 1].num_hidden()),
-                            InitialRows(training, workers), layer_seed, check);
+      absl::StatusOr<Product<float>> product = InitializeProduct(
+          settings.next_layers[l - 1].product,
+          HiddenSpec(layers[l - 1].num_hidden()),
+          InitialRows(training, layer_seed, workers), layer_seed, check);
       if (!product.ok()) return product.status();
       layers.push_back(*std::move(product));
     } else if (settings.fit_apart.has_value()) {
@@ -131,8 +175,8 @@ absl::Status TrainLayers(const TrainingSettings& settings, const DataSpec& spec,
       now.stage = "initialize";
       announce(l, now, 0, 1);
       status = FitApart(*settings.fit_apart, settings.ProductOf(class_index),
-                        spec, InitialRows(training, workers), seed, workers,
-                        check, layers[0]);
+                        spec, InitialRows(training, seed, workers), seed,
+                        workers, check, layers[0]);
     }
     if (status.ok() && l == 0 && settings.pool.has_value()) {
       TrainingProgress now;

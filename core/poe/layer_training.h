@@ -8,16 +8,19 @@
 
 #include "absl/status/status.h"
 #include "poe/class_trainer.h"
+#include "poe/initialization.h"
 #include "poe/training.h"
 #include "poe/training_rows.h"
 #include "poe/training_snapshots.h"
 
 namespace poe {
 
-// The rows that a product is initialized from: the first 10,000 at most, with
-// means of what was observed where values are missing.
-Observations<float> InitialRows(const RowSelection& training,
-                                const Workers& workers);
+// The rows that a product is initialized from, and experts are fitted apart to:
+// all of positive weight, of which there must be one; of more than 50,000 rows
+// or 8 million values, but no fewer than 10,000 rows, some drawn at random.
+// With means of what was observed where values are missing.
+Examples InitialRows(const RowSelection& training, std::uint64_t seed,
+                     const Workers& workers);
 
 // Trains the products of a class, each on what the one below hides of the
 // class's training rows. `layers` has the lowest as it starts, and gets the

@@ -146,10 +146,11 @@ absl::StatusOr<ClassModel> BeginClass(
   if (settings.IsKept(c))
     return KeepClass(*earlier->FindClass(name), spec, lengths);
   const RowSelection training(spec, rows, split.training[c]);
-  const Observations<float> examples = InitialRows(training, workers);
-  absl::StatusOr<Product<float>> product = InitializeProduct(
-      settings.ProductOf(c), spec, examples,
-      DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)), check);
+  const std::uint64_t seed =
+      DeriveSeed(settings.seed, static_cast<std::uint64_t>(c));
+  absl::StatusOr<Product<float>> product =
+      InitializeProduct(settings.ProductOf(c), spec,
+                        InitialRows(training, seed, workers), seed, check);
   if (!product.ok()) return product.status();
   if (earlier != nullptr)
     if (absl::Status status =
@@ -305,8 +306,13 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
           "class \"", settings.class_names[c],
           "\" has no row without missing values to fit the separator on"));
     if (settings.IsKept(c)) continue;
+    if (!HasWeight(rows, own))
+      return absl::FailedPreconditionError(
+          absl::StrCat("class \"", settings.class_names[c],
+                       "\" has no rows of positive weight to train on"));
     Index frames = 0;
-    for (Index n : split->training[c]) frames += rows.length(n);
+    for (Index n : own)
+      if (rows.weights.empty() || rows.weights[n] > 0) frames += rows.length(n);
     for (const GroupSettings& group : settings.ProductOf(c).groups)
       if (absl::Status status = CheckEnoughFrames(group, frames); !status.ok())
         return absl::Status(status.code(),

@@ -112,16 +112,18 @@ absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
   Vector<double> count = mean;
   for (const std::vector<Index>& part : split.training) {
     for (Index n : part) {
+      const double weight = rows.weights.empty() ? 1 : rows.weights[n];
+      if (weight == 0) continue;
       for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame) {
         for (Index i = 0; i < dimension; ++i) {
           if (!rows.IsObserved(frame, i)) continue;
           const double value = rows.values(frame, i);
           least(i) = std::min(least(i), value);
           greatest(i) = std::max(greatest(i), value);
-          count(i) += 1;
+          count(i) += weight;
           const double before = value - mean(i);
-          mean(i) += before / count(i);
-          squares(i) += before * (value - mean(i));
+          mean(i) += weight * before / count(i);
+          squares(i) += weight * before * (value - mean(i));
         }
       }
     }

@@ -29,8 +29,9 @@ absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
                                 const TrainingRows& rows);
 
 // Fits preprocessing (beside real inputs theirs alone), and the box if none is
-// given, to the training rows of all classes. InvalidArgument where a
-// coordinate without a box never varies, or is never observed.
+// given, to the training rows of positive weight of all classes, each counted
+// by its weight. InvalidArgument where a coordinate without a box never varies,
+// or is never observed.
 absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
                          DataSpec& spec);
 

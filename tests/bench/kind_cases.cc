@@ -131,7 +131,7 @@ KindCase MakeCase(const std::string& kind, const Shape& shape) {
   ProductSettings settings;
   settings.groups = {SettingsOf(kind, shape)};
   Product<float> product = OrExit(
-      InitializeProduct(settings, spec, data, /*seed=*/2, NeverInterrupt));
+      InitializeProduct(settings, spec, {data}, /*seed=*/2, NeverInterrupt));
   return {spec, std::move(product), std::move(data)};
 }
 

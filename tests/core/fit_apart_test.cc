@@ -18,7 +18,7 @@ absl::Status ThirdTime(int& asked) {
 struct Task {
   ProductSettings shape;
   DataSpec spec;
-  Observations<float> examples;
+  Examples examples;
 };
 
 // One expert that noise keeps busy for more than three iterations.
@@ -29,12 +29,13 @@ Task TaskOf(const Kind& kind, bool sequential) {
   task.spec.family = Family::kStructuredGaussian;
   task.spec.dimension = 2;
   task.spec.sequential = sequential;
-  task.examples = MakeDense<float>(240, 2);
-  task.examples.values.topRows(240) = NormalMatrix(240, 2, 621);
+  Observations<float>& x = task.examples.x;
+  x = MakeDense<float>(240, 2);
+  x.values.topRows(240) = NormalMatrix(240, 2, 621);
   if (sequential) {
-    task.examples.size = 20;
-    task.examples.lengths.assign(20, 12);
-    task.examples.row_ids.resize(20);
+    x.size = 20;
+    x.lengths.assign(20, 12);
+    x.row_ids.resize(20);
   }
   return task;
 }
@@ -62,6 +63,50 @@ TEST(FitApartTest, AHiddenMarkovModelIsInterruptedInsideItsFit) {
 
 TEST(FitApartTest, ALinearDynamicalSystemIsInterruptedInsideItsFit) {
   ExpectStopsInsideAFit(TaskOf(LinearDynamicalSettings{{}, 1}, true));
+}
+
+Vector<float> FittedParameters(const Task& task, const Examples& examples) {
+  Product<float> product =
+      *InitializeProduct(task.shape, task.spec, examples, 1, NeverInterrupt);
+  const absl::Status status =
+      FitApart({}, task.shape, task.spec, examples, 1, Workers::Inline(),
+               NeverInterrupt, product);
+  EXPECT_TRUE(status.ok()) << status;
+  return product.group(0).parameters();
+}
+
+// Of an expert whose start does not depend on the order of the observations.
+void ExpectWeightCountsAsCopies(Task task) {
+  Observations<float>& x = task.examples.x;
+  x.values.row(0).setConstant(5);
+  const Index length = x.length(0), copies = 3;
+  Examples repeated = {
+      MakeAlike<float>(x.sequential(), x.size + copies, length, 2)};
+  repeated.x.values.topRows(240) = x.values.topRows(240);
+  for (Index copy = 0; copy < copies; ++copy)
+    repeated.x.values.middleRows(240 + copy * length, length) =
+        x.values.topRows(length);
+  Examples weighted = task.examples;
+  weighted.weights.assign(x.size, 1);
+  weighted.weights[0] = 1 + copies;
+  const Vector<float> fitted = FittedParameters(task, weighted);
+  EXPECT_LT((fitted - FittedParameters(task, repeated)).cwiseAbs().maxCoeff(),
+            1e-3);
+  EXPECT_GT(
+      (fitted - FittedParameters(task, task.examples)).cwiseAbs().maxCoeff(),
+      1e-2);
+}
+
+TEST(FitApartTest, AMixtureCountsRowsByWeight) {
+  ExpectWeightCountsAsCopies(TaskOf(GaussianMixtureSettings{{}, 1}, false));
+}
+
+TEST(FitApartTest, AHiddenMarkovModelCountsSequencesByWeight) {
+  ExpectWeightCountsAsCopies(TaskOf(HiddenMarkovSettings{{}, 1}, true));
+}
+
+TEST(FitApartTest, ALinearDynamicalSystemCountsSequencesByWeight) {
+  ExpectWeightCountsAsCopies(TaskOf(LinearDynamicalSettings{{}, 1}, true));
 }
 
 TEST(FitApartTest, AMixtureOfTreesIsInterruptedInsideItsFit) {

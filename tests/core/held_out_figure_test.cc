@@ -120,7 +120,7 @@ TEST(HeldOutFigureTest, SequencesHaveTheLogPartitionOfTheirLength) {
   ProductSettings settings;
   settings.groups = {{.num_experts = 2, .power = 1, .kind = markov}};
   const Product<float> product =
-      *InitializeProduct(settings, spec, x, 203, NeverInterrupt);
+      *InitializeProduct(settings, spec, {x}, 203, NeverInterrupt);
   const std::vector<double> scores = product.LogScores(x, Workers::Inline());
   double sum = 0;
   for (Index n = 0; n < 3; ++n)

@@ -10,6 +10,7 @@
 #include "poe/class_trainer.h"
 #include "poe/hierarchy.h"
 #include "poe/initialization.h"
+#include "poe/layer_training.h"
 #include "poe/log_partition.h"
 #include "poe/scoring.h"
 #include "poe/training_rows.h"
@@ -88,10 +89,9 @@ TEST(HierarchyTrainingTest, ALayerLearnsWhatTheOneBelowHides) {
     const RowSelection training(spec, view, split.training[c]);
     const std::uint64_t seed =
         DeriveSeed(DeriveSeed(settings.seed, static_cast<std::uint64_t>(c)), 1);
-    Product<float> expected =
-        *InitializeProduct(settings.next_layers[0].product, spec,
-                           training.Take(0, training.size(), Workers::Inline()),
-                           seed, NeverInterrupt);
+    Product<float> expected = *InitializeProduct(
+        settings.next_layers[0].product, spec,
+        InitialRows(training, seed, Workers::Inline()), seed, NeverInterrupt);
     std::optional<std::int64_t> kept_update;
     ASSERT_TRUE(TrainProduct(
                     settings.next_layers[0].contrastive_divergence, training,

@@ -33,7 +33,7 @@ Observations<float> RealRows(const DataSpec& spec) {
 Product<float> Initialize(const ProductSettings& settings,
                           std::uint64_t seed = 1) {
   const DataSpec spec = RealSpec();
-  return *InitializeProduct(settings, spec, RealRows(spec), seed,
+  return *InitializeProduct(settings, spec, {RealRows(spec)}, seed,
                             NeverInterrupt);
 }
 
@@ -49,7 +49,7 @@ TEST(InitializationTest, VisibleBiasesAreTheLogOddsOfTheMeans) {
   const Product<float> product = *InitializeProduct(
       OneGroup(2, BernoulliUnitsSettings{.initial_weight_scale = 0,
                                          .initial_bias = -2}),
-      spec, Preprocess(spec, RowsOf(raw), 0, 4), 1, NeverInterrupt);
+      spec, {Preprocess(spec, RowsOf(raw), 0, 4)}, 1, NeverInterrupt);
   const Vector<float>& bias = product.base().parameters();
   // Coordinates that never vary stay possible.
   EXPECT_NEAR(bias(0), std::log(0.01 / 0.99), 1e-5);
@@ -78,7 +78,7 @@ TEST(InitializationTest, TheGaussianFactorIsThatOfTheData) {
   EXPECT_EQ(Initialize(settings).base().parameters().size(), 0);
   settings.gaussian_factor = true;
   const Product<float> product = Initialize(settings);
-  const DataMoments moments = MomentsOf(RealRows(RealSpec()));
+  const DataMoments moments = MomentsOf({RealRows(RealSpec())});
   const Vector<float>& parameters = product.base().parameters();
   for (Index i = 0; i < 2; ++i) {
     EXPECT_NEAR(parameters(i), moments.mean(i), 1e-5);
@@ -88,7 +88,7 @@ TEST(InitializationTest, TheGaussianFactorIsThatOfTheData) {
 
 TEST(InitializationTest, CentresAreDataOrFillTheirRange) {
   const Observations<float> rows = RealRows(RealSpec());
-  const DataMoments moments = MomentsOf(rows);
+  const DataMoments moments = MomentsOf({rows});
   UnigaussSettings settings;
   const Product<float> on_data = Initialize(OneGroup(30, settings));
   for (Index m = 0; m < 30; ++m) {
@@ -112,8 +112,54 @@ TEST(InitializationTest, CentresAreDataOrFillTheirRange) {
   }
 }
 
+TEST(InitializationTest, MomentsCountRowsByWeight) {
+  const Observations<float> rows = RealRows(RealSpec());
+  Examples weighted = {rows, std::vector<float>(40, 1)};
+  weighted.weights[3] = 3;
+  Examples repeated = {MakeDense<float>(42, 2)};
+  repeated.x.values.topRows(40) = rows.values.topRows(40);
+  repeated.x.values.row(40) = repeated.x.values.row(41) = rows.values.row(3);
+  const DataMoments one = MomentsOf(weighted), other = MomentsOf(repeated);
+  EXPECT_LT((one.mean - other.mean).cwiseAbs().maxCoeff(), 1e-12);
+  EXPECT_LT((one.variance - other.variance).cwiseAbs().maxCoeff(), 1e-12);
+}
+
+TEST(InitializationTest, CentresAreDrawnByWeight) {
+  const DataSpec spec = RealSpec();
+  Examples examples = {RealRows(spec), std::vector<float>(40, 1e-10f)};
+  examples.weights[27] = 1;
+  for (const Product<float>& product :
+       {*InitializeProduct(OneGroup(30, UnigaussSettings{}), spec, examples, 1,
+                           NeverInterrupt),
+        *InitializeProduct(OneGroup(10, GaussianMixtureSettings{{}, 3}), spec,
+                           examples, 1, NeverInterrupt)})
+    for (Index m = 0; m < 30; ++m)
+      EXPECT_EQ(product.group(0).block(0).row(m), examples.x.values.row(27))
+          << "expert " << m;
+}
+
+TEST(InitializationTest, TreesCountRowsByWeight) {
+  DataSpec spec = RealSpec();
+  spec.family = Family::kStructuredGaussian;
+  spec.box.reset();
+  const Observations<float> rows = RealRows(RealSpec());
+  Examples weighted = {rows, std::vector<float>(40, 1)};
+  weighted.weights[3] = 3;
+  Examples repeated = {MakeDense<float>(42, 2)};
+  repeated.x.values.topRows(40) = rows.values.topRows(40);
+  repeated.x.values.row(40) = repeated.x.values.row(41) = rows.values.row(3);
+  const auto fit = [&](const Examples& examples) -> Vector<float> {
+    return InitializeProduct(OneGroup(1, GaussianTreeSettings{{}, 1}), spec,
+                             examples, 1, NeverInterrupt)
+        ->group(0)
+        .parameters();
+  };
+  EXPECT_LT((fit(weighted) - fit(repeated)).cwiseAbs().maxCoeff(), 1e-5);
+  EXPECT_GT((fit(weighted) - fit({rows})).cwiseAbs().maxCoeff(), 1e-3);
+}
+
 TEST(InitializationTest, UnigaussExpertsStartWideUnlessTold) {
-  const DataMoments moments = MomentsOf(RealRows(RealSpec()));
+  const DataMoments moments = MomentsOf({RealRows(RealSpec())});
   const double log_volume = 2 * std::log(6);
   UnigaussSettings settings;
   const Product<float> plain = Initialize(OneGroup(2, settings));

@@ -83,6 +83,38 @@ TEST_F(FitDataSpecTest, StandardizesByTheTrainingRows) {
   }
 }
 
+TEST_F(FitDataSpecTest, AWeightCountsARowAgainAndNoWeightLeavesItOut) {
+  values_ = UniformMatrix(4, 1, -3, 5, 131);
+  values_(3, 0) = 100;
+  const RowMatrix<float> repeated =
+      (RowMatrix<float>(5, 1) << values_(0, 0), values_(1, 0), values_(1, 0),
+       values_(1, 0), values_(2, 0))
+          .finished();
+  const auto fit = [](const RowMatrix<float>& values,
+                      const std::vector<float>& weights) {
+    const std::vector<std::int32_t> labels(values.rows(), 0);
+    TrainingRows rows = View(values, labels);
+    rows.weights = weights;
+    Split split;
+    split.training.resize(1);
+    for (Index n = 0; n < values.rows(); ++n) split.training[0].push_back(n);
+    DataSpec spec;
+    spec.family = Family::kGaussian;
+    spec.dimension = 1;
+    spec.preprocessing.kind = Preprocessing::Kind::kStandardize;
+    EXPECT_TRUE(FitDataSpec(rows, split, spec).ok());
+    return spec;
+  };
+  const DataSpec weighted = fit(values_, {1, 3, 1, 0});
+  const DataSpec plain = fit(repeated, {});
+  EXPECT_NEAR(weighted.preprocessing.shift[0], plain.preprocessing.shift[0],
+              1e-12);
+  EXPECT_NEAR(weighted.preprocessing.scale[0], plain.preprocessing.scale[0],
+              1e-12);
+  EXPECT_EQ(weighted.box->lower[0], plain.box->lower[0]);
+  EXPECT_EQ(weighted.box->upper[0], plain.box->upper[0]);
+}
+
 TEST_F(FitDataSpecTest, ScalesToTheUnitInterval) {
   const DataSpec spec =
       Fit(Family::kBernoulli, Preprocessing::Kind::kUnitInterval);

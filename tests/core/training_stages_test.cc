@@ -69,10 +69,10 @@ TEST(TrainingStagesTest, GoOnOneAfterAnotherEachByItsOwnSettings) {
   const Split split = *SplitRows(settings, view);
   const RowSelection training(settings.data_spec, view, split.training[0]);
   const RowSelection held_out(settings.data_spec, view, {});
-  Product<float> twin =
-      *InitializeProduct(settings.products[0], settings.data_spec,
-                         InitialRows(training, Workers::Inline()),
-                         DeriveSeed(settings.seed, 0), NeverInterrupt);
+  const std::uint64_t seed = DeriveSeed(settings.seed, 0);
+  Product<float> twin = *InitializeProduct(
+      settings.products[0], settings.data_spec,
+      InitialRows(training, seed, Workers::Inline()), seed, NeverInterrupt);
   const auto train = [&](const ContrastiveDivergenceSettings& stage) {
     std::optional<std::int64_t> kept_update;
     const absl::Status status = TrainProduct(
