@@ -5,12 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/codec/data_spec_codec.h"
-#include "server/codec/model_codec.h"
 #include "server/errors.h"
-#include "server/timestamp.h"
-#include "server/warm_up.h"
-#include "spdlog/spdlog.h"
 
 namespace poe::server {
 namespace {
@@ -29,25 +24,6 @@ std::string ListKeys(const Map& map) {
     keys.push_back(absl::StrCat(key));
   }
   return keys.empty() ? "none" : absl::StrJoin(keys, ", ");
-}
-
-void SetStored(const VersionStore::Summary& summary, v1::VersionInfo& info) {
-  info.set_bytes(summary.bytes);
-  *info.mutable_created() = ToTimestamp(summary.created);
-}
-
-void SetLoaded(const Model& model, v1::VersionInfo& info) {
-  *info.mutable_data_spec() = EncodeDataSpec(model.data_spec);
-  info.clear_class_names();
-  for (const ClassModel& c : model.classes) info.add_class_names(c.name);
-  info.set_num_experts(model.num_experts());
-  info.set_num_layers(static_cast<std::int32_t>(model.num_layers()));
-  info.set_num_parameters(model.num_parameters());
-  info.clear_log_partitions();
-  info.clear_log_partition_differences();
-  EncodeLogPartitions(
-      model, [](Index) { return true; }, info.mutable_log_partitions(),
-      info.mutable_log_partition_differences());
 }
 
 absl::Status NotServing(const std::string& name, const v1::VersionInfo& info) {
@@ -82,13 +58,6 @@ absl::Status NoLabel(absl::string_view name, absl::string_view label,
 
 }  // namespace
 
-void ModelRepository::SetState(v1::VersionInfo::State state,
-                               absl::string_view reason,
-                               v1::VersionInfo& info) {
-  info.set_state(state);
-  info.set_reason(std::string(reason));
-}
-
 ModelRepository::ModelRepository(VersionStore store, RepositoryOptions options)
     : store_(std::move(store)), options_(std::move(options)) {}
 
@@ -107,86 +76,11 @@ absl::StatusOr<std::unique_ptr<ModelRepository>> ModelRepository::Open(
   return repository;
 }
 
-absl::StatusOr<ModelRepository::Entry> ModelRepository::Scan(
-    const std::string& name, const Labels& before) const {
-  const absl::StatusOr<std::vector<std::int64_t>> numbers =
-      store_.ListVersions(name);
-  if (!numbers.ok()) return numbers.status();
-  Entry entry;
-  for (const std::int64_t number : *numbers) {
-    Version version;
-    version.info.set_version(number);
-    const auto summary = store_.Inspect(name, number);
-    if (summary.ok()) {
-      SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
-      SetStored(*summary, version.info);
-    } else {
-      SetState(v1::VersionInfo::STATE_FAILED, summary.status().message(),
-               version.info);
-    }
-    entry.versions.emplace(number, std::move(version));
-  }
-  absl::StatusOr<Labels> labels = store_.ReadLabels(name);
-  if (!labels.ok() && before.empty()) {
-    spdlog::error("model {} has lost its labels: {}", name,
-                  labels.status().ToString());
-  }
-  entry.labels = labels.ok() ? *std::move(labels) : before;
-  return entry;
-}
-
 absl::Status ModelRepository::CheckWritable() const {
   if (!options_.read_only) return absl::OkStatus();
   return Error(absl::StatusCode::kFailedPrecondition, "REPOSITORY_READ_ONLY",
                "this server only reads its model repository; ask the one that "
                "writes it");
-}
-
-absl::Status ModelRepository::LoadFromDisk(const std::string& name,
-                                           Version& version) const {
-  const std::int64_t number = version.info.version();
-  const auto load = [&]() -> absl::Status {
-    const auto summary = store_.Inspect(name, number);
-    if (!summary.ok()) return summary.status();
-    absl::StatusOr<v1::Model> stored = store_.Read(name, number);
-    if (!stored.ok()) return stored.status();
-    absl::StatusOr<Model> model = DecodeModel(*stored);
-    if (!model.ok()) return model.status();
-    if (absl::Status warm = WarmUp(*model); !warm.ok()) return warm;
-    const bool pinned = version.pinned;
-    version = Loaded(number, *summary,
-                     std::make_shared<const Model>(*std::move(model)));
-    version.pinned = pinned;
-    return absl::OkStatus();
-  };
-  const absl::Status status = load();
-  if (status.ok()) {
-    spdlog::info("model {} version {} is loaded", name, number);
-    return status;
-  }
-  SetState(v1::VersionInfo::STATE_FAILED, status.message(), version.info);
-  spdlog::error("model {} version {} cannot be loaded: {}", name, number,
-                status.ToString());
-  // Whatever a stored file is at fault for, it is not the caller's request.
-  const absl::StatusCode code =
-      status.code() == absl::StatusCode::kInvalidArgument
-          ? absl::StatusCode::kDataLoss
-          : status.code();
-  return Error(code, "VERSION_NOT_LOADABLE",
-               absl::StrCat("version ", number, " of model ", Quoted(name),
-                            " cannot be loaded: ", status.message()));
-}
-
-ModelRepository::Version ModelRepository::Loaded(
-    std::int64_t number, const VersionStore::Summary& summary,
-    std::shared_ptr<const Model> model) {
-  Version version;
-  version.info.set_version(number);
-  SetStored(summary, version.info);
-  SetLoaded(*model, version.info);
-  SetState(v1::VersionInfo::STATE_AVAILABLE, "", version.info);
-  version.model = std::move(model);
-  return version;
 }
 
 absl::StatusOr<const ModelRepository::Entry*> ModelRepository::FindEntry(

@@ -1,0 +1,296 @@
+// The part of ModelRepository that follows the disk, loads and unloads. Files
+// are read under change_mutex_ alone, so that look-ups never wait for a disk.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/codec/data_spec_codec.h"
+#include "server/codec/model_codec.h"
+#include "server/errors.h"
+#include "server/model_repository.h"
+#include "server/timestamp.h"
+#include "server/warm_up.h"
+#include "spdlog/spdlog.h"
+
+namespace poe::server {
+namespace {
+
+void SetStored(const VersionStore::Summary& summary, v1::VersionInfo& info) {
+  info.set_bytes(summary.bytes);
+  *info.mutable_created() = ToTimestamp(summary.created);
+}
+
+void SetLoaded(const Model& model, v1::VersionInfo& info) {
+  *info.mutable_data_spec() = EncodeDataSpec(model.data_spec);
+  info.clear_class_names();
+  for (const ClassModel& c : model.classes) info.add_class_names(c.name);
+  info.set_num_experts(model.num_experts());
+  info.set_num_layers(static_cast<std::int32_t>(model.num_layers()));
+  info.set_num_parameters(model.num_parameters());
+  info.clear_log_partitions();
+  info.clear_log_partition_differences();
+  EncodeLogPartitions(
+      model, [](Index) { return true; }, info.mutable_log_partitions(),
+      info.mutable_log_partition_differences());
+}
+
+}  // namespace
+
+void ModelRepository::SetState(v1::VersionInfo::State state,
+                               absl::string_view reason,
+                               v1::VersionInfo& info) {
+  info.set_state(state);
+  info.set_reason(std::string(reason));
+}
+
+absl::StatusOr<ModelRepository::Entry> ModelRepository::Scan(
+    const std::string& name, const Labels& before) const {
+  const absl::StatusOr<std::vector<std::int64_t>> numbers =
+      store_.ListVersions(name);
+  if (!numbers.ok()) return numbers.status();
+  Entry entry;
+  for (const std::int64_t number : *numbers) {
+    Version version;
+    version.info.set_version(number);
+    const auto summary = store_.Inspect(name, number);
+    if (summary.ok()) {
+      SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
+      SetStored(*summary, version.info);
+    } else {
+      SetState(v1::VersionInfo::STATE_FAILED, summary.status().message(),
+               version.info);
+    }
+    entry.versions.emplace(number, std::move(version));
+  }
+  absl::StatusOr<Labels> labels = store_.ReadLabels(name);
+  if (!labels.ok() && before.empty()) {
+    spdlog::error("model {} has lost its labels: {}", name,
+                  labels.status().ToString());
+  }
+  entry.labels = labels.ok() ? *std::move(labels) : before;
+  return entry;
+}
+
+void ModelRepository::Refresh() {
+  const absl::StatusOr<std::vector<std::string>> on_disk = store_.ListModels();
+  if (!on_disk.ok()) {
+    spdlog::warn("the model repository cannot be read: {}",
+                 on_disk.status().ToString());
+    return;
+  }
+  absl::MutexLock change(&change_mutex_);
+  std::map<std::string, Labels> names;
+  for (const std::string& name : *on_disk) names.try_emplace(name);
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    for (const auto& [name, entry] : models_) names[name] = entry.labels;
+  }
+  for (const auto& [name, labels] : names) {
+    Merge(name, labels);
+    Apply(name);
+  }
+}
+
+void ModelRepository::Merge(const std::string& name, const Labels& before) {
+  absl::StatusOr<Entry> on_disk = Scan(name, before);
+  if (!on_disk.ok()) {
+    spdlog::warn("model {} stays as it was: {}", name,
+                 on_disk.status().ToString());
+    return;
+  }
+  // Models are freed after the lock is.
+  std::vector<Version> gone;
+  absl::MutexLock lock(&mutex_);
+  if (on_disk->versions.empty()) {
+    const auto entry = models_.find(name);
+    if (entry == models_.end()) return;
+    for (auto& [number, version] : entry->second.versions) {
+      gone.push_back(std::move(version));
+    }
+    models_.erase(entry);
+    return;
+  }
+  Entry& entry = models_[name];
+  for (auto& [number, version] : on_disk->versions) {
+    const auto known = entry.versions.find(number);
+    if (known == entry.versions.end()) continue;
+    const v1::VersionInfo& info = known->second.info;
+    const bool mended =
+        info.state() == v1::VersionInfo::STATE_FAILED &&
+        (info.bytes() != version.info.bytes() ||
+         info.created().seconds() != version.info.created().seconds() ||
+         info.created().nanos() != version.info.created().nanos());
+    if (mended) {
+      version.pinned = known->second.pinned;
+      version.held_back = known->second.held_back;
+    } else {
+      version = std::move(known->second);
+    }
+    entry.versions.erase(known);
+  }
+  for (auto& [number, version] : entry.versions) {
+    gone.push_back(std::move(version));
+  }
+  entry = *std::move(on_disk);
+}
+
+bool ModelRepository::EnsureLoaded(const std::string& name,
+                                   std::int64_t number) {
+  Version version;
+  {
+    absl::MutexLock lock(&mutex_);
+    Version& known = models_[name].versions[number];
+    if (known.held_back) return false;
+    if (known.model != nullptr) return true;
+    if (known.info.state() != v1::VersionInfo::STATE_UNLOADED) return false;
+    SetState(v1::VersionInfo::STATE_LOADING, "", known.info);
+    version = known;
+  }
+  const bool loaded = LoadFromDisk(name, version).ok();
+  {
+    absl::MutexLock lock(&mutex_);
+    models_[name].versions.insert_or_assign(number, std::move(version));
+  }
+  Tell(name);
+  return loaded;
+}
+
+void ModelRepository::SetListener(Listener* listener) {
+  absl::MutexLock change(&change_mutex_);
+  listener_ = listener;
+  told_.clear();
+  std::vector<std::string> names;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    for (const auto& [name, entry] : models_) names.push_back(name);
+  }
+  for (const std::string& name : names) Tell(name);
+}
+
+void ModelRepository::Tell(const std::string& name) {
+  if (listener_ == nullptr) return;
+  std::vector<LoadedVersion> loaded;
+  bool is_there = false;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    const auto entry = models_.find(name);
+    is_there = entry != models_.end();
+    if (is_there) {
+      for (const auto& [number, version] : entry->second.versions) {
+        if (version.model == nullptr) continue;
+        loaded.push_back({.version = number, .bytes = version.info.bytes()});
+      }
+    }
+  }
+  const auto [told, is_new] = told_.try_emplace(name);
+  if (is_new || told->second != loaded) listener_->OnLoaded(name, loaded);
+  if (is_there) {
+    told->second = std::move(loaded);
+  } else {
+    told_.erase(told);
+  }
+}
+
+void ModelRepository::Apply(const std::string& name) {
+  LoadAndUnload(name);
+  Tell(name);
+}
+
+void ModelRepository::LoadAndUnload(const std::string& name) {
+  std::vector<std::int64_t> numbers;  // newest first
+  std::vector<std::int64_t> named, wanted;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    const auto entry = models_.find(name);
+    if (entry == models_.end()) return;
+    for (const auto& [number, version] : entry->second.versions) {
+      numbers.push_back(number);
+      if (version.pinned) named.push_back(number);
+    }
+    for (const auto& [label, number] : entry->second.labels) {
+      if (entry->second.versions.count(number) > 0) named.push_back(number);
+    }
+  }
+  for (const std::int64_t number : named) {
+    if (EnsureLoaded(name, number)) wanted.push_back(number);
+  }
+  const VersionPolicy& policy = options_.policies.Of(name);
+  int latest = 0;
+  for (const std::int64_t number : numbers) {
+    if (policy.kind == VersionPolicy::Kind::kLatest &&
+        latest == policy.latest) {
+      break;
+    }
+    if (policy.kind == VersionPolicy::Kind::kSpecific &&
+        !std::binary_search(policy.versions.begin(), policy.versions.end(),
+                            number)) {
+      continue;
+    }
+    if (!EnsureLoaded(name, number)) continue;
+    wanted.push_back(number);
+    ++latest;
+  }
+  // Calls that use a model keep it until they have ended; models are freed
+  // after the lock is.
+  std::vector<std::shared_ptr<const Model>> unloaded;
+  absl::MutexLock lock(&mutex_);
+  for (auto& [number, version] : models_[name].versions) {
+    if (version.model == nullptr ||
+        std::find(wanted.begin(), wanted.end(), number) != wanted.end()) {
+      continue;
+    }
+    unloaded.push_back(std::move(version.model));
+    version.model = nullptr;
+    SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
+    spdlog::info("model {} version {} is unloaded", name, number);
+  }
+}
+
+absl::Status ModelRepository::LoadFromDisk(const std::string& name,
+                                           Version& version) const {
+  const std::int64_t number = version.info.version();
+  const auto load = [&]() -> absl::Status {
+    const auto summary = store_.Inspect(name, number);
+    if (!summary.ok()) return summary.status();
+    absl::StatusOr<v1::Model> stored = store_.Read(name, number);
+    if (!stored.ok()) return stored.status();
+    absl::StatusOr<Model> model = DecodeModel(*stored);
+    if (!model.ok()) return model.status();
+    if (absl::Status warm = WarmUp(*model); !warm.ok()) return warm;
+    const bool pinned = version.pinned;
+    version = Loaded(number, *summary,
+                     std::make_shared<const Model>(*std::move(model)));
+    version.pinned = pinned;
+    return absl::OkStatus();
+  };
+  const absl::Status status = load();
+  if (status.ok()) {
+    spdlog::info("model {} version {} is loaded", name, number);
+    return status;
+  }
+  SetState(v1::VersionInfo::STATE_FAILED, status.message(), version.info);
+  spdlog::error("model {} version {} cannot be loaded: {}", name, number,
+                status.ToString());
+  // Whatever a stored file is at fault for, it is not the caller's request.
+  const absl::StatusCode code =
+      status.code() == absl::StatusCode::kInvalidArgument
+          ? absl::StatusCode::kDataLoss
+          : status.code();
+  return Error(code, "VERSION_NOT_LOADABLE",
+               absl::StrCat("version ", number, " of model ", Quoted(name),
+                            " cannot be loaded: ", status.message()));
+}
+
+ModelRepository::Version ModelRepository::Loaded(
+    std::int64_t number, const VersionStore::Summary& summary,
+    std::shared_ptr<const Model> model) {
+  Version version;
+  version.info.set_version(number);
+  SetStored(summary, version.info);
+  SetLoaded(*model, version.info);
+  SetState(v1::VersionInfo::STATE_AVAILABLE, "", version.info);
+  version.model = std::move(model);
+  return version;
+}
+
+}  // namespace poe::server
