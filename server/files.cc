@@ -144,9 +144,11 @@ absl::Status MakeFolder(const std::string& path) {
   return FileError("make folder", path, error);
 }
 
-bool IsFolder(const std::string& path) {
+absl::StatusOr<bool> IsFolder(const std::string& path) {
   struct stat found;
-  return lstat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
+  if (lstat(path.c_str(), &found) == 0) return S_ISDIR(found.st_mode);
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return FileError("look at", path, errno);
 }
 
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path) {

@@ -42,8 +42,9 @@ absl::Status FileError(absl::string_view action, const std::string& path,
 // OK if there is a folder afterwards. Makes one level only.
 absl::Status MakeFolder(const std::string& path);
 
-// Whether there is a real folder; a symbolic link to one is none.
-bool IsFolder(const std::string& path);
+// Whether there is a real folder; a symbolic link to one is none. An error if
+// that cannot be found out: only what is not there is known to be none.
+absl::StatusOr<bool> IsFolder(const std::string& path);
 
 // Names in the folder, sorted, without "." and "..".
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& path);

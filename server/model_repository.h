@@ -115,8 +115,10 @@ class ModelRepository {
 
   // Looks what has changed on the disk since: versions that came are loaded if
   // the policy says so, and only then are those unloaded that it no longer
-  // wants; versions that are gone, or whose labels are, follow. A version that
-  // failed is tried again once its files have changed.
+  // wants or whose folders are gone; labels follow. What the disk does not tell
+  // changes nothing, and a version whose folder is gone answers until another
+  // of its model does, or the model's folder is gone too. A version that failed
+  // is tried again once its files have changed.
   void Refresh() ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
   // Stores `model` as the next version and lets `decoded`, which must be what
@@ -189,6 +191,8 @@ class ModelRepository {
     std::shared_ptr<const Model> model;  // null unless loaded
     // By Load and Unload, against the policy.
     bool pinned = false, held_back = false;
+    // Loaded, and not on the disk any more.
+    bool gone = false;
   };
   struct Entry {
     std::map<std::int64_t, Version, std::greater<>> versions;  // newest first
@@ -198,14 +202,17 @@ class ModelRepository {
 
   ModelRepository(VersionStore store, RepositoryOptions options);
 
-  // What is on the disk of one model, nothing loaded. Labels that cannot be
-  // read are those of `before`. An error if the disk cannot be read.
-  absl::StatusOr<Entry> Scan(const std::string& name,
-                             const Labels& before) const;
-  // Takes over what Scan finds, and keeps what is loaded. Nothing changes where
-  // the disk cannot be read.
-  void Merge(const std::string& name, const Labels& before)
+  // Takes over what is on the disk of one model, and keeps what is loaded
+  // unless all of the model is gone. Nothing changes where the disk cannot be
+  // read.
+  void Merge(const std::string& name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What has been found of a version, new or failed before.
+  static void TakeOver(std::int64_t number,
+                       const absl::StatusOr<VersionStore::Summary>& found,
+                       Version& version);
+  // The labels on the disk, or those of `before` if they cannot be read.
+  Labels ReadLabels(const std::string& name, Labels before) const;
   // LoadAndUnload and Tell: the end of every change.
   void Apply(const std::string& name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -37,6 +37,14 @@ absl::StatusOr<std::int64_t> ModelRepository::Add(
   absl::StatusOr<std::int64_t> next = store_.NextVersion(name);
   if (!next.ok()) return next.status();
   std::int64_t& last = last_versions_[name];
+  {
+    // One that is gone from the disk keeps its number.
+    absl::ReaderMutexLock lock(&mutex_);
+    const auto entry = models_.find(name);
+    if (entry != models_.end()) {
+      last = std::max(last, entry->second.versions.begin()->first);
+    }
+  }
   if (number == 0) number = std::max(*next, last + 1);
   const absl::StatusOr<VersionStore::Summary> summary = store(number);
   if (!summary.ok()) {
@@ -62,6 +70,7 @@ void ModelRepository::RemoveOld(const std::string& name) {
     const Entry& entry = models_.find(name)->second;
     int kept = 0;
     for (const auto& [number, version] : entry.versions) {
+      if (version.gone) continue;
       const bool labelled =
           std::any_of(entry.labels.begin(), entry.labels.end(),
                       [number = number](const auto& label) {
@@ -158,13 +167,7 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
   if (absl::Status s = ValidateModelName(name, "name"); !s.ok()) return s;
   const std::string key(name);
   absl::MutexLock change(&change_mutex_);
-  Labels labels;
-  {
-    absl::ReaderMutexLock lock(&mutex_);
-    const auto entry = models_.find(name);
-    if (entry != models_.end()) labels = entry->second.labels;
-  }
-  Merge(key, labels);
+  Merge(key);
   Tell(key);
   Version target;
   {

@@ -1,6 +1,8 @@
 // The part of ModelRepository that follows the disk, loads and unloads. Files
 // are read under change_mutex_ alone, so that look-ups never wait for a disk.
 #include <algorithm>
+#include <iterator>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +16,10 @@
 
 namespace poe::server {
 namespace {
+
+// The reason of a version that answers without files.
+constexpr char kGone[] =
+    "is gone from the disk, and answers until another version does";
 
 void SetStored(const VersionStore::Summary& summary, v1::VersionInfo& info) {
   info.set_bytes(summary.bytes);
@@ -43,34 +49,6 @@ void ModelRepository::SetState(v1::VersionInfo::State state,
   info.set_reason(std::string(reason));
 }
 
-absl::StatusOr<ModelRepository::Entry> ModelRepository::Scan(
-    const std::string& name, const Labels& before) const {
-  const absl::StatusOr<std::vector<std::int64_t>> numbers =
-      store_.ListVersions(name);
-  if (!numbers.ok()) return numbers.status();
-  Entry entry;
-  for (const std::int64_t number : *numbers) {
-    Version version;
-    version.info.set_version(number);
-    const auto summary = store_.Inspect(name, number);
-    if (summary.ok()) {
-      SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
-      SetStored(*summary, version.info);
-    } else {
-      SetState(v1::VersionInfo::STATE_FAILED, summary.status().message(),
-               version.info);
-    }
-    entry.versions.emplace(number, std::move(version));
-  }
-  absl::StatusOr<Labels> labels = store_.ReadLabels(name);
-  if (!labels.ok() && before.empty()) {
-    spdlog::error("model {} has lost its labels: {}", name,
-                  labels.status().ToString());
-  }
-  entry.labels = labels.ok() ? *std::move(labels) : before;
-  return entry;
-}
-
 void ModelRepository::Refresh() {
   const absl::StatusOr<std::vector<std::string>> on_disk = store_.ListModels();
   if (!on_disk.ok()) {
@@ -79,59 +57,108 @@ void ModelRepository::Refresh() {
     return;
   }
   absl::MutexLock change(&change_mutex_);
-  std::map<std::string, Labels> names;
-  for (const std::string& name : *on_disk) names.try_emplace(name);
+  std::set<std::string> names(on_disk->begin(), on_disk->end());
   {
     absl::ReaderMutexLock lock(&mutex_);
-    for (const auto& [name, entry] : models_) names[name] = entry.labels;
+    for (const auto& [name, entry] : models_) names.insert(name);
   }
-  for (const auto& [name, labels] : names) {
-    Merge(name, labels);
+  for (const std::string& name : names) {
+    Merge(name);
     Apply(name);
   }
 }
 
-void ModelRepository::Merge(const std::string& name, const Labels& before) {
-  absl::StatusOr<Entry> on_disk = Scan(name, before);
-  if (!on_disk.ok()) {
+void ModelRepository::Merge(const std::string& name) {
+  const auto numbers = store_.ListVersions(name);
+  if (!numbers.ok() && !absl::IsNotFound(numbers.status())) {
     spdlog::warn("model {} stays as it was: {}", name,
-                 on_disk.status().ToString());
+                 numbers.status().ToString());
     return;
   }
-  // Models are freed after the lock is.
-  std::vector<Version> gone;
-  absl::MutexLock lock(&mutex_);
-  if (on_disk->versions.empty()) {
+  // Of the model, freed after the lock is.
+  Entry removed;
+  if (!numbers.ok()) {
+    absl::MutexLock lock(&mutex_);
     const auto entry = models_.find(name);
     if (entry == models_.end()) return;
-    for (auto& [number, version] : entry->second.versions) {
-      gone.push_back(std::move(version));
-    }
+    removed = std::move(entry->second);
     models_.erase(entry);
     return;
   }
-  Entry& entry = models_[name];
-  for (auto& [number, version] : on_disk->versions) {
-    const auto known = entry.versions.find(number);
-    if (known == entry.versions.end()) continue;
-    const v1::VersionInfo& info = known->second.info;
-    const bool mended =
-        info.state() == v1::VersionInfo::STATE_FAILED &&
-        (info.bytes() != version.info.bytes() ||
-         info.created().seconds() != version.info.created().seconds() ||
-         info.created().nanos() != version.info.created().nanos());
-    if (mended) {
-      version.pinned = known->second.pinned;
-      version.held_back = known->second.held_back;
-    } else {
-      version = std::move(known->second);
+  // Those that have not failed are as good as they were.
+  std::set<std::int64_t> sound;
+  Labels labels;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    if (const auto entry = models_.find(name); entry != models_.end()) {
+      labels = entry->second.labels;
+      for (const auto& [number, version] : entry->second.versions) {
+        if (version.info.state() != v1::VersionInfo::STATE_FAILED) {
+          sound.insert(number);
+        }
+      }
     }
-    entry.versions.erase(known);
   }
-  for (auto& [number, version] : entry.versions) {
-    gone.push_back(std::move(version));
+  std::map<std::int64_t, absl::StatusOr<VersionStore::Summary>> found;
+  for (const std::int64_t number : *numbers) {
+    if (sound.count(number) == 0) {
+      found.emplace(number, store_.Inspect(name, number));
+    }
   }
-  entry = *std::move(on_disk);
+  labels = ReadLabels(name, std::move(labels));
+  absl::MutexLock lock(&mutex_);
+  Entry& entry = models_[name];
+  for (auto known = entry.versions.begin(); known != entry.versions.end();) {
+    auto& [number, version] = *known;
+    const bool is_there =
+        std::binary_search(numbers->begin(), numbers->end(), number);
+    if (!is_there && version.model == nullptr) {
+      known = entry.versions.erase(known);
+      continue;
+    }
+    if (version.gone == is_there) {
+      version.gone = !is_there;
+      if (version.model != nullptr) {
+        version.info.set_reason(is_there ? "" : kGone);
+      }
+      spdlog::info("model {} version {} {}", name, number,
+                   is_there ? "is back on the disk" : kGone);
+    }
+    ++known;
+  }
+  for (const auto& [number, summary] : found) {
+    TakeOver(number, summary, entry.versions[number]);
+  }
+  entry.labels = std::move(labels);
+  if (entry.versions.empty()) models_.erase(name);
+}
+
+void ModelRepository::TakeOver(
+    std::int64_t number, const absl::StatusOr<VersionStore::Summary>& found,
+    Version& version) {
+  v1::VersionInfo& info = version.info;
+  info.set_version(number);
+  if (!found.ok()) {
+    SetState(v1::VersionInfo::STATE_FAILED, found.status().message(), info);
+    return;
+  }
+  const v1::VersionInfo before = info;
+  SetStored(*found, info);
+  const bool changed = info.bytes() != before.bytes() ||
+                       info.created().seconds() != before.created().seconds() ||
+                       info.created().nanos() != before.created().nanos();
+  if (changed) SetState(v1::VersionInfo::STATE_UNLOADED, "", info);
+}
+
+Labels ModelRepository::ReadLabels(const std::string& name,
+                                   Labels before) const {
+  absl::StatusOr<Labels> labels = store_.ReadLabels(name);
+  if (labels.ok()) return *std::move(labels);
+  if (before.empty()) {
+    spdlog::error("model {} has lost its labels: {}", name,
+                  labels.status().ToString());
+  }
+  return before;
 }
 
 bool ModelRepository::EnsureLoaded(const std::string& name,
@@ -203,12 +230,17 @@ void ModelRepository::LoadAndUnload(const std::string& name) {
     absl::ReaderMutexLock lock(&mutex_);
     const auto entry = models_.find(name);
     if (entry == models_.end()) return;
-    for (const auto& [number, version] : entry->second.versions) {
+    const auto& versions = entry->second.versions;
+    for (const auto& [number, version] : versions) {
+      if (version.gone) continue;
       numbers.push_back(number);
       if (version.pinned) named.push_back(number);
     }
     for (const auto& [label, number] : entry->second.labels) {
-      if (entry->second.versions.count(number) > 0) named.push_back(number);
+      const auto labelled = versions.find(number);
+      if (labelled != versions.end() && !labelled->second.gone) {
+        named.push_back(number);
+      }
     }
   }
   for (const std::int64_t number : named) {
@@ -234,15 +266,21 @@ void ModelRepository::LoadAndUnload(const std::string& name) {
   // after the lock is.
   std::vector<std::shared_ptr<const Model>> unloaded;
   absl::MutexLock lock(&mutex_);
-  for (auto& [number, version] : models_[name].versions) {
-    if (version.model == nullptr ||
-        std::find(wanted.begin(), wanted.end(), number) != wanted.end()) {
-      continue;
+  auto& versions = models_[name].versions;
+  for (auto known = versions.begin(); known != versions.end();) {
+    auto& [number, version] = *known;
+    const bool stays = version.gone ? wanted.empty() && !version.held_back
+                                    : std::find(wanted.begin(), wanted.end(),
+                                                number) != wanted.end();
+    if (version.model != nullptr && !stays) {
+      unloaded.push_back(std::move(version.model));
+      version.model = nullptr;
+      SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
+      spdlog::info("model {} version {} is unloaded", name, number);
     }
-    unloaded.push_back(std::move(version.model));
-    version.model = nullptr;
-    SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
-    spdlog::info("model {} version {} is unloaded", name, number);
+    // The last one of a model goes when the disk is looked at.
+    const bool forgotten = version.gone && !wanted.empty();
+    known = forgotten ? versions.erase(known) : std::next(known);
   }
 }
 

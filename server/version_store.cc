@@ -158,8 +158,11 @@ absl::StatusOr<std::vector<std::string>> VersionStore::ListModels() const {
   if (!names.ok()) return names.status();
   names->erase(std::remove_if(names->begin(), names->end(),
                               [this](const std::string& name) {
-                                return !ValidateModelName(name, "").ok() ||
-                                       !IsFolder(ModelFolder(name));
+                                if (!ValidateModelName(name, "").ok()) {
+                                  return true;
+                                }
+                                const auto folder = IsFolder(ModelFolder(name));
+                                return folder.ok() && !*folder;
                               }),
                names->end());
   return names;
@@ -167,16 +170,20 @@ absl::StatusOr<std::vector<std::string>> VersionStore::ListModels() const {
 
 absl::StatusOr<std::vector<std::int64_t>> VersionStore::ListVersions(
     const std::string& name) const {
-  std::vector<std::int64_t> versions;
-  if (!IsFolder(ModelFolder(name))) return versions;
+  const absl::StatusOr<bool> stored = IsFolder(ModelFolder(name));
+  if (!stored.ok()) return stored.status();
+  if (!*stored) {
+    return absl::NotFoundError(absl::StrCat("model ", name, " is not stored"));
+  }
   absl::StatusOr<std::vector<std::string>> names =
       ListFolder(ModelFolder(name));
   if (!names.ok()) return names.status();
+  std::vector<std::int64_t> versions;
   for (const std::string& entry : *names) {
     const std::int64_t version = VersionOf(entry);
-    if (version > 0 && IsFolder(VersionFolder(name, version))) {
-      versions.push_back(version);
-    }
+    if (version == 0) continue;
+    const auto folder = IsFolder(VersionFolder(name, version));
+    if (!folder.ok() || *folder) versions.push_back(version);
   }
   std::sort(versions.begin(), versions.end());
   return versions;
@@ -217,11 +224,15 @@ absl::StatusOr<v1::Model> VersionStore::Read(const std::string& name,
 
 absl::Status VersionStore::CheckStored(const std::string& name,
                                        std::int64_t version) const {
-  if (IsFolder(ModelFolder(name)) && IsFolder(VersionFolder(name, version))) {
-    return absl::OkStatus();
+  for (const std::string& path :
+       {ModelFolder(name), VersionFolder(name, version)}) {
+    const absl::StatusOr<bool> folder = IsFolder(path);
+    if (!folder.ok()) return folder.status();
+    if (*folder) continue;
+    return absl::NotFoundError(
+        absl::StrCat("version ", version, " of ", name, " is not stored"));
   }
-  return absl::NotFoundError(
-      absl::StrCat("version ", version, " of ", name, " is not stored"));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::Model> VersionStore::ReadFolder(const std::string& folder) {
@@ -241,7 +252,9 @@ absl::StatusOr<v1::Model> VersionStore::ReadFolder(const std::string& folder) {
 
 absl::StatusOr<std::int64_t> VersionStore::NextVersion(
     const std::string& name) const {
-  if (!IsFolder(ModelFolder(name))) return 1;
+  const absl::StatusOr<bool> stored = IsFolder(ModelFolder(name));
+  if (!stored.ok()) return stored.status();
+  if (!*stored) return 1;
   absl::StatusOr<std::vector<std::string>> names =
       ListFolder(ModelFolder(name));
   if (!names.ok()) return names.status();
@@ -327,7 +340,9 @@ absl::Status VersionStore::WriteFiles(const std::string& folder,
 absl::Status VersionStore::MakeModelFolder(const std::string& name) const {
   const std::string path = ModelFolder(name);
   if (absl::Status s = MakeFolder(path); !s.ok()) return s;
-  if (!IsFolder(path)) return FileError("use folder", path, ENOTDIR);
+  const absl::StatusOr<bool> folder = IsFolder(path);
+  if (!folder.ok()) return folder.status();
+  if (!*folder) return FileError("use folder", path, ENOTDIR);
   return SyncFolder(folder_);
 }
 

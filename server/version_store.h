@@ -60,9 +60,11 @@ class VersionStore {
 
   const std::string& folder() const { return folder_; }
 
-  // Names of folders that may hold versions, sorted.
+  // Names of folders that may hold versions, sorted. What is there and cannot
+  // be looked at is listed, here and as a version.
   absl::StatusOr<std::vector<std::string>> ListModels() const;
-  // Numbers of the versions of a model, ascending.
+  // Numbers of the versions of a model, ascending. NotFound if there is no
+  // folder of it.
   absl::StatusOr<std::vector<std::int64_t>> ListVersions(
       const std::string& name) const;
 

@@ -19,6 +19,21 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+TEST(IsFolderTest, OnlyWhatIsNotThereIsKnownToBeNone) {
+  const TemporaryFolder folder;
+  WriteWholeFile(folder / "file", "");
+  std::filesystem::create_directory_symlink(folder.path(), folder / "link");
+  std::filesystem::create_symlink("loop", folder / "loop");
+  EXPECT_TRUE(*IsFolder(folder.path()));
+  for (const char* none : {"absent", "file", "file/inner", "link", "loop"}) {
+    const absl::StatusOr<bool> is_folder = IsFolder(folder / none);
+    ASSERT_TRUE(is_folder.ok()) << none << ": " << is_folder.status();
+    EXPECT_FALSE(*is_folder) << none;
+  }
+  EXPECT_FALSE(IsFolder(folder / "loop/inner").ok());
+  EXPECT_FALSE(IsFolder(folder / std::string(300, 'a')).ok());
+}
+
 // A folder "data" with a file and a folder in it, beside a secret.
 class OpenBelowTest : public ::testing::Test {
  protected:

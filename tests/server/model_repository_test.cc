@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
+#include "tests/server/model_repository_test.h"
 #include "tests/server/repository_testing.h"
 
 namespace poe::server {
@@ -22,53 +23,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-RepositoryOptions WithPolicy(absl::string_view policies) {
-  RepositoryOptions options;
-  options.policies = *ParseVersionPolicies(policies);
-  return options;
-}
-
-class ModelRepositoryTest : public ::testing::Test {
- protected:
-  ModelRepositoryTest() { Reopen(); }
-
-  // As after a restart of the server.
-  void Reopen(RepositoryOptions options = {}) {
-    repository_.reset();
-    auto opened = ModelRepository::Open(folder(), std::move(options));
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    repository_ = *std::move(opened);
-  }
-
-  std::string folder() const { return temporary_ / "models"; }
-  std::filesystem::path VersionFolder(absl::string_view name, int version) {
-    return absl::StrCat(folder(), "/", name, "/", version);
-  }
-  // The bias of the model that answers, or the error's reason.
-  std::string Answer(const v1::ModelSelector& selector) const {
-    const auto served = repository_->Find(selector);
-    if (!served.ok()) return ReasonOf(served.status());
-    return absl::StrCat("version ", served->version, " bias ",
-                        BiasOf(*served->model));
-  }
-  v1::VersionInfo Info(absl::string_view name, std::int64_t version) const {
-    const auto info = repository_->GetVersion(name, version);
-    EXPECT_TRUE(info.ok()) << info.status();
-    return info.value_or(v1::VersionInfo());
-  }
-  std::vector<std::string> TemporaryFiles() const {
-    std::vector<std::string> names;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(folder() + "/.tmp")) {
-      names.push_back(entry.path().filename());
-    }
-    return names;
-  }
-
-  TemporaryFolder temporary_;
-  std::unique_ptr<ModelRepository> repository_;
-};
 
 TEST_F(ModelRepositoryTest, AnEmptyFolderHasNoModels) {
   EXPECT_TRUE(repository_->List().empty());
@@ -666,7 +620,7 @@ TEST_F(ModelRepositoryTest, AListenerHearsNothingWhereNothingHasChanged) {
   ASSERT_TRUE(repository_->Load("first", 1).ok());
   ASSERT_TRUE(repository_->SetLabel("first", "stable", 1).ok());
   EXPECT_THAT(listener.Take(), IsEmpty());
-  std::filesystem::remove_all(VersionFolder("first", 1));
+  std::filesystem::remove_all(folder() + "/first");
   repository_->Refresh();
   EXPECT_THAT(listener.Take(), ElementsAre("first:"));
   repository_->SetListener(nullptr);

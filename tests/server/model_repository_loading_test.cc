@@ -1,0 +1,156 @@
+// What a repository loads and unloads as the disk changes, or fails.
+
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/errors.h"
+#include "server/model_repository.h"
+#include "tests/server/model_repository_test.h"
+#include "tests/server/repository_testing.h"
+
+namespace poe::server {
+namespace {
+
+using ::testing::HasSubstr;
+
+// While it lives, what the mode of a file or folder forbids is forbidden to
+// this thread, even if it is root's.
+class ModesForbid {
+ public:
+  ModesForbid() {
+    EXPECT_EQ(syscall(SYS_capget, &header_, before_.data()), 0);
+    auto without = before_;
+    without[0].effective &=
+        ~((1u << CAP_DAC_OVERRIDE) | (1u << CAP_DAC_READ_SEARCH));
+    EXPECT_EQ(syscall(SYS_capset, &header_, without.data()), 0);
+  }
+  ~ModesForbid() { syscall(SYS_capset, &header_, before_.data()); }
+  ModesForbid(const ModesForbid&) = delete;
+  ModesForbid& operator=(const ModesForbid&) = delete;
+
+ private:
+  __user_cap_header_struct header_ = {.version = _LINUX_CAPABILITY_VERSION_3,
+                                      .pid = 0};
+  std::array<__user_cap_data_struct, 2> before_;
+};
+
+class ModelRepositoryLoadingTest : public ModelRepositoryTest {
+ protected:
+  // A repository of the same folder that only reads it.
+  std::unique_ptr<ModelRepository> OpenReader(
+      absl::string_view policy = "latest:1") {
+    RepositoryOptions options = WithPolicy(policy);
+    options.read_only = true;
+    auto opened = ModelRepository::Open(folder(), std::move(options));
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return *std::move(opened);
+  }
+  // The version that answers by default, or 0.
+  static std::int64_t Default(const ModelRepository& repository) {
+    const auto served = repository.Find(Select("digits"));
+    return served.ok() ? served->version : 0;
+  }
+  // One byte of the version's model is another.
+  void Damage(int version) {
+    const auto path = VersionFolder("digits", version) / "model.pb";
+    std::string contents = ReadWholeFile(path);
+    contents.back() ^= 0x10;
+    WriteWholeFile(path, contents);
+  }
+};
+
+TEST_F(ModelRepositoryLoadingTest, AFolderThatCannotBeLookedAtUnloadsNothing) {
+  PublishTwoBits(*repository_, "digits", 1);
+  const ModesForbid forbidding;
+  const std::filesystem::path model = folder() + "/digits";
+  using std::filesystem::perms;
+  // Versions have names and nothing else; then not even that.
+  for (const perms mode : {perms::owner_read, perms::none}) {
+    std::filesystem::permissions(model, mode);
+    repository_->Refresh();
+    EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+  }
+  std::filesystem::permissions(model, perms::owner_all);
+  // The models have names and nothing else.
+  std::filesystem::permissions(folder(), perms::owner_read);
+  repository_->Refresh();
+  EXPECT_TRUE(repository_->Load("digits", 0).ok());
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+  std::filesystem::permissions(folder(), perms::owner_all);
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+  EXPECT_EQ(Info("digits", 1).state(), v1::VersionInfo::STATE_AVAILABLE);
+}
+
+TEST_F(ModelRepositoryLoadingTest, AVersionWhoseFolderIsGoneAnswersUntilANew) {
+  RepositoryOptions options = WithPolicy("latest:1");
+  options.keep_versions = 1;
+  Reopen(options);
+  PublishTwoBits(*repository_, "digits", 1);
+  const auto reader = OpenReader();
+  EXPECT_EQ(Default(*reader), 1);
+  PublishTwoBits(*repository_, "digits", 2);
+  ASSERT_FALSE(std::filesystem::exists(VersionFolder("digits", 1)));
+  const std::string whole =
+      ReadWholeFile(VersionFolder("digits", 2) / "model.pb");
+  Damage(2);
+  reader->Refresh();
+  EXPECT_EQ(Default(*reader), 1);
+  const auto gone = reader->GetVersion("digits", 1);
+  ASSERT_TRUE(gone.ok()) << gone.status();
+  EXPECT_EQ(gone->state(), v1::VersionInfo::STATE_AVAILABLE);
+  EXPECT_THAT(gone->reason(), HasSubstr("gone from the disk"));
+  reader->Refresh();
+  EXPECT_EQ(Default(*reader), 1);
+  WriteWholeFile(VersionFolder("digits", 2) / "model.pb", whole);
+  ASSERT_TRUE(reader->Load("digits", 2).ok());
+  reader->Refresh();
+  EXPECT_EQ(Default(*reader), 2);
+  EXPECT_EQ(reader->GetVersion("digits", 1).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(ModelRepositoryLoadingTest, AVersionThatIsBackIsStoredAsBefore) {
+  PublishTwoBits(*repository_, "digits", 1);
+  std::filesystem::rename(VersionFolder("digits", 1), temporary_ / "aside");
+  repository_->Refresh();
+  EXPECT_THAT(Info("digits", 1).reason(), HasSubstr("gone from the disk"));
+  std::filesystem::rename(temporary_ / "aside", VersionFolder("digits", 1));
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+  EXPECT_EQ(Info("digits", 1).reason(), "");
+}
+
+TEST_F(ModelRepositoryLoadingTest, TheLastVersionAnswersWhileThereIsAFolder) {
+  PublishTwoBits(*repository_, "digits", 1);
+  PublishTwoBits(*repository_, "letters", 1);
+  for (const char* name : {"digits", "letters"}) {
+    std::filesystem::remove_all(VersionFolder(name, 1));
+  }
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+  // By hand it is unloaded all the same, and its number not given again.
+  ASSERT_TRUE(repository_->Unload("letters", 1).ok());
+  EXPECT_EQ(Answer(Select("letters")), "VERSION_NOT_LOADED");
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("letters")), "MODEL_NOT_FOUND");
+  EXPECT_EQ(PublishTwoBits(*repository_, "digits", 2), 2);
+  EXPECT_EQ(Answer(Select("digits")), "version 2 bias 2");
+  EXPECT_EQ(Answer(Select("digits", 1)), "VERSION_NOT_FOUND");
+  std::filesystem::remove_all(folder() + "/digits");
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "MODEL_NOT_FOUND");
+}
+
+}  // namespace
+}  // namespace poe::server
