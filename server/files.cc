@@ -262,6 +262,18 @@ absl::StatusOr<std::size_t> ReadAt(const FileDescriptor& file, void* bytes,
   return done;
 }
 
+absl::StatusOr<FileStamp> StampOf(const std::string& path) {
+  struct stat found;
+  if (lstat(path.c_str(), &found) != 0) return FileError("read", path, errno);
+  if (!S_ISREG(found.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is not a regular file"));
+  }
+  return FileStamp{.size = found.st_size,
+                   .modified = absl::TimeFromTimespec(found.st_mtim),
+                   .changed = absl::TimeFromTimespec(found.st_ctim)};
+}
+
 absl::StatusOr<RegularFile> OpenFile(const std::string& path) {
   return OpenRegularFile(path, O_NOFOLLOW);
 }

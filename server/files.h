@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace poe::server {
 
@@ -83,6 +84,19 @@ struct RegularFile {
   FileDescriptor descriptor;
   std::int64_t size = 0;  // bytes, when it was opened
 };
+
+// By which it shows that a file has changed.
+struct FileStamp {
+  std::int64_t size = 0;  // bytes
+  absl::Time modified;
+  absl::Time changed;  // its contents, or name, rights and times
+
+  bool operator==(const FileStamp&) const = default;
+};
+
+// Of a regular file, links not followed. InvalidArgument if it is something
+// else.
+absl::StatusOr<FileStamp> StampOf(const std::string& path);
 
 // For reading; links are not followed. InvalidArgument if it is something else.
 absl::StatusOr<RegularFile> OpenFile(const std::string& path);

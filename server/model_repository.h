@@ -20,6 +20,7 @@
 #include "poe/v1/model.pb.h"
 #include "poe/v1/registry.pb.h"
 #include "poe/v1/scoring.pb.h"
+#include "server/files.h"
 #include "server/version_policy.h"
 #include "server/version_store.h"
 
@@ -118,7 +119,9 @@ class ModelRepository {
   // wants or whose folders are gone; labels follow. What the disk does not tell
   // changes nothing, and a version whose folder is gone answers until another
   // of its model does, or the model's folder is gone too. A version that failed
-  // is tried again once its files have changed.
+  // is tried again once its files have changed; if the disk, rights or memory
+  // were at fault, without that too, after 1, 2, 4, ... and at most 64
+  // Refreshes.
   void Refresh() ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
   // Stores `model` as the next version and lets `decoded`, which must be what
@@ -193,6 +196,11 @@ class ModelRepository {
     bool pinned = false, held_back = false;
     // Loaded, and not on the disk any more.
     bool gone = false;
+    // Of one that failed: why; its files just before, if they could be looked
+    // at; how often, with these files; Refreshes until it is tried again.
+    absl::Status failure;
+    std::vector<FileStamp> stamps;
+    int failures = 0, pause = 0;
   };
   struct Entry {
     std::map<std::int64_t, Version, std::greater<>> versions;  // newest first
@@ -231,6 +239,10 @@ class ModelRepository {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // Reads and decodes a version; sets its info and model, or its failure.
   absl::Status LoadFromDisk(const std::string& name, Version& version) const;
+  static void SetFailed(const absl::Status& failure, Version& version);
+  // Whether one that failed is to be tried again, its files being these.
+  static bool IsToBeTried(const std::vector<FileStamp>& stamps,
+                          Version& version);
   static void SetState(v1::VersionInfo::State state, absl::string_view reason,
                        v1::VersionInfo& info);
   static Version Loaded(std::int64_t number,

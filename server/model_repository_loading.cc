@@ -2,6 +2,7 @@
 // are read under change_mutex_ alone, so that look-ups never wait for a disk.
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <set>
 #include <utility>
 
@@ -20,6 +21,20 @@ namespace {
 // The reason of a version that answers without files.
 constexpr char kGone[] =
     "is gone from the disk, and answers until another version does";
+
+constexpr int kLongestPauseLog2 = 6;
+
+// Whether the same files may be loaded another time.
+bool MayPass(const absl::Status& failure) {
+  switch (failure.code()) {
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kResourceExhausted:
+      return true;
+    default:
+      return false;
+  }
+}
 
 void SetStored(const VersionStore::Summary& summary, v1::VersionInfo& info) {
   info.set_bytes(summary.bytes);
@@ -136,18 +151,32 @@ void ModelRepository::Merge(const std::string& name) {
 void ModelRepository::TakeOver(
     std::int64_t number, const absl::StatusOr<VersionStore::Summary>& found,
     Version& version) {
-  v1::VersionInfo& info = version.info;
-  info.set_version(number);
+  const bool is_new = version.info.version() == 0;
+  version.info.set_version(number);
   if (!found.ok()) {
-    SetState(v1::VersionInfo::STATE_FAILED, found.status().message(), info);
+    version.stamps.clear();
+    SetFailed(found.status(), version);
     return;
   }
-  const v1::VersionInfo before = info;
-  SetStored(*found, info);
-  const bool changed = info.bytes() != before.bytes() ||
-                       info.created().seconds() != before.created().seconds() ||
-                       info.created().nanos() != before.created().nanos();
-  if (changed) SetState(v1::VersionInfo::STATE_UNLOADED, "", info);
+  if (!is_new && !IsToBeTried(found->stamps, version)) return;
+  SetStored(*found, version.info);
+  SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
+}
+
+void ModelRepository::SetFailed(const absl::Status& failure, Version& version) {
+  SetState(v1::VersionInfo::STATE_FAILED, failure.message(), version.info);
+  version.failure = failure;
+  version.pause = 1 << std::min(version.failures, kLongestPauseLog2);
+  ++version.failures;
+}
+
+bool ModelRepository::IsToBeTried(const std::vector<FileStamp>& stamps,
+                                  Version& version) {
+  if (version.stamps != stamps) {
+    version.failures = 0;
+    return true;
+  }
+  return MayPass(version.failure) && --version.pause <= 0;
 }
 
 Labels ModelRepository::ReadLabels(const std::string& name,
@@ -287,10 +316,14 @@ void ModelRepository::LoadAndUnload(const std::string& name) {
 absl::Status ModelRepository::LoadFromDisk(const std::string& name,
                                            Version& version) const {
   const std::int64_t number = version.info.version();
+  version.stamps.clear();
   const auto load = [&]() -> absl::Status {
     const auto summary = store_.Inspect(name, number);
     if (!summary.ok()) return summary.status();
-    absl::StatusOr<v1::Model> stored = store_.Read(name, number);
+    // What changes while it is read differs from these.
+    version.stamps = summary->stamps;
+    absl::StatusOr<v1::Model> stored =
+        store_.ReadModel(name, number, summary->manifest);
     if (!stored.ok()) return stored.status();
     absl::StatusOr<Model> model = DecodeModel(*stored);
     if (!model.ok()) return model.status();
@@ -301,12 +334,17 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
     version.pinned = pinned;
     return absl::OkStatus();
   };
-  const absl::Status status = load();
+  absl::Status status;
+  try {
+    status = load();
+  } catch (const std::bad_alloc&) {
+    status = absl::ResourceExhaustedError("there is not enough memory for it");
+  }
   if (status.ok()) {
     spdlog::info("model {} version {} is loaded", name, number);
     return status;
   }
-  SetState(v1::VersionInfo::STATE_FAILED, status.message(), version.info);
+  SetFailed(status, version);
   spdlog::error("model {} version {} cannot be loaded: {}", name, number,
                 status.ToString());
   // Whatever a stored file is at fault for, it is not the caller's request.

@@ -195,24 +195,22 @@ absl::StatusOr<VersionStore::Summary> VersionStore::Inspect(
   absl::StatusOr<Manifest> manifest = ReadManifest(folder);
   if (!manifest.ok()) return manifest.status();
   Summary summary;
-  struct stat found;
   for (const ManifestEntry& entry : manifest->files) {
-    const std::string path = Join(folder, entry.file);
-    if (lstat(path.c_str(), &found) != 0) {
-      return AsDamage(FileError("read", path, errno));
+    const absl::StatusOr<FileStamp> stamp = StampOf(Join(folder, entry.file));
+    if (!stamp.ok()) return AsDamage(stamp.status());
+    if (stamp->size != entry.size) {
+      return absl::DataLossError(absl::StrCat(entry.file, " has ", stamp->size,
+                                              " bytes; its MANIFEST says ",
+                                              entry.size));
     }
-    if (!S_ISREG(found.st_mode) || found.st_size != entry.size) {
-      return absl::DataLossError(
-          absl::StrCat(entry.file, " has ", found.st_size,
-                       " bytes; its MANIFEST says ", entry.size));
-    }
+    summary.stamps.push_back(*stamp);
   }
-  const std::string path = Join(folder, kManifestFile);
-  if (lstat(path.c_str(), &found) != 0) {
-    return AsDamage(FileError("read", path, errno));
-  }
-  summary.bytes = manifest->TotalSize() + found.st_size;
-  summary.created = absl::TimeFromTimespec(found.st_mtim);
+  const absl::StatusOr<FileStamp> stamp = StampOf(Join(folder, kManifestFile));
+  if (!stamp.ok()) return AsDamage(stamp.status());
+  summary.stamps.push_back(*stamp);
+  summary.bytes = manifest->TotalSize() + stamp->size;
+  summary.created = stamp->modified;
+  summary.manifest = *std::move(manifest);
   return summary;
 }
 
@@ -238,10 +236,22 @@ absl::Status VersionStore::CheckStored(const std::string& name,
 absl::StatusOr<v1::Model> VersionStore::ReadFolder(const std::string& folder) {
   absl::StatusOr<Manifest> manifest = ReadManifest(folder);
   if (!manifest.ok()) return manifest.status();
+  return ReadContents(folder, *manifest);
+}
+
+absl::StatusOr<v1::Model> VersionStore::ReadModel(
+    const std::string& name, std::int64_t version,
+    const Manifest& manifest) const {
+  if (absl::Status s = CheckStored(name, version); !s.ok()) return s;
+  return ReadContents(VersionFolder(name, version), manifest);
+}
+
+absl::StatusOr<v1::Model> VersionStore::ReadContents(const std::string& folder,
+                                                     const Manifest& manifest) {
   absl::StatusOr<std::string> bytes =
       ReadFile(Join(folder, kModelFile), kMostModelBytes);
   if (!bytes.ok()) return AsDamage(bytes.status());
-  absl::Status fits = CheckContents(*manifest->Find(kModelFile), *bytes);
+  absl::Status fits = CheckContents(*manifest.Find(kModelFile), *bytes);
   if (!fits.ok()) return fits;
   v1::Model model;
   if (!model.ParseFromString(*bytes)) {

@@ -22,6 +22,7 @@
 #include "absl/time/time.h"
 #include "poe/v1/model.pb.h"
 #include "server/files.h"
+#include "server/manifest.h"
 #include "server/version_files.h"
 
 namespace poe::server {
@@ -71,6 +72,10 @@ class VersionStore {
   struct Summary {
     std::int64_t bytes = 0;
     absl::Time created;
+    // By Inspect: of the files that the manifest names, in its order, and of
+    // itself.
+    std::vector<FileStamp> stamps;
+    Manifest manifest;
   };
   // What the manifest and the files' sizes tell, contents unread. DataLoss if
   // they do not fit.
@@ -80,6 +85,10 @@ class VersionStore {
   // been deleted meanwhile.
   absl::StatusOr<v1::Model> Read(const std::string& name,
                                  std::int64_t version) const;
+  // The same by a manifest that has been read already.
+  absl::StatusOr<v1::Model> ReadModel(const std::string& name,
+                                      std::int64_t version,
+                                      const Manifest& manifest) const;
   // The least number greater than those of all versions there are.
   absl::StatusOr<std::int64_t> NextVersion(const std::string& name) const;
   // A new version, in one step. AlreadyExists if there is one of that number.
@@ -110,6 +119,8 @@ class VersionStore {
   VersionStore(std::string folder, FileDescriptor lock)
       : folder_(std::move(folder)), lock_(std::move(lock)) {}
 
+  static absl::StatusOr<v1::Model> ReadContents(const std::string& folder,
+                                                const Manifest& manifest);
   // NotFound unless there are folders for it.
   absl::Status CheckStored(const std::string& name, std::int64_t version) const;
   std::string ModelFolder(const std::string& name) const;

@@ -1,12 +1,15 @@
 // What a repository loads and unloads as the disk changes, or fails.
 
 #include <linux/capability.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -150,6 +153,62 @@ TEST_F(ModelRepositoryLoadingTest, TheLastVersionAnswersWhileThereIsAFolder) {
   std::filesystem::remove_all(folder() + "/digits");
   repository_->Refresh();
   EXPECT_EQ(Answer(Select("digits")), "MODEL_NOT_FOUND");
+}
+
+TEST_F(ModelRepositoryLoadingTest, FilesThatAreFilledInPlaceAreTriedAgain) {
+  PublishTwoBits(*repository_, "digits", 1);
+  PublishTwoBits(*repository_, "digits", 2);
+  const auto path = VersionFolder("digits", 2) / "model.pb";
+  const std::string whole = ReadWholeFile(path);
+  WriteWholeFile(path, std::string(whole.size(), '\0'));
+  const auto reader = OpenReader();
+  EXPECT_EQ(Default(*reader), 1);
+  reader->Refresh();
+  EXPECT_EQ(Default(*reader), 1);
+  WriteWholeFile(path, whole);
+  // Another one, however coarse the disk's clock is.
+  std::filesystem::last_write_time(
+      path, std::filesystem::last_write_time(path) + std::chrono::minutes(1));
+  reader->Refresh();
+  EXPECT_EQ(Default(*reader), 2);
+}
+
+TEST_F(ModelRepositoryLoadingTest, WhatWasRefusedIsTriedAgainLessAndLessOften) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can lose rights and get them";
+  PublishTwoBits(*repository_, "digits", 1);
+  PublishTwoBits(*repository_, "digits", 2);
+  // The manifest can be read and the model cannot.
+  std::filesystem::permissions(VersionFolder("digits", 2) / "model.pb",
+                               std::filesystem::perms::none);
+  std::optional<ModesForbid> forbidding(std::in_place);
+  const auto reader = OpenReader();
+  EXPECT_EQ(Default(*reader), 1);
+  EXPECT_THAT(reader->GetVersion("digits", 2)->reason(),
+              HasSubstr("Permission denied"));
+  // Again at once, then after one more look. The files stay as they are.
+  reader->Refresh();
+  forbidding.reset();
+  reader->Refresh();
+  EXPECT_EQ(Default(*reader), 1);
+  reader->Refresh();
+  EXPECT_EQ(Default(*reader), 2);
+}
+
+// Descriptors run out, and not a byte of the version changes.
+TEST_F(ModelRepositoryLoadingTest, AFailureThatPassesNeedsNoChangeOfFiles) {
+  PublishTwoBits(*repository_, "digits", 1);
+  PublishTwoBits(*repository_, "digits", 2);
+  ASSERT_TRUE(repository_->Unload("digits", 0).ok());
+  rlimit files;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  const rlimit none = {.rlim_cur = 0, .rlim_max = files.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto loaded = repository_->Load("digits", 2);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+  EXPECT_EQ(loaded.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Info("digits", 2).state(), v1::VersionInfo::STATE_FAILED);
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 2 bias 2");
 }
 
 }  // namespace
