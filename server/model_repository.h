@@ -154,14 +154,17 @@ class ModelRepository {
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
   // Makes a stored version answer, whatever the policy says, until it is
-  // unloaded; version 0 is the newest. Also finds versions that were put into
-  // the folder by hand. DataLoss if it is damaged.
+  // unloaded; DataLoss if it is damaged. Version 0 ends what Unload has said
+  // and loads what the policy and labels want, failed versions once more; an
+  // error if the newest that the policy may want cannot be loaded, or none
+  // answers. Both find versions that were put into the folder by hand.
   absl::StatusOr<v1::ModelInfo> Load(absl::string_view name,
                                      std::int64_t version)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
-  // Stops it from answering until it is loaded again or the server starts
-  // anew; version 0 is all. What the policy has in its place is loaded first.
+  // Stops it from answering until it is loaded again, by its number or all by
+  // 0, or the server starts anew; version 0 is all. What the policy has in its
+  // place is loaded first.
   absl::StatusOr<v1::ModelInfo> Unload(absl::string_view name,
                                        std::int64_t version)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
@@ -212,13 +215,14 @@ class ModelRepository {
 
   // Takes over what is on the disk of one model, and keeps what is loaded
   // unless all of the model is gone. Nothing changes where the disk cannot be
-  // read.
-  void Merge(const std::string& name)
+  // read. Versions that have failed are tried again if they are to be, or
+  // `all_again`.
+  void Merge(const std::string& name, bool all_again)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // What has been found of a version, new or failed before.
   static void TakeOver(std::int64_t number,
                        const absl::StatusOr<VersionStore::Summary>& found,
-                       Version& version);
+                       bool again, Version& version);
   // The labels on the disk, or those of `before` if they cannot be read.
   Labels ReadLabels(const std::string& name, Labels before) const;
   // LoadAndUnload and Tell: the end of every change.
@@ -239,6 +243,12 @@ class ModelRepository {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // Reads and decodes a version; sets its info and model, or its failure.
   absl::Status LoadFromDisk(const std::string& name, Version& version) const;
+  // Load with version 0.
+  absl::StatusOr<v1::ModelInfo> LoadByPolicy(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What callers are told of a version that has failed.
+  static absl::Status NotLoadable(const std::string& name,
+                                  const Version& version);
   static void SetFailed(const absl::Status& failure, Version& version);
   // Whether one that failed is to be tried again, its files being these.
   static bool IsToBeTried(const std::vector<FileStamp>& stamps,

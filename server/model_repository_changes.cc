@@ -167,8 +167,17 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
   if (absl::Status s = ValidateModelName(name, "name"); !s.ok()) return s;
   const std::string key(name);
   absl::MutexLock change(&change_mutex_);
-  Merge(key);
-  Tell(key);
+  if (version == 0) return LoadByPolicy(key);
+  bool known = false;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    const auto entry = models_.find(name);
+    known = entry != models_.end() && entry->second.versions.count(version) > 0;
+  }
+  if (!known) {
+    Merge(key, /*all_again=*/false);
+    Tell(key);
+  }
   Version target;
   {
     absl::MutexLock lock(&mutex_);
@@ -190,6 +199,37 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
   if (!status.ok()) return status;
   absl::ReaderMutexLock lock(&mutex_);
   return InfoOfModel(key);
+}
+
+absl::StatusOr<v1::ModelInfo> ModelRepository::LoadByPolicy(
+    const std::string& name) {
+  Merge(name, /*all_again=*/true);
+  Tell(name);
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = FindForChange(name, 0);
+    if (!found.ok()) return found.status();
+    for (auto& [number, version] : models_.find(name)->second.versions) {
+      version.held_back = false;
+    }
+  }
+  Apply(name);
+  absl::ReaderMutexLock lock(&mutex_);
+  const VersionPolicy& policy = options_.policies.Of(name);
+  for (const auto& [number, version] : models_.find(name)->second.versions) {
+    if (!policy.MayWant(number)) continue;
+    if (version.model != nullptr) break;
+    // A folder whose manifest does not fit is no version.
+    if (version.info.state() == v1::VersionInfo::STATE_FAILED &&
+        !version.stamps.empty()) {
+      return NotLoadable(name, version);
+    }
+  }
+  v1::ModelSelector selector;
+  selector.set_name(name);
+  const auto served = FindVersion(selector, /*must_serve=*/true);
+  if (!served.ok()) return served.status();
+  return InfoOfModel(name);
 }
 
 absl::StatusOr<v1::ModelInfo> ModelRepository::Unload(absl::string_view name,

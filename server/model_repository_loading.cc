@@ -78,12 +78,12 @@ void ModelRepository::Refresh() {
     for (const auto& [name, entry] : models_) names.insert(name);
   }
   for (const std::string& name : names) {
-    Merge(name);
+    Merge(name, /*all_again=*/false);
     Apply(name);
   }
 }
 
-void ModelRepository::Merge(const std::string& name) {
+void ModelRepository::Merge(const std::string& name, bool all_again) {
   const auto numbers = store_.ListVersions(name);
   if (!numbers.ok() && !absl::IsNotFound(numbers.status())) {
     spdlog::warn("model {} stays as it was: {}", name,
@@ -142,7 +142,7 @@ void ModelRepository::Merge(const std::string& name) {
     ++known;
   }
   for (const auto& [number, summary] : found) {
-    TakeOver(number, summary, entry.versions[number]);
+    TakeOver(number, summary, all_again, entry.versions[number]);
   }
   entry.labels = std::move(labels);
   if (entry.versions.empty()) models_.erase(name);
@@ -150,7 +150,7 @@ void ModelRepository::Merge(const std::string& name) {
 
 void ModelRepository::TakeOver(
     std::int64_t number, const absl::StatusOr<VersionStore::Summary>& found,
-    Version& version) {
+    bool again, Version& version) {
   const bool is_new = version.info.version() == 0;
   version.info.set_version(number);
   if (!found.ok()) {
@@ -158,7 +158,7 @@ void ModelRepository::TakeOver(
     SetFailed(found.status(), version);
     return;
   }
-  if (!is_new && !IsToBeTried(found->stamps, version)) return;
+  if (!is_new && !again && !IsToBeTried(found->stamps, version)) return;
   SetStored(*found, version.info);
   SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
 }
@@ -282,12 +282,7 @@ void ModelRepository::LoadAndUnload(const std::string& name) {
         latest == policy.latest) {
       break;
     }
-    if (policy.kind == VersionPolicy::Kind::kSpecific &&
-        !std::binary_search(policy.versions.begin(), policy.versions.end(),
-                            number)) {
-      continue;
-    }
-    if (!EnsureLoaded(name, number)) continue;
+    if (!policy.MayWant(number) || !EnsureLoaded(name, number)) continue;
     wanted.push_back(number);
     ++latest;
   }
@@ -347,14 +342,21 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
   SetFailed(status, version);
   spdlog::error("model {} version {} cannot be loaded: {}", name, number,
                 status.ToString());
+  return NotLoadable(name, version);
+}
+
+absl::Status ModelRepository::NotLoadable(const std::string& name,
+                                          const Version& version) {
+  const absl::Status& status = version.failure;
   // Whatever a stored file is at fault for, it is not the caller's request.
   const absl::StatusCode code =
       status.code() == absl::StatusCode::kInvalidArgument
           ? absl::StatusCode::kDataLoss
           : status.code();
-  return Error(code, "VERSION_NOT_LOADABLE",
-               absl::StrCat("version ", number, " of model ", Quoted(name),
-                            " cannot be loaded: ", status.message()));
+  return Error(
+      code, "VERSION_NOT_LOADABLE",
+      absl::StrCat("version ", version.info.version(), " of model ",
+                   Quoted(name), " cannot be loaded: ", status.message()));
 }
 
 ModelRepository::Version ModelRepository::Loaded(

@@ -24,6 +24,11 @@ absl::Status BadPolicy(absl::string_view text) {
 
 }  // namespace
 
+bool VersionPolicy::MayWant(std::int64_t version) const {
+  return kind != Kind::kSpecific ||
+         std::binary_search(versions.begin(), versions.end(), version);
+}
+
 absl::StatusOr<VersionPolicy> ParseVersionPolicy(absl::string_view text) {
   VersionPolicy policy;
   absl::string_view rest = text;

@@ -21,6 +21,9 @@ struct VersionPolicy {
   Kind kind = Kind::kLatest;
   int latest = 1;
   std::vector<std::int64_t> versions;  // ascending
+
+  // Whether a version of this number may answer, as far as it is new enough.
+  bool MayWant(std::int64_t version) const;
 };
 
 // By "latest:N", "all" or "specific:V,V,...". InvalidArgument for anything

@@ -211,5 +211,37 @@ TEST_F(ModelRepositoryLoadingTest, AFailureThatPassesNeedsNoChangeOfFiles) {
   EXPECT_EQ(Answer(Select("digits")), "version 2 bias 2");
 }
 
+TEST_F(ModelRepositoryLoadingTest, LoadingWithoutANumberPinsNothing) {
+  for (int version = 1; version <= 3; ++version) {
+    PublishTwoBits(*repository_, "digits", version);
+    ASSERT_TRUE(repository_->Load("digits", 0).ok());
+  }
+  EXPECT_EQ(Answer(Select("digits")), "version 3 bias 3");
+  for (const int version : {1, 2}) {
+    EXPECT_EQ(Info("digits", version).state(), v1::VersionInfo::STATE_UNLOADED);
+  }
+  // What was unloaded by hand is the policy's again.
+  ASSERT_TRUE(repository_->Unload("digits", 3).ok());
+  EXPECT_EQ(Answer(Select("digits")), "version 2 bias 2");
+  ASSERT_TRUE(repository_->Load("digits", 0).ok());
+  EXPECT_EQ(Answer(Select("digits")), "version 3 bias 3");
+  EXPECT_EQ(Answer(Select("digits", 2)), "VERSION_NOT_LOADED");
+}
+
+TEST_F(ModelRepositoryLoadingTest, LoadingWithoutANumberTellsOfADamagedNewest) {
+  PublishTwoBits(*repository_, "digits", 1);
+  PublishTwoBits(*repository_, "digits", 2);
+  Damage(2);
+  // Not a version, however great its number is.
+  std::filesystem::create_directory(VersionFolder("digits", 9));
+  const auto reader = OpenReader();
+  EXPECT_EQ(reader->Load("digits", 0).status().code(),
+            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Default(*reader), 1);
+  Damage(2);  // as it was
+  EXPECT_TRUE(reader->Load("digits", 0).ok());
+  EXPECT_EQ(Default(*reader), 2);
+}
+
 }  // namespace
 }  // namespace poe::server

@@ -22,6 +22,9 @@ TEST(VersionPolicyTest, ThereAreThreeKinds) {
   ASSERT_TRUE(specific.ok()) << specific.status();
   EXPECT_EQ(specific->kind, Kind::kSpecific);
   EXPECT_THAT(specific->versions, ElementsAre(2, 7));
+  EXPECT_TRUE(specific->MayWant(7));
+  EXPECT_FALSE(specific->MayWant(3));
+  EXPECT_TRUE(latest->MayWant(3));
 }
 
 TEST(VersionPolicyTest, ModelsMayHaveTheirOwn) {

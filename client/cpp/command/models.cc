@@ -386,7 +386,8 @@ void AddModelsCommand(CLI::App& app, Context& context) {
   add("load", kVersionHelp,
       {.summary = "make a stored version answer requests",
        .synopsis = {"NAME[:VERSION] [OPTION]..."},
-       .description = "Without a version, the newest.",
+       .description = "Without a version, those that the server's policy says, "
+                      "as if none had been unloaded by hand.",
        .examples = {"poe models load fashion:2"}},
       Load);
   add("unload", kVersionHelp,
