@@ -104,11 +104,15 @@ absl::StatusOr<const ModelRepository::Version*> ModelRepository::FindVersion(
   const auto& versions = (*entry)->versions;
   const Version* found = nullptr;
   if (selector.choice_case() == v1::ModelSelector::CHOICE_NOT_SET) {
-    found = &versions.begin()->second;
+    constexpr int kBest = 3;
+    const auto rank = [](const Version& version) {
+      if (version.model != nullptr) return version.by_default ? kBest : 2;
+      return version.info.state() == v1::VersionInfo::STATE_FAILED ? 0 : 1;
+    };
+    // The first, and so the newest, of those that rank highest.
     for (const auto& [number, version] : versions) {
-      if (version.model == nullptr) continue;
-      found = &version;
-      break;
+      if (found == nullptr || rank(version) > rank(*found)) found = &version;
+      if (rank(*found) == kBest) break;
     }
   } else {
     std::int64_t number = selector.version();

@@ -84,14 +84,16 @@ class ModelRepository {
   void SetListener(Listener* listener)
       ABSL_LOCKS_EXCLUDED(change_mutex_, mutex_);
 
-  // The version that is to answer: the one named, or the newest that is loaded.
+  // The version that is to answer: the one named, or the newest that is loaded
+  // because the policy or Load says so, or else because of a label.
   // InvalidArgument without a name or with a version < 1; NotFound, listing
   // what there is; FailedPrecondition for a version that is stored, not loaded.
   absl::StatusOr<ServedModel> Find(const v1::ModelSelector& selector) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The stored version that a selector names, loaded or not; without a choice
-  // the newest loaded, or if none is, the newest. NotFound as Find.
+  // that of Find, or if none is loaded, the newest that has not failed, or the
+  // newest. NotFound as Find.
   absl::StatusOr<v1::ModelVersion> Resolve(
       const v1::ModelSelector& selector) const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -197,6 +199,8 @@ class ModelRepository {
     std::shared_ptr<const Model> model;  // null unless loaded
     // By Load and Unload, against the policy.
     bool pinned = false, held_back = false;
+    // Loaded, and not for the sake of a label alone.
+    bool by_default = false;
     // Loaded, and not on the disk any more.
     bool gone = false;
     // Of one that failed: why; its files just before, if they could be looked

@@ -184,6 +184,7 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::Load(absl::string_view name,
     absl::StatusOr<Version*> found = FindForChange(name, version);
     if (!found.ok()) return found.status();
     (*found)->pinned = true;
+    (*found)->by_default = true;
     (*found)->held_back = false;
     if ((*found)->model != nullptr) return InfoOfModel(key);
     SetState(v1::VersionInfo::STATE_LOADING, "", (*found)->info);

@@ -254,7 +254,7 @@ void ModelRepository::Apply(const std::string& name) {
 
 void ModelRepository::LoadAndUnload(const std::string& name) {
   std::vector<std::int64_t> numbers;  // newest first
-  std::vector<std::int64_t> named, wanted;
+  std::vector<std::int64_t> pinned, labelled;
   {
     absl::ReaderMutexLock lock(&mutex_);
     const auto entry = models_.find(name);
@@ -263,17 +263,18 @@ void ModelRepository::LoadAndUnload(const std::string& name) {
     for (const auto& [number, version] : versions) {
       if (version.gone) continue;
       numbers.push_back(number);
-      if (version.pinned) named.push_back(number);
+      if (version.pinned) pinned.push_back(number);
     }
     for (const auto& [label, number] : entry->second.labels) {
-      const auto labelled = versions.find(number);
-      if (labelled != versions.end() && !labelled->second.gone) {
-        named.push_back(number);
+      const auto known = versions.find(number);
+      if (known != versions.end() && !known->second.gone) {
+        labelled.push_back(number);
       }
     }
   }
-  for (const std::int64_t number : named) {
-    if (EnsureLoaded(name, number)) wanted.push_back(number);
+  std::vector<std::int64_t> by_default;
+  for (const std::int64_t number : pinned) {
+    if (EnsureLoaded(name, number)) by_default.push_back(number);
   }
   const VersionPolicy& policy = options_.policies.Of(name);
   int latest = 0;
@@ -283,8 +284,12 @@ void ModelRepository::LoadAndUnload(const std::string& name) {
       break;
     }
     if (!policy.MayWant(number) || !EnsureLoaded(name, number)) continue;
-    wanted.push_back(number);
+    by_default.push_back(number);
     ++latest;
+  }
+  std::vector<std::int64_t> wanted = by_default;
+  for (const std::int64_t number : labelled) {
+    if (EnsureLoaded(name, number)) wanted.push_back(number);
   }
   // Calls that use a model keep it until they have ended; models are freed
   // after the lock is.
@@ -293,9 +298,12 @@ void ModelRepository::LoadAndUnload(const std::string& name) {
   auto& versions = models_[name].versions;
   for (auto known = versions.begin(); known != versions.end();) {
     auto& [number, version] = *known;
-    const bool stays = version.gone ? wanted.empty() && !version.held_back
-                                    : std::find(wanted.begin(), wanted.end(),
-                                                number) != wanted.end();
+    const auto is_among = [number = number](const auto& numbers) {
+      return std::find(numbers.begin(), numbers.end(), number) != numbers.end();
+    };
+    const bool stays = version.gone ? by_default.empty() && !version.held_back
+                                    : is_among(wanted);
+    if (!version.gone) version.by_default = is_among(by_default);
     if (version.model != nullptr && !stays) {
       unloaded.push_back(std::move(version.model));
       version.model = nullptr;
@@ -303,7 +311,7 @@ void ModelRepository::LoadAndUnload(const std::string& name) {
       spdlog::info("model {} version {} is unloaded", name, number);
     }
     // The last one of a model goes when the disk is looked at.
-    const bool forgotten = version.gone && !wanted.empty();
+    const bool forgotten = version.gone && !by_default.empty();
     known = forgotten ? versions.erase(known) : std::next(known);
   }
 }
@@ -323,10 +331,11 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
     absl::StatusOr<Model> model = DecodeModel(*stored);
     if (!model.ok()) return model.status();
     if (absl::Status warm = WarmUp(*model); !warm.ok()) return warm;
-    const bool pinned = version.pinned;
+    const bool pinned = version.pinned, by_default = version.by_default;
     version = Loaded(number, *summary,
                      std::make_shared<const Model>(*std::move(model)));
     version.pinned = pinned;
+    version.by_default = by_default;
     return absl::OkStatus();
   };
   absl::Status status;

@@ -243,5 +243,30 @@ TEST_F(ModelRepositoryLoadingTest, LoadingWithoutANumberTellsOfADamagedNewest) {
   EXPECT_EQ(Default(*reader), 2);
 }
 
+TEST_F(ModelRepositoryLoadingTest, ACanaryGetsNoCallsThatNameNoLabel) {
+  Reopen(WithPolicy("specific:1"));
+  PublishTwoBits(*repository_, "digits", 1);
+  PublishTwoBits(*repository_, "digits", 2);
+  ASSERT_TRUE(repository_->SetLabel("digits", "canary", 2).ok());
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+  EXPECT_EQ(Answer(SelectLabel("digits", "canary")), "version 2 bias 2");
+  Reopen(WithPolicy("specific:1"));
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+  EXPECT_EQ(Answer(SelectLabel("digits", "canary")), "version 2 bias 2");
+  // Once it is loaded by its number it is one of those that answer.
+  ASSERT_TRUE(repository_->Load("digits", 2).ok());
+  EXPECT_EQ(Answer(Select("digits")), "version 2 bias 2");
+  ASSERT_TRUE(repository_->Unload("digits", 2).ok());
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+}
+
+TEST_F(ModelRepositoryLoadingTest, ALabelledVersionAnswersWhereThereIsNoOther) {
+  Reopen(WithPolicy("specific:7"));
+  PublishTwoBits(*repository_, "digits", 1);
+  EXPECT_EQ(Answer(Select("digits")), "VERSION_NOT_LOADED");
+  ASSERT_TRUE(repository_->SetLabel("digits", "canary", 1).ok());
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+}
+
 }  // namespace
 }  // namespace poe::server
