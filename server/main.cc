@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
@@ -231,8 +232,12 @@ std::optional<spdlog::level::level_enum> ConfiguredLevel() {
 // that signals cannot be blocked in.
 constexpr char kDrained = 0;
 int wakeups[2];
+// Whether a signal that ends the server has come.
+std::atomic<bool> is_ended = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 void Wake(int signal) {
+  if (signal == SIGTERM || signal == SIGINT) is_ended = true;
   const char byte = static_cast<char>(signal);
   [[maybe_unused]] const ssize_t written = write(wakeups[1], &byte, 1);
 }
@@ -406,7 +411,12 @@ int main(int argc, char** argv) {
       absl::GetFlag(FLAGS_max_connection_age_seconds);
   options.request_log = {.json = log_format == "json",
                          .sample = absl::GetFlag(FLAGS_log_sample)};
+  options.is_stopped = [] { return is_ended.load(); };
   auto server = poe::server::Server::Start(options);
+  if (absl::IsCancelled(server.status())) {
+    spdlog::info("told to end before all models were loaded");
+    return EXIT_SUCCESS;
+  }
   if (!server.ok()) {
     return Fail(
         server.status().message(),

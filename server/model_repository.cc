@@ -62,7 +62,8 @@ ModelRepository::ModelRepository(VersionStore store, RepositoryOptions options)
     : store_(std::move(store)), options_(std::move(options)) {}
 
 absl::StatusOr<std::unique_ptr<ModelRepository>> ModelRepository::Open(
-    const std::string& folder, RepositoryOptions options) {
+    const std::string& folder, RepositoryOptions options,
+    const std::function<bool()>& is_stopped) {
   absl::StatusOr<VersionStore> store = options.read_only
                                            ? VersionStore::OpenReadOnly(folder)
                                            : VersionStore::Open(folder);
@@ -72,7 +73,16 @@ absl::StatusOr<std::unique_ptr<ModelRepository>> ModelRepository::Open(
   if (auto names = repository->store_.ListModels(); !names.ok()) {
     return names.status();
   }
+  {
+    absl::MutexLock change(&repository->change_mutex_);
+    repository->is_stopped_ = is_stopped;
+  }
   repository->Refresh();
+  absl::MutexLock change(&repository->change_mutex_);
+  if (repository->IsStopped()) {
+    return absl::CancelledError("stopped while models were loaded");
+  }
+  repository->is_stopped_ = nullptr;
   return repository;
 }
 

@@ -71,9 +71,11 @@ class ModelRepository {
   // crash left, and loads of every model the versions that its policy says and
   // those that labels point at. A version that cannot be loaded is FAILED and
   // harms nothing. PermissionDenied or FailedPrecondition for a folder that
-  // cannot be written or that another server has open.
+  // cannot be written or that another server has open. `is_stopped`, if there
+  // is one, is asked before each version: once true, Cancelled.
   static absl::StatusOr<std::unique_ptr<ModelRepository>> Open(
-      const std::string& folder, RepositoryOptions options = {});
+      const std::string& folder, RepositoryOptions options = {},
+      const std::function<bool()>& is_stopped = nullptr);
 
   ModelRepository(const ModelRepository&) = delete;
   ModelRepository& operator=(const ModelRepository&) = delete;
@@ -242,6 +244,8 @@ class ModelRepository {
   // room for.
   void RemoveOld(const std::string& name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether Open has been told to end.
+  bool IsStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
   // Loads a version unless it is loaded; whether it is to answer and can.
   bool EnsureLoaded(const std::string& name, std::int64_t number)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -297,6 +301,8 @@ class ModelRepository {
   const RepositoryOptions options_;
   // Held while something changes, files included; taken before mutex_.
   absl::Mutex change_mutex_;
+  // While Open loads.
+  std::function<bool()> is_stopped_ ABSL_GUARDED_BY(change_mutex_);
   Listener* listener_ ABSL_GUARDED_BY(change_mutex_) = nullptr;
   // What the listener knows of the models that there are.
   std::map<std::string, std::vector<LoadedVersion>> told_

@@ -78,6 +78,7 @@ void ModelRepository::Refresh() {
     for (const auto& [name, entry] : models_) names.insert(name);
   }
   for (const std::string& name : names) {
+    if (IsStopped()) return;
     Merge(name, /*all_again=*/false);
     Apply(name);
   }
@@ -190,8 +191,13 @@ Labels ModelRepository::ReadLabels(const std::string& name,
   return before;
 }
 
+bool ModelRepository::IsStopped() const {
+  return is_stopped_ != nullptr && is_stopped_();
+}
+
 bool ModelRepository::EnsureLoaded(const std::string& name,
                                    std::int64_t number) {
+  if (IsStopped()) return false;
   Version version;
   {
     absl::MutexLock lock(&mutex_);

@@ -479,7 +479,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       ModelRepository::Open(options.repository,
                             {.policies = *std::move(policies),
                              .keep_versions = options.keep_versions,
-                             .read_only = options.read_only});
+                             .read_only = options.read_only},
+                            options.is_stopped);
   if (!repository.ok()) return repository.status();
   absl::StatusOr<std::unique_ptr<TrainingJobs>> jobs =
       TrainingJobs::Open(repository->get(), JobsOptions(options));

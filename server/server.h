@@ -3,6 +3,7 @@
 #define POE_SERVER_SERVER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -79,12 +80,16 @@ struct ServerOptions {
   int max_connection_age_seconds = 0;
   // sample >= 0.
   RequestLogOptions request_log;
+  // Asked again and again while Start loads models, if there is one: once true,
+  // Start ends with Cancelled.
+  std::function<bool()> is_stopped;
 };
 
 // Thread-safe.
 class Server {
  public:
-  // InvalidArgument naming the option at fault; Unavailable if the address
+  // InvalidArgument naming the option at fault; Cancelled if it has been
+  // stopped; Unavailable if the address
   // cannot be listened on; what is said of a file that cannot be read, and what
   // the repository says if it cannot be opened.
   static absl::StatusOr<std::unique_ptr<Server>> Start(

@@ -21,13 +21,16 @@
 #include "poe/v1/registry.grpc.pb.h"
 #include "poe/v1/scoring.grpc.pb.h"
 #include "poe/v1/training.pb.h"
+#include "server/model_repository.h"
 #include "tests/e2e/program.h"
+#include "tests/server/repository_testing.h"
 
 namespace poe::server {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class ServerBinaryTest : public ::testing::Test {
@@ -76,6 +79,32 @@ TEST_F(ServerBinaryTest, SigintEndsItWellToo) {
   Program program({RepositoryFlag(), "--listen=localhost:0"});
   ReadAddress(program);
   program.Signal(SIGINT);
+  EXPECT_EQ(program.Wait(), 0);
+}
+
+TEST_F(ServerBinaryTest, ASignalWhileModelsAreLoadedEndsItBeforeItListens) {
+  constexpr int kVersions = 3000;
+  const std::filesystem::path model = folder_ / "models" / "digits";
+  {
+    auto opened = ModelRepository::Open((folder_ / "models").string());
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    PublishTwoBits(**opened, "digits", 1);
+  }
+  for (int version = 2; version <= kVersions; ++version) {
+    const std::filesystem::path copy = model / absl::StrCat(version);
+    std::filesystem::create_directory(copy);
+    for (const char* file : {"model.pb", "MANIFEST"}) {
+      std::filesystem::create_hard_link(model / "1" / file, copy / file);
+    }
+  }
+  Program program(
+      {RepositoryFlag(), "--listen=localhost:0", "--version_policy=all"});
+  // Of the lines that follow, more than a pipe takes, most are unread: it
+  // cannot be done before the signal comes.
+  EXPECT_NE(program.ReadLineWith("is loaded"), "");
+  program.Signal(SIGTERM);
+  EXPECT_THAT(program.ReadAll(), AllOf(HasSubstr("told to end before"),
+                                       Not(HasSubstr("listening on"))));
   EXPECT_EQ(program.Wait(), 0);
 }
 

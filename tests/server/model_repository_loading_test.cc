@@ -268,5 +268,26 @@ TEST_F(ModelRepositoryLoadingTest, ALabelledVersionAnswersWhereThereIsNoOther) {
   EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
 }
 
+TEST_F(ModelRepositoryLoadingTest, OpeningStopsBetweenVersionsWhenToldTo) {
+  for (int version = 1; version <= 5; ++version) {
+    PublishTwoBits(*repository_, "digits", version);
+  }
+  repository_.reset();
+  int asked = 0;
+  const auto stopped = ModelRepository::Open(folder(), WithPolicy("all"),
+                                             [&] { return ++asked > 2; });
+  EXPECT_EQ(stopped.status().code(), absl::StatusCode::kCancelled);
+  // The folder is free again, and what asks is not asked once all is loaded.
+  asked = -1000;
+  const auto opened = ModelRepository::Open(folder(), WithPolicy("all"),
+                                            [&] { return ++asked > 0; });
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  asked = 1000;
+  (*opened)->Refresh();
+  ASSERT_TRUE((*opened)->Unload("digits", 5).ok());
+  ASSERT_TRUE((*opened)->Load("digits", 5).ok());
+  EXPECT_EQ(asked, 1000);
+}
+
 }  // namespace
 }  // namespace poe::server
