@@ -44,8 +44,9 @@ struct LoadedVersion {
 
 struct RepositoryOptions {
   VersionPolicies policies;
-  // Versions of a model that stay stored when a new one is: the oldest go, but
-  // none that is loaded or labelled. 0: all stay.
+  // Versions of a model that stay stored when a new one is, not counting those
+  // that failed: the oldest go, but none that is loaded or labelled. 0: all
+  // stay.
   int keep_versions = 0;
   // Nothing is ever written or locked, so that several servers can read one
   // folder. What would change something stored is FailedPrecondition.
@@ -130,7 +131,8 @@ class ModelRepository {
 
   // Stores `model` as the next version and lets `decoded`, which must be what
   // DecodeModel makes of it, answer from then on, as far as the policy says so.
-  // Returns the version. On an error (ResourceExhausted: disk full) nothing has
+  // Returns the version. On an error (ResourceExhausted: disk full;
+  // FailedPrecondition: there is a folder of the last number) nothing has
   // changed.
   absl::StatusOr<std::int64_t> Publish(absl::string_view name,
                                        const v1::Model& model,

@@ -46,6 +46,14 @@ absl::StatusOr<std::int64_t> ModelRepository::Add(
     }
   }
   if (number == 0) number = std::max(*next, last + 1);
+  if (number > kLastVersion) {
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "NO_VERSION_LEFT",
+        absl::StrCat("model ", Quoted(name), " has a folder ", kLastVersion,
+                     ", and no version can come after that; remove "
+                     "the folder, or choose another name"),
+        {{"model", name}});
+  }
   const absl::StatusOr<VersionStore::Summary> summary = store(number);
   if (!summary.ok()) {
     return WithPrefix(absl::StrCat("model ", name, " was not stored"),
@@ -76,7 +84,9 @@ void ModelRepository::RemoveOld(const std::string& name) {
                       [number = number](const auto& label) {
                         return label.second == number;
                       });
-      if (++kept <= options_.keep_versions || version.model != nullptr ||
+      // One that cannot be loaded takes no place of one that can.
+      if (version.info.state() != v1::VersionInfo::STATE_FAILED) ++kept;
+      if (kept <= options_.keep_versions || version.model != nullptr ||
           labelled) {
         continue;
       }

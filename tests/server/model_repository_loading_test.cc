@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/model_repository.h"
 #include "tests/server/model_repository_test.h"
@@ -287,6 +288,37 @@ TEST_F(ModelRepositoryLoadingTest, OpeningStopsBetweenVersionsWhenToldTo) {
   ASSERT_TRUE((*opened)->Unload("digits", 5).ok());
   ASSERT_TRUE((*opened)->Load("digits", 5).ok());
   EXPECT_EQ(asked, 1000);
+}
+
+// A folder that is a version by its name alone.
+TEST_F(ModelRepositoryLoadingTest, AFolderWithoutAManifestTakesNoPlace) {
+  RepositoryOptions options = WithPolicy("latest:2");
+  options.keep_versions = 3;
+  Reopen(options);
+  for (int version = 1; version <= 3; ++version) {
+    PublishTwoBits(*repository_, "digits", version);
+  }
+  std::filesystem::create_directory(VersionFolder("digits", 9));
+  repository_->Refresh();
+  EXPECT_EQ(Info("digits", 9).state(), v1::VersionInfo::STATE_FAILED);
+  EXPECT_THAT(Info("digits", 9).reason(), HasSubstr("MANIFEST"));
+  for (const int version : {2, 3}) {
+    EXPECT_EQ(Info("digits", version).state(),
+              v1::VersionInfo::STATE_AVAILABLE);
+  }
+  // Neither of the versions that are kept, nor of the numbers that are given.
+  EXPECT_EQ(PublishTwoBits(*repository_, "digits", 4), 10);
+  EXPECT_FALSE(std::filesystem::exists(VersionFolder("digits", 1)));
+  EXPECT_TRUE(std::filesystem::exists(VersionFolder("digits", 2)));
+  std::filesystem::create_directory(folder() + "/digits/999999999999999");
+  repository_->Refresh();
+  ASSERT_TRUE(repository_->Unload("digits", 0).ok());
+  EXPECT_EQ(repository_->Resolve(Select("digits"))->version(), 10);
+  const auto decoded =
+      std::make_shared<const Model>(*DecodeModel(TwoBits(0.5)));
+  EXPECT_EQ(
+      ReasonOf(repository_->Publish("digits", TwoBits(0.5), decoded).status()),
+      "NO_VERSION_LEFT");
 }
 
 }  // namespace
