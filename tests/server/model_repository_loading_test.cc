@@ -1,6 +1,7 @@
 // What a repository loads and unloads as the disk changes, or fails.
 
 #include <linux/capability.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,12 +13,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
+#include "server/files.h"
 #include "server/model_repository.h"
 #include "tests/server/model_repository_test.h"
 #include "tests/server/repository_testing.h"
@@ -25,7 +28,9 @@
 namespace poe::server {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // While it lives, what the mode of a file or folder forbids is forbidden to
 // this thread, even if it is root's.
@@ -319,6 +324,52 @@ TEST_F(ModelRepositoryLoadingTest, AFolderWithoutAManifestTakesNoPlace) {
   EXPECT_EQ(
       ReasonOf(repository_->Publish("digits", TwoBits(0.5), decoded).status()),
       "NO_VERSION_LEFT");
+}
+
+// Names of files of a folder that are opened from now on.
+class OpenedFiles {
+ public:
+  explicit OpenedFiles(const std::filesystem::path& folder)
+      : events_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+    // With closing between them, equal events are not joined.
+    EXPECT_GE(inotify_add_watch(events_.get(), folder.c_str(),
+                                IN_OPEN | IN_CLOSE_NOWRITE),
+              0);
+  }
+
+  std::vector<std::string> Take() {
+    std::vector<std::string> names;
+    alignas(inotify_event) std::array<char, 4096> buffer;
+    ssize_t size = 0;
+    while ((size = read(events_.get(), buffer.data(), buffer.size())) > 0) {
+      for (const char* next = buffer.data(); next < buffer.data() + size;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(next);
+        if ((event->mask & IN_OPEN) != 0 && event->len > 0) {
+          names.emplace_back(event->name);
+        }
+        next += sizeof(inotify_event) + event->len;
+      }
+    }
+    return names;
+  }
+
+ private:
+  FileDescriptor events_;
+};
+
+TEST_F(ModelRepositoryLoadingTest, LoadingAVersionOpensEachOfItsFilesOnce) {
+  PublishTwoBits(*repository_, "digits", 1);
+  PublishTwoBits(*repository_, "digits", 2);
+  OpenedFiles first(VersionFolder("digits", 1));
+  OpenedFiles second(VersionFolder("digits", 2));
+  ASSERT_TRUE(repository_->Unload("digits", 2).ok());
+  EXPECT_THAT(first.Take(), ElementsAre("MANIFEST", "model.pb"));
+  ASSERT_TRUE(repository_->Load("digits", 2).ok());
+  EXPECT_THAT(second.Take(), ElementsAre("MANIFEST", "model.pb"));
+  // Nor are those that are loaded or unloaded read again.
+  repository_->Refresh();
+  EXPECT_THAT(first.Take(), IsEmpty());
+  EXPECT_THAT(second.Take(), IsEmpty());
 }
 
 }  // namespace
