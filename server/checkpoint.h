@@ -1,4 +1,5 @@
-// What is left of a training job whose parameters stopped being finite: a model
+// What is left of a training job that failed late: whose parameters stopped
+// being finite, that ran too long, or whose model could not be stored. A model
 // in a file beside the job's rows, not a version until somebody asks for it.
 #ifndef POE_SERVER_CHECKPOINT_H_
 #define POE_SERVER_CHECKPOINT_H_
@@ -7,18 +8,19 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "poe/training.h"
+#include "absl/strings/string_view.h"
 #include "poe/v1/model.pb.h"
 #include "server/model_repository.h"
 #include "server/training_job.h"
 
 namespace poe::server {
 
-// Writes the checkpoint of a running job and records it there. Returns `why`,
-// for which the job fails, with what is kept in its text.
-absl::Status KeepCheckpoint(const Checkpoint& checkpoint,
-                            const v1::TrainingRecord& record,
-                            const absl::Status& why, TrainingJob& job);
+// Writes the checkpoint of a running job and records it there; on a full disk
+// its rows make room. Returns `why`, for which the job fails, with what is kept
+// in its text, which calls the model `what`. `update` as in v1::Checkpoint.
+absl::Status KeepCheckpoint(const v1::Model& model, std::int64_t update,
+                            absl::string_view what, const absl::Status& why,
+                            TrainingJob& job);
 
 // Makes it a version of the job's model, which answers from then on; once, and
 // afterwards returns that version again. FailedPrecondition for a job without a

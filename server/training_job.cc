@@ -527,13 +527,13 @@ absl::Status TrainingJob::WriteRecord(v1::Job::State state,
 void TrainingJob::RecordEnd(v1::Job::State state, const absl::Status& why,
                             std::int64_t version) {
   const bool recorded = WriteRecord(state, why, version).ok();
-  RemoveTree(files_.snapshot);
-  DropRows();
+  DropWhatItRunsOn();
   // A full disk has room now.
   if (!recorded) WriteRecord(state, why, version).IgnoreError();
 }
 
-void TrainingJob::DropRows() {
+void TrainingJob::DropWhatItRunsOn() {
+  RemoveTree(files_.snapshot);
   std::shared_ptr<Spool> spool;
   absl::MutexLock lock(&mutex_);
   spool.swap(spool_);

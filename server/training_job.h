@@ -29,7 +29,7 @@ struct JobFiles {
   std::string rows;        // a folder, of the spool
   std::string base;        // in there: the version whose classes it keeps
   std::string record;      // poe.v1.JobRecord, from when its data are complete
-  std::string checkpoint;  // what is left of a training that diverged
+  std::string checkpoint;  // what is left of a training that failed late
   std::string snapshot;    // to go on from
 
   // Those of a job in the folder of all jobs.
@@ -133,6 +133,8 @@ class TrainingJob {
   // From here on it is too late to cancel; false if it has been cancelled.
   bool BeginPublishing() ABSL_LOCKS_EXCLUDED(mutex_);
   void Succeed(std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Rows and snapshot of a running job that is about to fail.
+  void DropWhatItRunsOn() ABSL_LOCKS_EXCLUDED(mutex_);
   // There is one at files().checkpoint, of a job that is about to fail.
   void SetCheckpoint(const v1::Checkpoint& checkpoint)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -174,7 +176,6 @@ class TrainingJob {
 
   // The process has not ended for what the running job did so far.
   void ForgetStarts() ABSL_LOCKS_EXCLUDED(mutex_);
-  void DropRows() ABSL_LOCKS_EXCLUDED(mutex_);
   // Writes what a later process needs: the job as it is, with this instead.
   // Logs where that is not possible.
   absl::Status WriteRecord(v1::Job::State state, const absl::Status& why,

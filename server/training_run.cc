@@ -110,6 +110,12 @@ absl::StatusOr<Model> TrainFrom(const std::string& snapshot, TrainingJob& job,
       check, &checkpoint, &resumption, base);
 }
 
+v1::Model WithRecord(const Model& model, const v1::TrainingRecord& record) {
+  v1::Model stored = EncodeModel(model);
+  *stored.mutable_training() = record;
+  return stored;
+}
+
 // The model whose classes the job keeps, if it keeps any.
 absl::StatusOr<std::optional<Model>> ReadBaseOf(const TrainingJob& job) {
   if (job.start().base_version() == 0) return std::nullopt;
@@ -155,16 +161,21 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
     trained = TrainFrom("", job, *rows, workers, snapshot_interval, check, base,
                         checkpoint);
   }
+  const v1::TrainingRecord record = MakeRecord(job, *rows, begin, program);
   if (checkpoint.has_value()) {
-    return KeepCheckpoint(*checkpoint, MakeRecord(job, *rows, begin, program),
-                          trained.status(), job);
+    return KeepCheckpoint(
+        WithRecord(checkpoint->model, record), checkpoint->update,
+        absl::StrCat("the checkpoint of update ", checkpoint->update),
+        trained.status(), job);
   }
   if (!trained.ok()) return trained.status();
   if (!job.BeginPublishing()) return job.CheckCancelled();
   const auto model = std::make_shared<const Model>(*std::move(trained));
-  v1::Model stored = EncodeModel(*model);
-  *stored.mutable_training() = MakeRecord(job, *rows, begin, program);
-  return repository.Publish(job.start().model_name(), stored, model);
+  const v1::Model stored = WithRecord(*model, record);
+  absl::StatusOr<std::int64_t> version =
+      repository.Publish(job.start().model_name(), stored, model);
+  if (version.ok()) return version;
+  return KeepCheckpoint(stored, 0, "the finished model", version.status(), job);
 }
 
 // The same with exceptions of libraries as errors.

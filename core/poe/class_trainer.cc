@@ -246,9 +246,16 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
   }
   std::vector<Vector<float>> kept = product.Parameters();
   std::int64_t kept_after = update;
-  auto diverged = [&](const std::string& text) {
+  auto go_back = [&] {
     product.SetParameters(kept, workers);
     kept_update = kept_after;
+  };
+  auto ended = [&](const absl::Status& status) {
+    if (absl::IsDeadlineExceeded(status)) go_back();
+    return status;
+  };
+  auto diverged = [&](const std::string& text) {
+    go_back();
     return absl::InternalError(
         absl::StrCat(text, "; try a smaller optimizer.rate"));
   };
@@ -300,12 +307,12 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
           teacher.Save(writer);
           if (best.has_value()) best->Save(writer);
         });
-      if (absl::Status status = check(); !status.ok()) return status;
+      if (absl::Status status = check(); !status.ok()) return ended(status);
       const auto positions = absl::MakeConstSpan(order).subspan(begin, batch);
       if (absl::Status status = teacher.Compute(positions, gibbs_steps, seed,
                                                 update, workers, check);
           !status.ok())
-        return status;
+        return ended(status);
       ascent.Step(update, epoch, teacher.estimate(), workers);
       ++update;
       rows_done += static_cast<std::int64_t>(positions.size());
@@ -328,7 +335,7 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
     if (best.has_value())
       if (absl::Status status = best->Judge(epoch + 1, product, workers, check);
           !status.ok())
-        return status;
+        return ended(status);
     report(epoch, error / std::max(batches, 1), true);
     if (best.has_value() && best->is_over()) break;
   }

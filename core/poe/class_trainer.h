@@ -21,8 +21,9 @@ namespace poe {
 // held-out row to go by. Internal, naming the update, if a parameter stops
 // being finite: then `product` is what it was after update `kept_update` (0:
 // the start), the last of those at which all parameters and gradients were seen
-// to be finite. Looked at is every epoch's end, and every 50th update. DataLoss
-// if the stage that has begun is in `snapshots` and does not fit.
+// to be finite. Looked at is every epoch's end, and every 50th update. The same
+// where `check` ends it with DeadlineExceeded. DataLoss if the stage that has
+// begun is in `snapshots` and does not fit.
 absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
                           const RowSelection& training,
                           const RowSelection& held_out, std::uint64_t seed,

@@ -203,9 +203,10 @@ struct TrainingProgress {
 // Called at every epoch's end and at most a few times a second between.
 using ProgressCallback = absl::FunctionRef<void(const TrainingProgress&)>;
 
-// What is left of a training whose parameters stopped being finite.
+// What is left of a training whose parameters stopped being finite, or that
+// took too long.
 struct Checkpoint {
-  // The classes trained or kept before that, and last the one it happened to,
+  // The classes trained or kept before that, and last the one it happened in,
   // its highest layer as it was after `update` of the updates of the stage (0:
   // as that started). Those not reached are missing, and so are layers that the
   // last class has not reached; there is no separator and no calibration.
@@ -231,7 +232,8 @@ struct Resumption {
 // FailedPrecondition for a class without rows, or without held-out rows where a
 // stage stops early, Internal naming the update where a parameter stopped being
 // finite; the status of `check`, which is asked at every update. `checkpoint`,
-// unless null, is set where a parameter stopped being finite. DataLoss if
+// unless null, is set where a parameter stopped being finite, and where `check`
+// says DeadlineExceeded while parameters are trained. DataLoss if
 // `resumption`, unless null, does not fit. `earlier` is the model that
 // settings.kept_classes are from (ValidateKept), null where there are none;
 // FailedPrecondition where no row of a class that is trained is in the support

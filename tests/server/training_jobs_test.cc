@@ -987,17 +987,41 @@ TEST_F(LimitedTrainingJobsTest, TooManyRowsAreRefused) {
             absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(TrainingJobsTest, AJobThatRunsTooLongFails) {
+TEST_F(TrainingJobsTest, AJobThatRunsTooLongFailsAndKeepsACheckpoint) {
   TrainingJobsOptions options;
-  options.running_time = absl::Milliseconds(20);
+  options.running_time = absl::Milliseconds(500);
   Reopen(std::move(options));
   const auto job = Send(EndlessStart("endless"));
   ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_FAILED);
   EXPECT_EQ(job->Failure().code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(ReasonOf(job->Failure()), "TRAINING_TOO_LONG");
   EXPECT_THAT(std::string(job->Failure().message()),
-              HasSubstr("has run for 20ms, as long as"));
-  EXPECT_EQ(Spools(), 0u);
+              AllOf(HasSubstr("has run for 500ms, as long as"),
+                    HasSubstr("poe jobs publish")));
+  const v1::Job failed = job->Snapshot();
+  ASSERT_TRUE(failed.has_checkpoint());
+  EXPECT_GT(failed.checkpoint().update(), 0);
+  EXPECT_THAT(failed.checkpoint().class_names(), ElementsAre("left"));
+  const auto published = jobs_->PublishCheckpoint(job->name());
+  ASSERT_TRUE(published.ok()) << published.status();
+  EXPECT_EQ(published->version(), 1);
+  ASSERT_TRUE(jobs_->Delete(job->name()).ok());
+}
+
+TEST_F(TrainingJobsTest, AFinishedModelThatCannotBeStoredIsKept) {
+  const std::string in_the_way = folder_ / "models/sides";
+  WriteWholeFile(in_the_way, "no folder of versions");
+  const auto job = Send(QuickStart("sides"));
+  ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_FAILED);
+  EXPECT_THAT(std::string(job->Failure().message()),
+              HasSubstr("the finished model is kept with " + job->name()));
+  EXPECT_THAT(job->Snapshot().checkpoint().class_names(),
+              ElementsAre("left", "right"));
+  std::filesystem::remove(in_the_way);
+  Reopen({});
+  const auto published = jobs_->PublishCheckpoint(job->name());
+  ASSERT_TRUE(published.ok()) << published.status();
+  EXPECT_EQ(published->version(), 1);
+  EXPECT_TRUE(repository_->Read("sides", 1)->has_separator());
 }
 
 class CountingListener : public TrainingJob::Listener {
