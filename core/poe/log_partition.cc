@@ -11,6 +11,7 @@
 #include "poe/experts/hidden_markov.h"
 #include "poe/experts/hidden_markov_partition.h"
 #include "poe/experts/linear_dynamical_partition.h"
+#include "poe/experts/selected_coordinates.h"
 #include "poe/latent_partition.h"
 
 namespace poe {
@@ -20,11 +21,12 @@ absl::StatusOr<double> ExactLogPartition(const Product<float>& product,
   if (!spec.input_coordinates.empty())
     return absl::FailedPreconditionError(
         "log Z of a conditional model depends on its inputs");
-  if (product.sequential())
-    return dynamic_cast<const HiddenMarkov<float>*>(&product.group(0)) !=
-                   nullptr
+  if (product.sequential()) {
+    const ExpertGroup<float>* first = Unwrap(product.group(0)).group;
+    return dynamic_cast<const HiddenMarkov<float>*>(first) != nullptr
                ? HiddenMarkovLogPartition(product, length)
                : LinearDynamicalLogPartition(product, length);
+  }
   if (spec.family == Family::kStructuredGaussian)
     return GaussianTreeLogPartition(product);
   const absl::StatusOr<double> over_latents = LatentLogPartition(product);

@@ -14,7 +14,8 @@ namespace poe {
 // way: products of hidden Markov models alone (by their joint states), of
 // linear dynamical systems alone, of Gaussian trees alone, of units, unigauss
 // experts and mixtures with few joint states (latent_partition.h), and of
-// anything over bits and symbols whose rows can be listed have one. Conditional
+// anything over bits and symbols whose rows can be listed have one; experts may
+// see some coordinates only. Conditional
 // models have none, because theirs depends on the inputs.
 absl::StatusOr<double> ExactLogPartition(const Product<float>& product,
                                          const DataSpec& spec, Index length);

@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/gaussian_tree_partition.h"
+#include "poe/experts/selected_coordinates.h"
 #include "tests/core/exact_distribution.h"
 #include "tests/core/expert_oracles.h"
 
@@ -275,6 +276,30 @@ TEST(GaussianTreePartitionTest, MatchesDenseDeterminant) {
       Over(base->Clone(), *Trees::Create(std::move(settings))));
   ASSERT_TRUE(log_partition.ok());
   EXPECT_NEAR(*log_partition, expected, 1e-10);
+}
+
+// Seen from outside, trees of all coordinates and of all but the last are
+// alike.
+TEST(GaussianTreePartitionTest, TreesMaySeeSomeCoordinatesOnly) {
+  const OracleKind kind = GaussianTreeMixturesWithUniform();
+  const Index width = kind.dimension;
+  const auto base = MakeStructuredBase(width + 1);
+  std::vector<Index> columns(width);
+  for (Index i = 0; i < width; ++i) columns[i] = i;
+  const Vector<double> mean = base->block(0).transpose();
+  const Vector<double> log_variance = base->block(1).transpose();
+  const auto some = GaussianTreeLogPartition(
+      Over(base->Clone(), *SelectedCoordinates<double>::Create(
+                              kind.make(2, 0.7), columns, width + 1)));
+  const auto all = GaussianTreeLogPartition(
+      Over(*StructuredGaussianBase<double>::Create(mean.head(width),
+                                                   log_variance.head(width)),
+           kind.make(2, 0.7)));
+  ASSERT_TRUE(some.ok()) << some.status();
+  ASSERT_TRUE(all.ok());
+  EXPECT_NEAR(*some,
+              *all + (std::log(2 * std::acos(-1.0)) + log_variance(width)) / 2,
+              1e-9);
 }
 
 TEST(GaussianTreePartitionTest, SaysWhyItDoesNotApply) {

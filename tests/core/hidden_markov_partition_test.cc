@@ -10,6 +10,7 @@
 #include "poe/bases/gaussian.h"
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/hidden_markov.h"
+#include "poe/experts/selected_coordinates.h"
 #include "tests/core/exact_distribution.h"
 #include "tests/core/expert_oracles.h"
 
@@ -82,6 +83,39 @@ TEST(HiddenMarkovPartitionTest, MatchesQuadratureOfTwoCoordinates) {
     EXPECT_NEAR(*found, ExactDistribution(product, 1, 1).log_normalizer(),
                 1e-8);
   }
+}
+
+// One model for each of two channels beside one of both: T = 1 with D = 2.
+TEST(HiddenMarkovPartitionTest, ModelsMaySeeSomeCoordinatesOnly) {
+  for (bool bounded : {false, true}) {
+    Groups groups;
+    for (Index column : {0, 1})
+      groups.push_back(*SelectedCoordinates<double>::Create(
+          Gaussians(1, 2 + column, 1), {column}, 2));
+    groups.push_back(Gaussians(1, 2, 2));
+    const Product<double> product =
+        Make(bounded ? MakeGaussianBase(2, false) : MakeStructuredBase(2),
+             std::move(groups));
+    const auto found = HiddenMarkovLogPartition(product, 1);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_NEAR(*found, ExactDistribution(product, 1, 1).log_normalizer(),
+                1e-7);
+  }
+}
+
+// Nobody speaks of the second coordinate, which is uniform on the box.
+TEST(HiddenMarkovPartitionTest, ACoordinateThatNoModelSeesIsTheBase) {
+  Groups groups;
+  groups.push_back(
+      *SelectedCoordinates<double>::Create(Gaussians(1, 3, 1), {0}, 2));
+  const Product<double> both =
+      Make(MakeGaussianBase(2, false), std::move(groups));
+  const Product<double> one =
+      Alone(MakeGaussianBase(1, false), Gaussians(1, 3, 1));
+  EXPECT_NEAR(
+      *HiddenMarkovLogPartition(both, 4),
+      *HiddenMarkovLogPartition(one, 4) + 4 * std::log(kBoxUpper - kBoxLower),
+      1e-11);
 }
 
 // A model that is normalized by itself has Z = 1 over a base that is 1.

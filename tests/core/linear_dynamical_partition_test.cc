@@ -8,7 +8,9 @@
 #include "Eigen/LU"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "poe/bases/structured_gaussian.h"
 #include "poe/experts/bernoulli_units.h"
+#include "poe/experts/selected_coordinates.h"
 #include "tests/core/exact_distribution.h"
 #include "tests/core/expert_oracles.h"
 #include "tests/core/linear_dense.h"
@@ -101,6 +103,26 @@ TEST(LinearDynamicalPartitionTest, GroupsMayDifferInLatentsAndPower) {
   for (Index length : {1, 2, 40})
     EXPECT_NEAR(*LinearDynamicalLogPartition(product, length),
                 DenseLogPartition(product, length), 1e-9 * length);
+}
+
+// One system for each of two channels.
+TEST(LinearDynamicalPartitionTest, SystemsMaySeeSomeCoordinatesOnly) {
+  const auto base = MakeStructuredBase(2);
+  double expected = 0;
+  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
+  for (Index i : {0, 1}) {
+    const Product<double> alone =
+        ProductOf<std::unique_ptr<ExpertGroup<double>>>(
+            *StructuredGaussianBase<double>::Create(base->block(0).col(i),
+                                                    base->block(1).col(i)),
+            Systems(1, 2 + i, 1, 1));
+    expected += DenseLogPartition(alone, 5);
+    groups.push_back(
+        *SelectedCoordinates<double>::Create(Systems(1, 2 + i, 1, 1), {i}, 2));
+  }
+  const auto product =
+      *Product<double>::Create(base->Clone(), std::move(groups));
+  EXPECT_NEAR(*LinearDynamicalLogPartition(product, 5), expected, 1e-9);
 }
 
 TEST(LinearDynamicalPartitionTest, NearlyExactExpertsStayFinite) {

@@ -1,8 +1,10 @@
 #include "poe/experts/gaussian_tree_product.h"
 
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "poe/experts/selected_coordinates.h"
 
 namespace poe {
 
@@ -16,16 +18,17 @@ absl::StatusOr<GaussianTreeProduct<Scalar>> GaussianTreeProduct<Scalar>::View(
     return absl::FailedPreconditionError(
         "the product's base is not a structured Gaussian");
   for (std::size_t i = 0; i < product.num_groups(); ++i) {
-    const auto* group =
-        dynamic_cast<const GaussianTree<Scalar>*>(&product.group(i));
-    if (group == nullptr)
+    SightedGroup<Scalar> sighted = Unwrap(product.group(i));
+    const auto* trees =
+        dynamic_cast<const GaussianTree<Scalar>*>(sighted.group);
+    if (trees == nullptr)
       return absl::FailedPreconditionError(
           absl::StrCat("expert group ", i, " is not of Gaussian trees"));
-    view.groups_.push_back(group);
-    const std::vector<Coupling> own = group->couplings();
+    view.groups_.push_back({trees, std::move(sighted.columns)});
+    const std::vector<Coupling> own = product.group(i).couplings();
     view.couplings_.insert(view.couplings_.end(), own.begin(), own.end());
-    view.num_states_.insert(view.num_states_.end(), group->num_experts(),
-                            group->num_states());
+    view.num_states_.insert(view.num_states_.end(), trees->num_experts(),
+                            trees->num_states());
   }
   return view;
 }
@@ -43,14 +46,20 @@ GaussianTreeProduct<Scalar>::Given(absl::Span<const Index> states) const {
   natural.coupling =
       Vector<double>::Zero(static_cast<Index>(couplings_.size()));
   Index expert = 0, first = 0;
-  for (const GaussianTree<Scalar>* group : groups_) {
-    const auto columns = static_cast<Index>(group->couplings().size());
-    for (Index m = 0; m < group->num_experts(); ++m, ++expert)
-      natural.constant += group->AddNaturalParameters(
-          m, states[expert], static_cast<double>(group->power()),
-          natural.information, natural.precision,
-          natural.coupling.segment(first, columns));
-    first += columns;
+  for (const auto& [trees, columns] : groups_) {
+    const auto couplings = static_cast<Index>(trees->couplings().size());
+    Vector<double> information =
+        Vector<double>::Zero(static_cast<Index>(columns.size()));
+    Vector<double> precision = information;
+    for (Index m = 0; m < trees->num_experts(); ++m, ++expert)
+      natural.constant += trees->AddNaturalParameters(
+          m, states[expert], static_cast<double>(trees->power()), information,
+          precision, natural.coupling.segment(first, couplings));
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      natural.information(columns[i]) += information(static_cast<Index>(i));
+      natural.precision(columns[i]) += precision(static_cast<Index>(i));
+    }
+    first += couplings;
   }
   return natural;
 }

@@ -18,7 +18,7 @@ template <typename Scalar>
 class GaussianTreeProduct {
  public:
   // FailedPrecondition where the base is not a structured Gaussian or a group
-  // is not of Gaussian trees.
+  // is not of Gaussian trees, which may see some coordinates only.
   static absl::StatusOr<GaussianTreeProduct> View(
       const Product<Scalar>& product);
 
@@ -39,10 +39,15 @@ class GaussianTreeProduct {
   NaturalParameters Given(absl::Span<const Index> states) const;
 
  private:
+  struct Group {
+    const GaussianTree<Scalar>* trees;
+    std::vector<Index> columns;  // that they see
+  };
+
   GaussianTreeProduct() = default;
 
   const StructuredGaussianBase<Scalar>* base_ = nullptr;
-  std::vector<const GaussianTree<Scalar>*> groups_;
+  std::vector<Group> groups_;
   std::vector<Coupling> couplings_;
   std::vector<Index> num_states_;
 };

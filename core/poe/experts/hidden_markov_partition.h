@@ -13,8 +13,8 @@ inline constexpr Index kMostJointStates = Index{1} << 20;
 // log Z_T = log of the integral, or sum over symbols, of p*(x) over sequences
 // of T = `length` frames, at beta 1 and the groups' own powers. A forward pass
 // over the joint states of all M experts, where each frame brings the
-// normalizer of the product of their emissions and the base: on the whole line
-// for a structured base, on the box for a Gaussian one. O(T M K^(M+1)) after
+// normalizer of the product of their emissions and the base
+// (hidden_markov_product.h). O(T M K^(M+1)) after
 // O(M D K^M) for the normalizers.
 //
 // FailedPrecondition where a group is not of hidden Markov models or there are

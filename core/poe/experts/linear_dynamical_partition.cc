@@ -1,5 +1,6 @@
 #include "poe/experts/linear_dynamical_partition.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "poe/experts/linear_dynamical.h"
 #include "poe/experts/linear_filter.h"
+#include "poe/experts/selected_coordinates.h"
 #include "poe/numerics/constants.h"
 
 namespace poe {
@@ -15,7 +17,15 @@ namespace {
 struct Expert {
   const LinearSystem* system;
   double exponent;
-  Index first_latent;  // of the joint state
+  Index first_latent;          // of the joint state
+  std::vector<Index> columns;  // that it sees, ascending
+
+  // The place of coordinate i among the columns; -1: it does not look.
+  Index Place(Index i) const {
+    const auto found = std::lower_bound(columns.begin(), columns.end(), i);
+    if (found == columns.end() || *found != i) return -1;
+    return found - columns.begin();
+  }
 };
 
 // The experts' latents side by side, before anything is said of x.
@@ -52,16 +62,17 @@ absl::StatusOr<double> LinearDynamicalLogPartition(
   std::vector<Expert> experts;
   Index latents = 0;
   for (std::size_t g = 0; g < product.num_groups(); ++g) {
+    const SightedGroup<Scalar> sighted = Unwrap(product.group(g));
     const auto* group =
-        dynamic_cast<const LinearDynamical<Scalar>*>(&product.group(g));
+        dynamic_cast<const LinearDynamical<Scalar>*>(sighted.group);
     if (group == nullptr)
       return absl::FailedPreconditionError(absl::StrCat(
           "expert group ", g,
           " is not of linear dynamical systems; with other kinds among them "
           "log Z has to be estimated"));
     for (Index m = 0; m < group->num_experts(); ++m) {
-      experts.push_back(
-          {&group->system(m), static_cast<double>(group->power()), latents});
+      experts.push_back({&group->system(m), static_cast<double>(group->power()),
+                         latents, sighted.columns});
       latents += group->num_latents();
     }
   }
@@ -81,17 +92,21 @@ absl::StatusOr<double> LinearDynamicalLogPartition(
   for (Index i = 0; i < coordinates; ++i) {
     auto expected = joint.emission.middleRows(i * sources, sources);
     auto offset = joint.offset.segment(i * sources, sources);
-    Vector<double> precision(sources);
+    Vector<double> precision = Vector<double>::Zero(sources);
     offset(0) = product.base().block(0)(0, i);
     precision(0) =
         std::exp(-static_cast<double>(product.base().block(1)(0, i)));
     for (Index k = 1; k < sources; ++k) {
-      const auto& [system, exponent, first] = experts[k - 1];
-      expected.row(k).segment(first, system->latents()) =
-          system->emission.row(i);
-      offset(k) = system->offset(i);
-      precision(k) = exponent * std::exp(-system->log_variance(i));
-      log_constant -= exponent / 2 * (kLog2Pi + system->log_variance(i));
+      const Expert& expert = experts[k - 1];
+      const LinearSystem* system = expert.system;
+      const double exponent = expert.exponent;
+      const Index own = expert.Place(i);
+      if (own < 0) continue;
+      expected.row(k).segment(expert.first_latent, system->latents()) =
+          system->emission.row(own);
+      offset(k) = system->offset(own);
+      precision(k) = exponent * std::exp(-system->log_variance(own));
+      log_constant -= exponent / 2 * (kLog2Pi + system->log_variance(own));
     }
     const double total = precision.sum();
     log_constant += (kLog2Pi - std::log(total)) / 2;

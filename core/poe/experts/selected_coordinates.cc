@@ -1,5 +1,6 @@
 #include "poe/experts/selected_coordinates.h"
 
+#include <numeric>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -182,6 +183,26 @@ void SelectedCoordinates<Scalar>::AddMessages(
   });
 }
 
+template <typename Scalar>
+SightedGroup<Scalar> Unwrap(const ExpertGroup<Scalar>& group) {
+  if (const auto* selected =
+          dynamic_cast<const SelectedCoordinates<Scalar>*>(&group))
+    return {&selected->inner(), selected->columns()};
+  SightedGroup<Scalar> all = {&group, std::vector<Index>(group.dimension())};
+  std::iota(all.columns.begin(), all.columns.end(), Index{0});
+  return all;
+}
+
+RowMatrix<double> Spread(const RowMatrix<double>& matrix,
+                         absl::Span<const Index> columns, Index dimension) {
+  RowMatrix<double> spread = RowMatrix<double>::Zero(matrix.rows(), dimension);
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    spread.col(columns[i]) = matrix.col(static_cast<Index>(i));
+  return spread;
+}
+
+template SightedGroup<float> Unwrap(const ExpertGroup<float>&);
+template SightedGroup<double> Unwrap(const ExpertGroup<double>&);
 template Observations<float> SelectColumns<float>(const Observations<float>&,
                                                   absl::Span<const Index>);
 template Observations<double> SelectColumns<double>(const Observations<double>&,

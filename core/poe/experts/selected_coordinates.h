@@ -80,6 +80,20 @@ class SelectedCoordinates final : public ExpertGroup<Scalar> {
   Index dimension_ = 0;
 };
 
+// Experts and the columns of x that they see, all of them or those that a
+// SelectedCoordinates shows to the group within.
+template <typename Scalar>
+struct SightedGroup {
+  const ExpertGroup<Scalar>* group = nullptr;
+  std::vector<Index> columns;
+};
+template <typename Scalar>
+SightedGroup<Scalar> Unwrap(const ExpertGroup<Scalar>& group);
+
+// The same columns in `dimension` ones, zeros in the others.
+RowMatrix<double> Spread(const RowMatrix<double>& matrix,
+                         absl::Span<const Index> columns, Index dimension);
+
 }  // namespace poe
 
 #endif  // POE_EXPERTS_SELECTED_COORDINATES_H_
