@@ -91,8 +91,18 @@ struct Fitter {
     return nullptr;
   }
   StatusOrGroup operator()(const UnigaussSettings&) const { return nullptr; }
-  StatusOrGroup operator()(const GaussianTreeSettings&) const {
-    return nullptr;
+  StatusOrGroup operator()(const GaussianTreeSettings& tree) const {
+    TreeFit fit;
+    if (task.settings.row_share == 1)
+      fit.weights = {task.examples.FrameWeights()};
+    else
+      for (Index m = 0; m < task.group.num_experts; ++m)
+        fit.weights.push_back(WeightsOf<double>(task, m));
+    fit.max_iterations = task.settings.max_iterations;
+    fit.power = task.group.power * task.settings.power;
+    fit.seed = task.seed;
+    return FitTrees(tree, task.group.num_experts, task.examples, fit,
+                    task.check);
   }
   StatusOrGroup operator()(const GaussianMixtureSettings& mixture) const {
     return FitAll<GaussianMixture<float>>(

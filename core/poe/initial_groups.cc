@@ -7,32 +7,10 @@
 #include <vector>
 
 #include "poe/experts/bernoulli_units.h"
-#include "poe/experts/fit_gaussian_tree.h"
 #include "poe/experts/gaussian_mixture.h"
-#include "poe/experts/gaussian_tree.h"
 #include "poe/experts/unigauss.h"
-#include "poe/numerics/constants.h"
 
 namespace poe {
-namespace {
-
-void Append(const RowMatrix<float>& more, RowMatrix<float>& rows) {
-  const Index before = rows.rows();
-  rows.conservativeResize(before + more.rows(), more.cols());
-  rows.bottomRows(more.rows()) = more;
-}
-
-void Append(const GaussianTree<float>::Settings& more,
-            GaussianTree<float>::Settings& all) {
-  all.parents.insert(all.parents.end(), more.parents.begin(),
-                     more.parents.end());
-  Append(more.weight, all.weight);
-  Append(more.offset, all.offset);
-  Append(more.log_variance, all.log_variance);
-  Append(more.mixing_logit, all.mixing_logit);
-}
-
-}  // namespace
 
 Index FrameAt(const Examples& examples, double share) {
   const Observations<float>& x = examples.x;
@@ -152,48 +130,6 @@ InitialGroup InitializeGroup(const GaussianMixtureSettings& settings,
   start.greatest_log_variance = bounds.greatest;
   start.power = static_cast<float>(group.power);
   return GaussianMixture<float>::Create(std::move(start));
-}
-
-InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
-                             const GroupSettings& group,
-                             const InitialData& data, const Draws& draws) {
-  const std::vector<double> weights = data.examples.FrameWeights();
-  const auto rows = data.examples.x.values.topRows(data.examples.x.size);
-  const absl::StatusOr<Moments> moments = WeightedMoments<float>(rows, weights);
-  if (!moments.ok()) return moments.status();
-  const Index experts = group.num_experts;
-  GaussianTree<float>::Settings start;
-  if (settings.num_trees == 1) {
-    auto trees = FitGaussianTrees<float>(*moments, experts);
-    if (!trees.ok()) return trees.status();
-    start = *std::move(trees);
-  } else {
-    for (Index m = 0; m < experts; ++m) {
-      FitGaussianTreeMixtureOptions options;
-      options.num_trees = settings.num_trees;
-      options.seed = DeriveSeed(
-          draws.seed, static_cast<std::uint64_t>(m) << 32 | draws.stream);
-      auto mixture =
-          FitGaussianTreeMixture<float>(rows, weights, options, data.check);
-      if (!mixture.ok()) return mixture.status();
-      Append(*mixture, start);
-    }
-  }
-  if (settings.with_uniform) {
-    // As plausible as a frame two nats below the usual.
-    const double usual =
-        -(start.log_variance.cast<double>().rowwise().sum().mean() +
-          static_cast<double>(data.spec.dimension) * (1 + kLog2Pi)) /
-        2;
-    start.mixing_logit.conservativeResize(Eigen::NoChange,
-                                          settings.num_trees + 1);
-    start.mixing_logit.rightCols(1).setConstant(static_cast<float>(usual - 2));
-  }
-  const LogVarianceBounds bounds = BoundsOf(settings, data.deviation);
-  start.least_log_variance = bounds.least;
-  start.greatest_log_variance = bounds.greatest;
-  start.power = static_cast<float>(group.power);
-  return GaussianTree<float>::Create(std::move(start));
 }
 
 }  // namespace poe

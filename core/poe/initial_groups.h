@@ -2,7 +2,9 @@
 #ifndef POE_INITIAL_GROUPS_H_
 #define POE_INITIAL_GROUPS_H_
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "poe/initialization.h"
@@ -41,12 +43,26 @@ InitialGroup InitializeGroup(const HiddenMarkovSettings& settings,
 InitialGroup InitializeGroup(const LinearDynamicalSettings& settings,
                              const GroupSettings& group,
                              const InitialData& data, const Draws& draws);
-// By Chow and Liu: single trees each without the edges of those before,
-// mixtures by expectation maximization. FailedPrecondition or InvalidArgument
-// where the data determine no tree; the status of the check.
+// As FitTrees does, to all rows.
 InitialGroup InitializeGroup(const GaussianTreeSettings& settings,
                              const GroupSettings& group,
                              const InitialData& data, const Draws& draws);
+
+// How the trees of a group are found.
+struct TreeFit {
+  // Of the rows: N for each expert, or once N for all.
+  std::vector<std::vector<double>> weights;
+  int max_iterations = 30;  // of mixtures
+  double power = 1;         // of the group
+  std::uint64_t seed = 0;
+};
+
+// By Chow and Liu: single trees each without the edges of those before,
+// mixtures by expectation maximization. FailedPrecondition or InvalidArgument
+// where the rows determine no tree; the status of `check`.
+InitialGroup FitTrees(const GaussianTreeSettings& settings, Index experts,
+                      const Examples& examples, const TreeFit& fit,
+                      InterruptCheck check);
 
 // The frame at a share in (0, 1) of the weight of all frames.
 Index FrameAt(const Examples& examples, double share);

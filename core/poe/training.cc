@@ -230,6 +230,9 @@ absl::Status Validate(const TrainingSettings& settings) {
       return Refuse(
           "initialize.coordinate_share is not 1; experts of a pool see all "
           "coordinates");
+    if (settings.fit_apart.has_value() && settings.fit_apart->power != 1)
+      return Refuse(
+          "initialize.power is not 1; the members of a pool are not softened");
     if (!settings.data_spec.input_coordinates.empty())
       return Refuse(
           "data_spec.input_coordinates are given; a pool is of densities of "

@@ -73,11 +73,11 @@ struct GroupSettings {
 
 // Experts fitted apart, each on its own, before they are trained together:
 // expectation maximization for mixtures, hidden Markov models and linear
-// dynamical systems. Other kinds start as always.
+// dynamical systems, Chow-Liu for trees. Other kinds start as always.
 struct FitApartSettings {
   double row_share = 1;  // of the rows that each expert sees, drawn by chance
   // Of the coordinates that each expert sees, here and ever after, drawn by
-  // chance: of kinds that are fitted apart, and of trees.
+  // chance: of kinds that are fitted apart.
   double coordinate_share = 1;
   double power = 1;  // by which the fitted experts are softened
   int max_iterations = 100;

@@ -65,14 +65,19 @@ TEST(FitApartTest, ALinearDynamicalSystemIsInterruptedInsideItsFit) {
   ExpectStopsInsideAFit(TaskOf(LinearDynamicalSettings{{}, 1}, true));
 }
 
-Vector<float> FittedParameters(const Task& task, const Examples& examples) {
+Product<float> Fitted(const FitApartSettings& settings, const Task& task,
+                      const Examples& examples) {
   Product<float> product =
       *InitializeProduct(task.shape, task.spec, examples, 1, NeverInterrupt);
   const absl::Status status =
-      FitApart({}, task.shape, task.spec, examples, 1, Workers::Inline(),
+      FitApart(settings, task.shape, task.spec, examples, 1, Workers::Inline(),
                NeverInterrupt, product);
   EXPECT_TRUE(status.ok()) << status;
-  return product.group(0).parameters();
+  return product;
+}
+
+Vector<float> FittedParameters(const Task& task, const Examples& examples) {
+  return Fitted({}, task, examples).group(0).parameters();
 }
 
 // Of an expert whose start does not depend on the order of the observations.
@@ -107,6 +112,42 @@ TEST(FitApartTest, AHiddenMarkovModelCountsSequencesByWeight) {
 
 TEST(FitApartTest, ALinearDynamicalSystemCountsSequencesByWeight) {
   ExpectWeightCountsAsCopies(TaskOf(LinearDynamicalSettings{{}, 1}, true));
+}
+
+TEST(FitApartTest, TreesAreSoftened) {
+  for (Index trees : {1, 2}) {
+    Task task = TaskOf(GaussianTreeSettings{{}, trees}, false);
+    task.shape.groups[0].power = 0.8;
+    EXPECT_EQ(Fitted({.power = 0.5}, task, task.examples).group(0).power(),
+              0.4f);
+  }
+}
+
+TEST(FitApartTest, TreesSeeTheirSharesOfTheRows) {
+  Task task = TaskOf(GaussianTreeSettings{{}, 1}, false);
+  task.shape.groups[0].num_experts = 2;
+  const auto variances = [&](double share) -> RowMatrix<float> {
+    return Fitted({.row_share = share}, task, task.examples).group(0).block(2);
+  };
+  const Product<float> start = *InitializeProduct(
+      task.shape, task.spec, task.examples, 1, NeverInterrupt);
+  EXPECT_LT((variances(1) - start.group(0).block(2)).cwiseAbs().maxCoeff(),
+            1e-6);
+  const RowMatrix<float> halves = variances(0.5) - variances(1);
+  EXPECT_GT(halves.row(0).cwiseAbs().maxCoeff(), 1e-3);
+  EXPECT_GT(halves.row(1).cwiseAbs().maxCoeff(), 1e-3);
+  // Other halves, of the same scale.
+  EXPECT_LT(halves.cwiseAbs().maxCoeff(), 1);
+}
+
+TEST(FitApartTest, AMixtureOfTreesStopsAfterTheMostIterations) {
+  const Task task = TaskOf(GaussianTreeSettings{{}, 2}, false);
+  const auto fitted = [&](int iterations) {
+    return Fitted({.max_iterations = iterations}, task, task.examples)
+        .group(0)
+        .parameters();
+  };
+  EXPECT_NE(fitted(1), fitted(10));
 }
 
 TEST(FitApartTest, AMixtureOfTreesIsInterruptedInsideItsFit) {
