@@ -204,6 +204,10 @@ absl::Status CheckEnoughFrames(const GroupSettings& group, Index frames) {
     states = mixture->num_components;
   if (const auto* markov = std::get_if<HiddenMarkovSettings>(&group.kind))
     states = markov->num_states;
+  if (const auto* system = std::get_if<LinearDynamicalSettings>(&group.kind))
+    states = system->num_latent;
+  if (const auto* trees = std::get_if<GaussianTreeSettings>(&group.kind))
+    states = trees->num_trees;
   if (states <= frames) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("there are ", frames, " frames to learn ", states,

@@ -13,8 +13,8 @@ absl::Status ValidateGroup(const GroupSettings& group, const DataSpec& spec);
 
 absl::Status Validate(const FitApartSettings& settings);
 
-// FailedPrecondition where an expert has more components or states than there
-// are frames to learn them from.
+// FailedPrecondition where an expert has more components, states, latent
+// dimensions or trees than there are frames to learn them from.
 absl::Status CheckEnoughFrames(const GroupSettings& group, Index frames);
 
 // Hidden probabilities that a group shows to a next layer; 0 if it has none.

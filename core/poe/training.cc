@@ -329,6 +329,12 @@ absl::StatusOr<Model> Train(const TrainingSettings& asked,
     if (absl::Status status = FitDataSpec(rows, *split, model.data_spec);
         !status.ok())
       return status;
+  for (Index c = 0; c < classes; ++c)
+    if (!settings.IsKept(c))
+      if (absl::Status status =
+              CheckVaries(settings, rows, split->training[c], c);
+          !status.ok())
+        return status;
 
   const double training_share = settings.normalizer.has_value()
                                     ? kTrainingShareWithNormalizer

@@ -102,6 +102,46 @@ absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
   return split;
 }
 
+absl::Status CheckVaries(const TrainingSettings& settings,
+                         const TrainingRows& rows,
+                         const std::vector<Index>& numbers, Index class_index) {
+  const DataSpec& spec = settings.data_spec;
+  const bool real = spec.family == Family::kGaussian ||
+                    spec.family == Family::kStructuredGaussian;
+  if (!real || spec.box.has_value()) return absl::OkStatus();
+  const auto& groups = settings.ProductOf(class_index).groups;
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const auto& kind = groups[g].kind;
+    if (std::holds_alternative<BernoulliUnitsSettings>(kind) ||
+        std::holds_alternative<UnigaussSettings>(kind))
+      continue;
+    if (!settings.fit_apart.has_value() &&
+        !std::holds_alternative<GaussianTreeSettings>(kind))
+      continue;
+    for (Index i = 0; i < spec.dimension; ++i) {
+      const std::vector<Index>& seen = groups[g].coordinates;
+      if (!seen.empty() && !std::binary_search(seen.begin(), seen.end(), i))
+        continue;
+      double least = HUGE_VAL, greatest = -HUGE_VAL;
+      for (Index n : numbers) {
+        if (!rows.weights.empty() && rows.weights[n] == 0) continue;
+        for (Index frame = rows.start(n); frame < rows.start(n + 1); ++frame) {
+          const double value = rows.values(frame, i);
+          least = std::min(least, value);
+          greatest = std::max(greatest, value);
+        }
+      }
+      if (greatest > least) continue;
+      return absl::FailedPreconditionError(absl::StrCat(
+          "class \"", settings.class_names[class_index], "\": groups[", g,
+          "] cannot be fitted: coordinate ", i, " has the value ", least,
+          " in every training row of the class; leave it out",
+          spec.family == Family::kGaussian ? ", or give a box" : ""));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
                          DataSpec& spec) {
   const Index dimension = spec.dimension;
@@ -141,9 +181,10 @@ absl::Status FitDataSpec(const TrainingRows& rows, const Split& split,
     const bool real = spec.family == Family::kGaussian ||
                       spec.family == Family::kStructuredGaussian;
     if (real && !(range > 0) && !spec.box.has_value())
-      return Refuse(
-          absl::StrCat("coordinate ", i, " has the value ", least(i),
-                       " in every training row; leave it out, or give a box"));
+      return Refuse(absl::StrCat(
+          "coordinate ", i, " has the value ", least(i),
+          " in every training row; leave it out",
+          spec.family == Family::kGaussian ? ", or give a box" : ""));
     const bool left = spec.real_inputs && !columns[i].is_real_input;
     switch (preprocessing.kind) {
       case Preprocessing::Kind::kNone:

@@ -28,6 +28,14 @@ struct Split {
 absl::StatusOr<Split> SplitRows(const TrainingSettings& settings,
                                 const TrainingRows& rows);
 
+// FailedPrecondition, naming class, group and coordinate, where experts that
+// are fitted apart, or trees, see a real coordinate without a given box that
+// has one value in all of the class's training rows `numbers`, which are
+// complete and of which one has weight.
+absl::Status CheckVaries(const TrainingSettings& settings,
+                         const TrainingRows& rows,
+                         const std::vector<Index>& numbers, Index class_index);
+
 // Fits preprocessing (beside real inputs theirs alone), and the box if none is
 // given, to the training rows of positive weight of all classes, each counted
 // by its weight. InvalidArgument where a coordinate without a box never varies,

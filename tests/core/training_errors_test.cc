@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "poe/group_settings.h"
 #include "poe/training.h"
 #include "tests/core/training_cases.h"
 
@@ -303,6 +304,20 @@ TEST(TrainingErrorsTest, MoreComponentsThanRowsAreRefusedBeforeAnyWork) {
           NeverInterrupt)
           .status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+}
+
+TEST(TrainingErrorsTest, NoExpertHasMoreStatesThanThereAreFrames) {
+  for (const decltype(GroupSettings::kind)& kind :
+       {decltype(GroupSettings::kind)(GaussianMixtureSettings{{}, 4}),
+        decltype(GroupSettings::kind)(HiddenMarkovSettings{{}, 4}),
+        decltype(GroupSettings::kind)(LinearDynamicalSettings{{}, 4}),
+        decltype(GroupSettings::kind)(GaussianTreeSettings{{}, 4})}) {
+    const GroupSettings group = {.num_experts = 1, .kind = kind};
+    EXPECT_TRUE(CheckEnoughFrames(group, 4).ok());
+    const absl::Status status = CheckEnoughFrames(group, 3);
+    EXPECT_TRUE(absl::IsFailedPrecondition(status));
+    EXPECT_THAT(status.message(), HasSubstr("3 frames to learn 4 states"));
+  }
 }
 
 }  // namespace

@@ -44,6 +44,35 @@ TEST(TrainingRowsTest, EveryRowIsInOnePartOfItsClass) {
   EXPECT_NEAR(held_out / kRows, 0.25, 6 * std::sqrt(0.25 * 0.75 / kRows));
 }
 
+TEST(TrainingRowsTest, ACoordinateWithOneValueInAClassCannotBeFittedApart) {
+  RowMatrix<float> values = UniformMatrix(20, 2, -3, 5, 132);
+  values.col(1).tail(10).setConstant(2);
+  const std::vector<std::int32_t> labels;
+  const TrainingRows rows = View(values, labels);
+  TrainingSettings settings;
+  settings.class_names = {"a", "b"};
+  settings.data_spec.family = Family::kGaussian;
+  settings.data_spec.dimension = 2;
+  settings.products.emplace_back().groups = {
+      {.num_experts = 1, .kind = GaussianMixtureSettings{{}, 2}}};
+  std::vector<Index> first, last;
+  for (Index n = 0; n < 20; ++n) (n < 10 ? first : last).push_back(n);
+  EXPECT_TRUE(CheckVaries(settings, rows, last, 1).ok());
+  settings.fit_apart.emplace();
+  EXPECT_TRUE(CheckVaries(settings, rows, first, 0).ok());
+  const absl::Status status = CheckVaries(settings, rows, last, 1);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(status.message(),
+              testing::AllOf(testing::HasSubstr("class \"b\": groups[0]"),
+                             testing::HasSubstr("coordinate 1 has the value 2"),
+                             testing::HasSubstr("give a box")));
+  settings.data_spec.family = Family::kStructuredGaussian;
+  EXPECT_THAT(CheckVaries(settings, rows, last, 1).message(),
+              testing::Not(testing::HasSubstr("box")));
+  settings.products[0].groups[0].coordinates = {0};
+  EXPECT_TRUE(CheckVaries(settings, rows, last, 1).ok());
+}
+
 class FitDataSpecTest : public testing::Test {
  protected:
   // The spec fitted to rows 0 .. 49; the others are held out and far away.
