@@ -158,6 +158,8 @@ struct Fitter {
         task, system, [&](Index m, LinearDynamical<float>::Settings& all) {
           FitLinearDynamicalOptions options;
           options.num_latent = system.num_latent;
+          options.least_variance =
+              std::exp(BoundsOf(system, task.deviation).least);
           options.seed = SeedOf(task, m);
           options.max_iterations = task.settings.max_iterations;
           auto fitted = FitLinearDynamical(examples, WeightsOf<double>(task, m),

@@ -166,6 +166,24 @@ TEST(FitLinearDynamicalTest, WeightsCountAsCopies) {
   EXPECT_NEAR(weighted->log_likelihood, plain->log_likelihood, 1e-8);
 }
 
+TEST(FitLinearDynamicalTest, UnitsOfTheDataDoNotMatter) {
+  const Observations<double> x = Generate(Oscillator(), {40, 40, 40}, 9);
+  Observations<double> small = x;
+  small.values *= 1e-4;
+  FitLinearDynamicalOptions options;
+  options.num_latent = 2;
+  options.max_iterations = 20;
+  options.tolerance = 0;
+  const auto plain =
+      FitLinearDynamical(x, {}, options, Workers::Inline(), NeverInterrupt);
+  const auto scaled =
+      FitLinearDynamical(small, {}, options, Workers::Inline(), NeverInterrupt);
+  ASSERT_TRUE(plain.ok() && scaled.ok());
+  // 120 frames of 2 coordinates.
+  EXPECT_NEAR(scaled->log_likelihood + 240 * std::log(1e-4),
+              plain->log_likelihood, 1e-3);
+}
+
 // One sequence says P_1 = 0, constant frames say R = 0 and Q = 0.
 TEST(FitLinearDynamicalTest, VariancesStopAtTheirFloor) {
   Observations<double> x = MakeSequences<double>({30}, 2);
@@ -173,7 +191,7 @@ TEST(FitLinearDynamicalTest, VariancesStopAtTheirFloor) {
   x.values.topRows(30).col(1).setConstant(-3);
   FitLinearDynamicalOptions options;
   options.num_latent = 2;
-  options.least_variance = 1e-4;
+  options.least_variance = options.least_latent_variance = 1e-4;
   const auto fitted =
       FitLinearDynamical(x, {}, options, Workers::Inline(), NeverInterrupt);
   ASSERT_TRUE(fitted.ok()) << fitted.status();

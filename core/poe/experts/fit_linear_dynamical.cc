@@ -66,12 +66,13 @@ RowMatrix<double> FactorAbove(const RowMatrix<double>& covariance,
   return root.transpose();
 }
 
-LinearSystem RandomStart(const Data& data, Index latents, std::uint64_t seed,
-                         double least_variance) {
-  const Index dimension = data.values.cols();
-  LinearSystem system;
-  system.offset = Vector<double>::Zero(dimension);
-  Vector<double> square = system.offset;
+struct DataMean {
+  Vector<double> mean, variance;  // D each, by weight
+};
+
+DataMean MeanOf(const Data& data) {
+  DataMean of;
+  of.mean = of.variance = Vector<double>::Zero(data.values.cols());
   for (int pass = 0; pass < 2; ++pass) {
     for (Index t = 0; t < data.order.longest(); ++t)
       for (Index k = 0; k < data.order.Active(0, data.order.sequences(), t);
@@ -79,11 +80,20 @@ LinearSystem RandomStart(const Data& data, Index latents, std::uint64_t seed,
         const double share = data.weights[k] / data.weighted_frames;
         const auto frame = data.values.row(data.order.row(k, t)).transpose();
         if (pass == 0)
-          system.offset += share * frame;
+          of.mean += share * frame;
         else
-          square += share * (frame - system.offset).cwiseAbs2();
+          of.variance += share * (frame - of.mean).cwiseAbs2();
       }
   }
+  return of;
+}
+
+LinearSystem RandomStart(const DataMean& data, Index latents,
+                         std::uint64_t seed,
+                         const Vector<double>& least_variance) {
+  const Index dimension = data.mean.size();
+  LinearSystem system;
+  system.offset = data.mean;
   std::vector<double> normal((latents + dimension) * latents);
   FillNormal({seed, Purpose::kInitialize, 0, 0}, 0, absl::MakeSpan(normal));
   const Eigen::Map<const RowMatrix<double>> directions(
@@ -98,15 +108,18 @@ LinearSystem RandomStart(const Data& data, Index latents, std::uint64_t seed,
   system.transition = kDamping * rotation;
   system.transition_factor =
       std::sqrt(1 - kDamping * kDamping) * system.initial_factor;
-  system.emission =
-      (square / (2.0 * static_cast<double>(latents))).cwiseSqrt().asDiagonal() *
-      directions.bottomRows(dimension);
-  system.log_variance = (square / 2).cwiseMax(least_variance).array().log();
+  system.emission = (data.variance / (2.0 * static_cast<double>(latents)))
+                        .cwiseSqrt()
+                        .asDiagonal() *
+                    directions.bottomRows(dimension);
+  system.log_variance =
+      (data.variance / 2).cwiseMax(least_variance).array().log();
   return system;
 }
 
 // The parameters that the moments want, none of them left worse than it is.
-void Maximize(const SmoothedMoments& moments, double least_variance,
+void Maximize(const SmoothedMoments& moments,
+              const Vector<double>& least_variance, double least_latent,
               LinearSystem& system) {
   const Index latents = system.latents();
   const RowMatrix<double> initial = system.initial_factor;
@@ -118,7 +131,7 @@ void Maximize(const SmoothedMoments& moments, double least_variance,
                       (moments.initial_square / moments.sequences -
                        shift * shift.transpose()) *
                       initial.transpose(),
-                  least_variance);
+                  least_latent);
 
   // Regressions of what is left on what explains it, by least squares.
   const RowMatrix<double> change = moments.source_square.ldlt()
@@ -130,7 +143,7 @@ void Maximize(const SmoothedMoments& moments, double least_variance,
           ((moments.noise_square - change * moments.noise_source.transpose()) /
            moments.transitions) *
           noise.transpose(),
-      least_variance);
+      least_latent);
 
   Eigen::MatrixXd square(latents + 1, latents + 1);
   square << moments.latent_square, moments.latent, moments.latent.transpose(),
@@ -186,6 +199,15 @@ absl::Status Validate(const Observations<double>& x,
   if (!(options.least_variance > 0) || !std::isfinite(options.least_variance))
     return absl::InvalidArgumentError(absl::StrCat(
         "least_variance is ", options.least_variance, "; it must be positive"));
+  if (!(options.least_latent_variance > 0) ||
+      !std::isfinite(options.least_latent_variance))
+    return absl::InvalidArgumentError(
+        absl::StrCat("least_latent_variance is ", options.least_latent_variance,
+                     "; it must be positive"));
+  if (!(options.least_variance_share > 0 && options.least_variance_share <= 1))
+    return absl::InvalidArgumentError(absl::StrCat("least_variance_share is ",
+                                                   options.least_variance_share,
+                                                   "; it must be in (0, 1]"));
   if (options.max_iterations < 1)
     return absl::InvalidArgumentError(absl::StrCat("max_iterations is ",
                                                    options.max_iterations,
@@ -229,16 +251,20 @@ absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
                      " frames and ", data.transitions, " transitions; ",
                      latents, " latent dimensions need at least ", latents + 2,
                      " and ", latents + 1));
-  const double least = options.least_variance;
+  const DataMean of_data = MeanOf(data);
+  const Vector<double> least = (options.least_variance_share * of_data.variance)
+                                   .cwiseMax(options.least_variance);
+  const double least_latent = options.least_latent_variance;
   LinearSystem system;
   if (start != nullptr) {
     system = start->system(0);
     for (RowMatrix<double>* factor :
          {&system.initial_factor, &system.transition_factor})
-      *factor = FactorAbove(*factor * factor->transpose(), least);
-    system.log_variance = system.log_variance.cwiseMax(std::log(least));
+      *factor = FactorAbove(*factor * factor->transpose(), least_latent);
+    system.log_variance =
+        system.log_variance.cwiseMax(least.array().log().matrix());
   } else {
-    system = RandomStart(data, latents, options.seed, least);
+    system = RandomStart(of_data, latents, options.seed, least);
   }
 
   FilteredMeans means(data.order, latents);
@@ -270,7 +296,7 @@ absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
       return fitted;
     Maximize(Smooth(system, gains, data.order, data.values, means, data.weights,
                     workers),
-             least, system);
+             least, least_latent, system);
   }
 }
 

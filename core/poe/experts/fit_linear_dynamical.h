@@ -21,8 +21,12 @@ struct FitLinearDynamicalOptions {
   std::uint64_t seed = 0;
   // One expert to start from instead; its bounds and power are kept.
   std::optional<LinearDynamical<double>::Settings> start;
-  // Least emission variance of a coordinate, and least eigenvalue of P_1 and Q.
-  double least_variance = 1e-6;
+  // Least emission variance of a coordinate: this share of its variance in the
+  // data, and this variance.
+  double least_variance_share = 1e-6;
+  double least_variance = 1e-30;
+  // Least eigenvalue of P_1 and Q; latents start with a variance of 1.
+  double least_latent_variance = 1e-6;
   int max_iterations = 100;
   // Stops once an iteration gains less than this for each frame.
   double tolerance = 1e-6;
