@@ -93,9 +93,9 @@ struct SeparatorOptions {
 // rand(): these fits run one at a time, each after srand() with a fixed seed,
 // so they disturb, and are disturbed by, whoever else uses rand() meanwhile.
 //
-// `check` is asked before each fit, of which a hard margin takes up to five: the
-// libraries have no way to end one. InvalidArgument naming the row, class or
-// option at fault; the status of `check`.
+// `check` is asked before each fit, of which a hard margin takes up to five:
+// the libraries have no way to end one. InvalidArgument naming the row, class
+// or option at fault; the status of `check`.
 absl::StatusOr<Separator> FitSeparator(
     const ConstRowMatrixRef<double>& features,
     absl::Span<const std::int32_t> labels, Index num_classes,
