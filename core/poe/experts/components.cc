@@ -11,7 +11,7 @@ void NormalizeComponents(RowMatrixRef<double> joints,
                          RowMatrixRef<double> log_scores) {
   const Index experts = log_scores.cols();
   const Index components = joints.cols() / experts;
-  Vector<double> sums(experts);
+  Vector<double> sums(experts), scales(experts);
   for (Index n = 0; n < joints.rows(); ++n) {
     double* const row = joints.row(n).data();
     double* const scores = log_scores.row(n).data();
@@ -25,12 +25,15 @@ void NormalizeComponents(RowMatrixRef<double> joints,
     }
     Exp(absl::Span<double>(row, joints.cols()));
     for (Index m = 0; m < experts; ++m) {
-      double* const part = row + m * components;
+      const double* const part = row + m * components;
       double sum = 0;
       for (Index k = 0; k < components; ++k) sum += part[k];
-      const double scale = 1 / sum;
-      for (Index k = 0; k < components; ++k) part[k] *= scale;
       sums(m) = sum;
+    }
+    scales = sums.cwiseInverse();
+    for (Index m = 0; m < experts; ++m) {
+      double* const part = row + m * components;
+      for (Index k = 0; k < components; ++k) part[k] *= scales(m);
     }
     Log(absl::Span<double>(sums.data(), sums.size()));
     for (Index m = 0; m < experts; ++m) scores[m] += sums(m);
