@@ -1,5 +1,7 @@
 #include "server/server.h"
 
+#include <grpc/support/cpu.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -128,6 +130,12 @@ absl::Status CheckOptions(const ServerOptions& options) {
 int ThreadsOrAll(int threads) {
   if (threads > 0) return threads;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+// Threads that gRPC calls services back in, and reads what comes. It does not
+// say how many it makes.
+int CallbackThreads() {
+  return std::clamp(static_cast<int>(gpr_cpu_num_cores()) / 2, 2, 16);
 }
 
 bool UsesTls(const TlsFiles& tls) {
@@ -269,7 +277,8 @@ class Server::Parts final : public ModelRepository::Listener {
                              .workers = workers_,
                              .sampling = sampling_,
                              .uploads = uploads_,
-                             .limits = options.limits}),
+                             .limits = options.limits,
+                             .quick_calls = CallbackThreads() - 1}),
         registry_(*repository_, file_executor_, uploads_),
         open_inference_({.repository = *repository_,
                          .batching = {.budget = budget_,

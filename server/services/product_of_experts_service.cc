@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -24,10 +25,14 @@ grpc::ServerUnaryReactor* ProductOfExpertsService::Score(
   if (!served.ok()) return Refuse(std::move(scope), served.status());
   scope.SetModel(*served);
   if (IsSmall(*request, *served->model)) {
-    return AnswerNow(std::move(scope), [&](RequestScope& scope) {
-      return AnswerScore(*request, *served, resources_.limits,
-                         Workers::Inline(), scope, *response);
-    });
+    const int others = small_calls_++;
+    const absl::Cleanup leave = [this] { --small_calls_; };
+    if (others < resources_.quick_calls) {
+      return AnswerNow(std::move(scope), [&](RequestScope& scope) {
+        return AnswerScore(*request, *served, resources_.limits,
+                           Workers::Inline(), scope, *response);
+      });
+    }
   }
   return AnswerLater(
       std::move(scope),

@@ -2,6 +2,8 @@
 #ifndef POE_SERVER_SERVICES_PRODUCT_OF_EXPERTS_SERVICE_H_
 #define POE_SERVER_SERVICES_PRODUCT_OF_EXPERTS_SERVICE_H_
 
+#include <atomic>
+
 #include "absl/time/time.h"
 #include "grpcpp/grpcpp.h"
 #include "poe/numerics/workers.h"
@@ -30,6 +32,11 @@ class ProductOfExpertsService final
     // Writes what Train brings; `jobs` must outlive it.
     Executor& uploads;
     RequestLimits limits;
+    // Calls of Score that are answered at a time in the threads that gRPC calls
+    // back; others of them wait for a batch. Must be fewer than gRPC has, of
+    // which there are two at least: the last one takes what comes, so that it
+    // is counted and, if it is too much, refused.
+    int quick_calls = 1;
     // How long a client of Sample may take over one message.
     absl::Duration patience = absl::Minutes(1);
   };
@@ -54,6 +61,9 @@ class ProductOfExpertsService final
 
  private:
   const Resources resources_;
+  // Small calls of Score on the threads of gRPC, those included that find too
+  // many others there.
+  std::atomic<int> small_calls_ = 0;
 };
 
 }  // namespace poe::server

@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -17,6 +19,7 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "server/batcher.h"
+#include "server/request_observer.h"
 #include "server/services/product_of_experts_service.h"
 #include "server/training_jobs.h"
 #include "tests/server/batching_testing.h"
@@ -26,9 +29,31 @@ namespace {
 
 using ::testing::HasSubstr;
 
+// Keeps the first call that ends from being over until it may be.
+class FirstCallStays final : public RequestObserver {
+ public:
+  void OnFinish(const RequestReport&) override {
+    if (stays_.exchange(true)) return;
+    ended_.Notify();
+    go_.WaitForNotification();
+  }
+  void AwaitEnd() const { ended_.WaitForNotification(); }
+  void LetGo() { go_.Notify(); }
+
+ private:
+  std::atomic<bool> stays_ = false;
+  absl::Notification ended_;
+  absl::Notification go_;
+};
+
 class BatchingServiceTest : public BatchingTest {
  protected:
-  void Start(const Batcher::Options& options, std::int64_t bytes) {
+  BatchingServiceTest() {
+    Publish("small", RandomModel(kSmallDimension, 2, {"two", "three"}, 1));
+  }
+
+  void Start(const Batcher::Options& options, std::int64_t bytes,
+             std::vector<RequestObserver*> observers = {}) {
     ASSERT_NO_FATAL_FAILURE(StartBatcher(options, bytes));
     auto jobs = TrainingJobs::Open(repository_.get(), {});
     ASSERT_TRUE(jobs.ok()) << jobs.status();
@@ -41,7 +66,8 @@ class BatchingServiceTest : public BatchingTest {
                                            .sampling = executor_,
                                            .uploads = executor_,
                                            .limits = {}});
-    stub_ = v1::ProductOfExperts::NewStub(Serve(*service_));
+    stub_ =
+        v1::ProductOfExperts::NewStub(Serve(*service_, std::move(observers)));
   }
 
   static v1::ScoreRequest Scoring(Index rows, unsigned seed) {
@@ -49,6 +75,14 @@ class BatchingServiceTest : public BatchingTest {
     request.mutable_model()->set_name("large");
     *request.mutable_observations() =
         ToObservations(RandomBits(rows, kDimension, seed));
+    return request;
+  }
+
+  static v1::ScoreRequest SmallScoring() {
+    v1::ScoreRequest request;
+    request.mutable_model()->set_name("small");
+    *request.mutable_observations() =
+        ToObservations(RandomBits(1, kSmallDimension, 1));
     return request;
   }
 
@@ -62,6 +96,9 @@ class BatchingServiceTest : public BatchingTest {
                           asked.Callback());
   }
 
+  static constexpr Index kSmallDimension = 4;
+
+  FirstCallStays first_call_;  // where it is one of the observers
   const v1::ScoreRequest occupying_ = Scoring(1, 0);
   Asked<v1::ScoreResponse> occupant_;
   std::unique_ptr<TrainingJobs> jobs_;
@@ -226,6 +263,43 @@ TEST_F(BatchingServiceTest, OverloadIsRefusedAtOnceWithATimeToTryAgain) {
   gate_.Notify();
   waiting.answered.WaitForNotification();
   EXPECT_TRUE(waiting.status.ok());
+}
+
+TEST_F(BatchingServiceTest, SmallCallsDoNotWaitForTheBatcher) {
+  Start({}, 64 << 20);
+  Occupy();
+  const v1::ScoreRequest small = SmallScoring();
+  grpc::ClientContext context;
+  v1::ScoreResponse response;
+  ASSERT_TRUE(stub_->Score(&context, small, &response).ok());
+  EXPECT_EQ(response.labels_size(), 1);
+  EXPECT_EQ(batches_, 1);
+  EXPECT_EQ(batcher_->waiting_calls(), 0u);
+}
+
+TEST_F(BatchingServiceTest, SmallCallsThatComeMeanwhileAreQueuedAndRefused) {
+  Start({.waiting_calls = 1}, 64 << 20, {&first_call_});
+  const v1::ScoreRequest small = SmallScoring();
+  Asked<v1::ScoreResponse> quick, waiting, refused;
+  Score(small, quick);
+  first_call_.AwaitEnd();
+  Score(small, occupant_);
+  AwaitOccupied(occupant_.answered);
+  EXPECT_GT(budget_->in_flight(), 0);
+  Score(small, waiting);
+  AwaitWaiting(1);
+  Score(small, refused);
+  refused.answered.WaitForNotification();
+  EXPECT_EQ(refused.status.error_code(), grpc::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ErrorReason(refused.status), "SERVER_BUSY");
+  first_call_.LetGo();
+  gate_.Notify();
+  for (Asked<v1::ScoreResponse>* asked : {&quick, &occupant_, &waiting}) {
+    asked->answered.WaitForNotification();
+    EXPECT_TRUE(asked->status.ok()) << asked->status.error_message();
+  }
+  EXPECT_EQ(quick.response.SerializeAsString(),
+            occupant_.response.SerializeAsString());
 }
 
 TEST_F(BatchingServiceTest, BytesOfAllRequestsAreBounded) {

@@ -1,6 +1,7 @@
 #include "tests/server/batching_testing.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
