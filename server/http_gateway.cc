@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "grpc/health/v1/health.pb.h"
@@ -42,8 +43,10 @@ using httplib::Response;
 using HandlerResponse = httplib::Server::HandlerResponse;
 
 constexpr std::size_t kLongestTraceHeader = 512;
+constexpr absl::string_view kJsonTypes[] = {kJsonType};
 // Clients of the Open Inference Protocol send bytes, or do not say what.
 constexpr absl::string_view kInferTypes[] = {kJsonType, kBytesType, ""};
+constexpr absl::string_view kRepositoryTypes[] = {kJsonType, ""};
 // The method whose role a text that was added needs.
 constexpr char kTextRpc[] = "/poe.v1.ModelRegistry/ListModels";
 
@@ -236,6 +239,7 @@ void HttpGateway::Parts::Answer(const RouteMatch& match, const Request& request,
     switch (route.kind) {
       case RouteKind::kUnary:
       case RouteKind::kPlain:
+      case RouteKind::kRepository:
       case RouteKind::kTruth:
         return AnswerUnary(match, request, content, response);
       case RouteKind::kStream:
@@ -289,10 +293,15 @@ absl::Status HttpGateway::Parts::ReadRequest(const RouteMatch& match,
                                              Message& message,
                                              ByteBudget::Hold& hold) {
   if (content != nullptr && request.method != "DELETE") {
-    absl::StatusOr<HttpBody> body = ReadBody(request, *content, {kJsonType},
-                                             options_.max_body_bytes, budget_);
+    const bool repository = match.route->kind == RouteKind::kRepository;
+    absl::StatusOr<HttpBody> body =
+        ReadBody(request, *content,
+                 repository ? absl::MakeConstSpan(kRepositoryTypes)
+                            : absl::MakeConstSpan(kJsonTypes),
+                 options_.max_body_bytes, budget_);
     if (!body.ok()) return body.status();
-    absl::Status status = ReadJson(body->text, message);
+    absl::Status status = repository ? ReadRepositoryJson(body->text, message)
+                                     : ReadJson(body->text, message);
     if (!status.ok()) return status;
     hold = std::move(body->hold);
     if (message.ByteSizeLong() >

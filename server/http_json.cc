@@ -27,6 +27,7 @@ using google::protobuf::Reflection;
 
 constexpr int kInternalServerError = 500;
 constexpr std::ptrdiff_t kMostMembers = 1 << 16;
+constexpr std::size_t kMostRepositoryBytes = 64 << 10;
 constexpr int kMostRetrySeconds = 3600;
 
 // Text that is no UTF-8 gets replacement characters.
@@ -106,6 +107,15 @@ absl::Status NotOfType(absl::string_view path, absl::string_view text,
                     absl::StrCat("is ", Quoted(text), "; must be ", wanted));
 }
 
+// The field of a ModelRepositoryParameter that holds such a value; null if none
+// does.
+const char* ParameterTypeOf(const Json& value) {
+  if (value.is_boolean()) return "bool_param";
+  if (value.is_number_integer()) return "int64_param";
+  if (value.is_string()) return "string_param";
+  return nullptr;
+}
+
 google::rpc::Status DetailsOf(const grpc::Status& status) {
   google::rpc::Status details;
   if (!details.ParseFromString(status.error_details())) details.Clear();
@@ -131,6 +141,38 @@ absl::Status ReadJson(absl::string_view text, Message& message) {
   return Error(absl::StatusCode::kInvalidArgument, "MALFORMED_JSON",
                absl::StrCat("this is not ", message.GetTypeName(),
                             " in JSON: ", std::string(status.message())));
+}
+
+absl::Status ReadRepositoryJson(absl::string_view text, Message& message) {
+  if (absl::StripAsciiWhitespace(text).empty()) return absl::OkStatus();
+  if (text.size() > kMostRepositoryBytes) {
+    return Error(absl::StatusCode::kInvalidArgument, "BODY_TOO_LARGE",
+                 absl::StrCat("the body has ", text.size(),
+                              " bytes; a request about the repository has at "
+                              "most ",
+                              kMostRepositoryBytes));
+  }
+  Json request = Json::parse(text.begin(), text.end(), nullptr,
+                             /*allow_exceptions=*/false);
+  if (request.is_discarded()) {
+    return Error(absl::StatusCode::kInvalidArgument, "MALFORMED_JSON",
+                 "this is no JSON");
+  }
+  const auto parameters = request.find("parameters");
+  if (parameters != request.end() && parameters->is_object()) {
+    for (Json& value : *parameters) {
+      const char* const type = ParameterTypeOf(value);
+      if (type == nullptr) {
+        return FieldError("parameters", "INVALID_VALUE",
+                          "has a value that is no text, whole number, true or "
+                          "false");
+      }
+      Json typed = Json::object();
+      typed[type] = std::move(value);
+      value = std::move(typed);
+    }
+  }
+  return ReadJson(Dump(request), message);
 }
 
 std::string ToJson(const Message& message) {

@@ -19,6 +19,12 @@ namespace poe::server {
 absl::Status ReadJson(absl::string_view text,
                       google::protobuf::Message& message);
 
+// The same of a request about the repository by the Open Inference Protocol,
+// whose parameters are texts, whole numbers, true or false, where the mapping
+// has objects that name their type. BODY_TOO_LARGE for more than 64 KiB.
+absl::Status ReadRepositoryJson(absl::string_view text,
+                                google::protobuf::Message& message);
+
 // By protobuf's JSON mapping, in one line: fields have their names of the
 // schema, those with default values are there too, 64-bit integers are strings
 // and bytes base64.

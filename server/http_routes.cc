@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -69,6 +70,8 @@ constexpr Route kRoutes[] = {
      "/inference.GRPCInferenceService/ServerLive"},
     {"GET", "/v2/health/ready", Kind::kTruth,
      "/inference.GRPCInferenceService/ServerReady"},
+    {"GET", "/v2/models/stats", Kind::kPlain,
+     "/inference.GRPCInferenceService/ModelStatistics"},
     {"GET", "/v2/models/{name}", Kind::kPlain,
      "/inference.GRPCInferenceService/ModelMetadata"},
     {"GET", "/v2/models/{name}/ready", Kind::kTruth,
@@ -89,11 +92,11 @@ constexpr Route kRoutes[] = {
      "/inference.GRPCInferenceService/ModelStatistics"},
     {"POST", "/v2/models/{model_name}/versions/{model_version}/infer",
      Kind::kInfer, "/inference.GRPCInferenceService/ModelInfer"},
-    {"POST", "/v2/repository/index", Kind::kPlain,
+    {"POST", "/v2/repository/index", Kind::kRepository,
      "/inference.GRPCInferenceService/RepositoryIndex", "", "models"},
-    {"POST", "/v2/repository/models/{model_name}/load", Kind::kPlain,
+    {"POST", "/v2/repository/models/{model_name}/load", Kind::kRepository,
      "/inference.GRPCInferenceService/RepositoryModelLoad"},
-    {"POST", "/v2/repository/models/{model_name}/unload", Kind::kPlain,
+    {"POST", "/v2/repository/models/{model_name}/unload", Kind::kRepository,
      "/inference.GRPCInferenceService/RepositoryModelUnload"},
 };
 
@@ -135,8 +138,9 @@ RouteMatch FindRoute(absl::string_view method, absl::string_view path) {
   for (const Route& route : kRoutes) {
     std::optional<RouteValues> values = MatchPath(route, parts);
     if (!values.has_value()) continue;
-    match.methods.push_back(route.method);
-    if (route.method == method) {
+    if (!absl::c_linear_search(match.methods, route.method))
+      match.methods.push_back(route.method);
+    if (route.method == method && match.route == nullptr) {
       match.route = &route;
       match.values = *std::move(values);
     }

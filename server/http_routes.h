@@ -15,7 +15,9 @@ namespace poe::server {
 enum class RouteKind {
   kUnary,        // one message, by protobuf's JSON mapping
   kPlain,        // the same as the Open Inference Protocol wants its JSON
-  kTruth,        // the same; 404 if the one field of the answer is false
+  kRepository,   // the same; the type of the body may be left unsaid, and
+                 // parameters are plain values in it
+  kTruth,        // as kPlain; 404 if the one field of the answer is false
   kInfer,        // the inference of that protocol
   kStream,       // one message in, lines out
   kScoreStream,  // lines in, a line out for each
@@ -55,7 +57,8 @@ struct RouteMatch {
   std::vector<absl::string_view> methods;
 };
 
-// `path` without percent-encoding. HEAD finds what GET does.
+// `path` without percent-encoding. Of several routes it is the first that fits.
+// HEAD finds what GET does.
 RouteMatch FindRoute(absl::string_view method, absl::string_view path);
 
 }  // namespace poe::server

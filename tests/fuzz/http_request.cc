@@ -47,6 +47,8 @@ absl::Status ReadBody(const server::Route& route, const std::string& body,
                       Message& message) {
   if (route.method == "GET" || route.method == "DELETE")
     return absl::OkStatus();
+  if (route.kind == server::RouteKind::kRepository)
+    return server::ReadRepositoryJson(body, message);
   if (route.kind != server::RouteKind::kInfer)
     return server::ReadJson(body, message);
   const absl::StatusOr<inference::ModelInferRequest> request =

@@ -359,6 +359,7 @@ TEST_F(HttpTest, TheOpenInferenceProtocolIsSpoken) {
   EXPECT_EQ(Get("/v2/models/digits/ready")["ready"], true);
   EXPECT_EQ(Get("/v2/models/digits/versions/9/ready", 404)["ready"], false);
   EXPECT_EQ(Get("/v2/models/cats/ready", 404)["ready"], false);
+  EXPECT_THAT(Get("/v2/models/stats")["model_stats"], SizeIs(4));
   const Json metadata = Get("/v2/models/digits/versions/1");
   EXPECT_EQ(metadata["versions"], Json({"2", "1"}));
   EXPECT_EQ(metadata["inputs"][0]["shape"], Json({-1, kDimension}));
@@ -516,6 +517,53 @@ TEST_F(HttpTest, MistakesHaveTheirStatus) {
     EXPECT_THAT(metrics, HasSubstr(absl::StrCat(
                              R"(poe_refusals_total{where="http",reason=")",
                              reason, "\"} ", refusals, "\n")));
+  }
+}
+
+// As Python's tritonclient.http does: it never says what type a body has.
+TEST_F(HttpTest, ModelsAreLoadedAndUnloadedByBodiesWithoutAType) {
+  const auto post = [&](const std::string& path, const std::string& body,
+                        int status) {
+    const std::string answer =
+        Raw(absl::StrCat("POST ", path, " HTTP/1.1\r\nConnection: close\r\n",
+                         "Content-Length: ", body.size(), "\r\n\r\n", body));
+    EXPECT_THAT(answer, HasSubstr(absl::StrCat("HTTP/1.1 ", status, " ")));
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(answer, absl::MaxSplits("\r\n\r\n", 1));
+    return Json::parse(parts.second, nullptr, false);
+  };
+  EXPECT_THAT(post("/v2/repository/index", R"({"ready": true})", 200),
+              SizeIs(4));
+  EXPECT_EQ(post("/v2/repository/models/density/unload",
+                 R"({"parameters": {"unload_dependents": false}})", 200),
+            Json::object());
+  EXPECT_THAT(post("/v2/repository/index", R"({"ready": true})", 200),
+              SizeIs(3));
+  EXPECT_EQ(post("/v2/repository/models/density/load", "{}", 200),
+            Json::object());
+  EXPECT_THAT(post("/v2/repository/index", "", 200), SizeIs(4));
+  const struct {
+    std::string body;
+    int status;
+    const char* text;
+  } refused[] = {
+      {R"({"parameters": {"config": "{}"}})", 400, "has \"config\""},
+      {R"({"parameters": {"depth": 3}})", 400, "has \"depth\""},
+      {R"({"parameters": {"a": {"bool_param": true}}})", 400,
+       "is no text, whole number, true or false"},
+      {R"({"parameters": [true]})", 400, "in JSON"},
+      {R"({"cats": 1})", 400, "cats"},
+      {"[]", 400, "in JSON"},
+      {"{", 400, "no JSON"},
+      {absl::StrCat(R"({"repository_name": ")", std::string(64 << 10, 'a'),
+                    "\"}"),
+       413, "at most 65536"},
+  };
+  for (const auto& one : refused) {
+    const Json answer =
+        post("/v2/repository/models/density/load", one.body, one.status);
+    ASSERT_TRUE(answer["error"].is_string()) << answer;
+    EXPECT_THAT(answer["error"].get<std::string>(), HasSubstr(one.text));
   }
 }
 

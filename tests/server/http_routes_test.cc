@@ -43,6 +43,17 @@ TEST(HttpRoutesTest, JobsHaveTheirPrefix) {
   EXPECT_THAT(match.values, ElementsAre(Pair("name", "jobs/7")));
 }
 
+TEST(HttpRoutesTest, StatisticsOfAllModelsAreNoModelOfThatName) {
+  const RouteMatch all = FindRoute("GET", "/v2/models/stats");
+  ASSERT_NE(all.route, nullptr);
+  EXPECT_EQ(all.route->rpc, "/inference.GRPCInferenceService/ModelStatistics");
+  EXPECT_THAT(all.values, IsEmpty());
+  EXPECT_THAT(FindRoute("PUT", "/v2/models/stats").methods, ElementsAre("GET"));
+  const RouteMatch one = FindRoute("GET", "/v2/models/stats/stats");
+  ASSERT_NE(one.route, nullptr);
+  EXPECT_THAT(one.values, ElementsAre(Pair("name", "stats")));
+}
+
 TEST(HttpRoutesTest, OtherMethodsAndPathsAreNotFound) {
   EXPECT_NE(FindRoute("HEAD", "/v1/models").route, nullptr);
   const RouteMatch match = FindRoute("PATCH", "/v1/models/digits");
