@@ -278,7 +278,8 @@ CallSetting HttpGateway::Parts::SettingFor(const Route& route,
     }
   }
   if (options_.access != nullptr) {
-    // For the log, which names the token. The services ask for none.
+    // For the log, which names the token, and for GetModel, which needs a
+    // higher role with parameters than without.
     std::optional<std::string> authorization = AuthorizationIn(request);
     if (authorization.has_value() && IsPrintable(*authorization)) {
       setting.metadata["authorization"] = *std::move(authorization);

@@ -279,7 +279,7 @@ class Server::Parts final : public ModelRepository::Listener {
                              .uploads = uploads_,
                              .limits = options.limits,
                              .quick_calls = CallbackThreads() - 1}),
-        registry_(*repository_, file_executor_, uploads_),
+        registry_(*repository_, file_executor_, uploads_, access_),
         open_inference_({.repository = *repository_,
                          .batching = {.budget = budget_,
                                       .compute = compute_,

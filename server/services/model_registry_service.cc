@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "server/errors.h"
+#include "server/request_identity.h"
 #include "server/request_scope.h"
 #include "server/services/export_reactor.h"
 #include "server/services/import_reactor.h"
@@ -78,12 +79,31 @@ absl::Status AnswerGet(const v1::GetModelRequest& request,
       repository.GetVersion(model.name(), model.version());
   if (!info.ok()) return info.status();
   *response.mutable_info() = *std::move(info);
-  if (!request.include_parameters()) return absl::OkStatus();
+  return absl::OkStatus();
+}
+
+// What AnswerGet gives, and the parameters.
+absl::Status AnswerGetWhole(const v1::GetModelRequest& request,
+                            const ModelRepository& repository,
+                            RequestScope& scope,
+                            v1::GetModelResponse& response) {
+  absl::Status status = AnswerGet(request, repository, scope, response);
+  if (!status.ok()) return status;
+  const v1::ModelVersion& model = response.model();
   absl::StatusOr<v1::Model> stored =
       repository.Read(model.name(), model.version());
   if (!stored.ok()) return stored.status();
   *response.mutable_parameters() = *std::move(stored);
   return absl::OkStatus();
+}
+
+// With its parameters a model is as good as exported, and needs that role.
+absl::Status CheckMayExport(const grpc::CallbackServerContext& context,
+                            Access* access) {
+  if (access == nullptr) return absl::OkStatus();
+  return WithPrefix("include_parameters",
+                    access->Check("/poe.v1.ModelRegistry/ExportModel",
+                                  AuthorizationIn(context.client_metadata())));
 }
 
 absl::Status AnswerWith(absl::StatusOr<v1::ModelInfo> info,
@@ -105,9 +125,18 @@ grpc::ServerUnaryReactor* ModelRegistryService::ListModels(
 grpc::ServerUnaryReactor* ModelRegistryService::GetModel(
     grpc::CallbackServerContext* context, const v1::GetModelRequest* request,
     v1::GetModelResponse* response) {
-  return AnswerOn(executor_, RequestScope("GetModel", context),
+  RequestScope scope("GetModel", context);
+  if (!request->include_parameters()) {
+    return AnswerNow(std::move(scope), [&](RequestScope& scope) {
+      return AnswerGet(*request, repository_, scope, *response);
+    });
+  }
+  absl::Status allowed = CheckMayExport(*context, access_.get());
+  if (!allowed.ok()) return Refuse(std::move(scope), allowed);
+  return AnswerOn(executor_, std::move(scope),
                   [this, request, response](RequestScope& scope) {
-                    return AnswerGet(*request, repository_, scope, *response);
+                    return AnswerGetWhole(*request, repository_, scope,
+                                          *response);
                   });
 }
 

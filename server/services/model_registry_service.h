@@ -2,9 +2,13 @@
 #ifndef POE_SERVER_SERVICES_MODEL_REGISTRY_SERVICE_H_
 #define POE_SERVER_SERVICES_MODEL_REGISTRY_SERVICE_H_
 
+#include <memory>
+#include <utility>
+
 #include "google/protobuf/empty.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "poe/v1/registry.grpc.pb.h"
+#include "server/access.h"
 #include "server/executor.h"
 #include "server/model_repository.h"
 
@@ -14,10 +18,15 @@ namespace poe::server {
 // what needs files in the executor's.
 class ModelRegistryService final : public v1::ModelRegistry::CallbackService {
  public:
-  // All must outlive the service. `uploads` writes what ImportModel brings.
+  // Repository and executors must outlive the service. `uploads` writes what
+  // ImportModel brings. `access` is asked whether who asks for a model's
+  // parameters may have the model; null: anybody may.
   ModelRegistryService(ModelRepository& repository, Executor& executor,
-                       Executor& uploads)
-      : repository_(repository), executor_(executor), uploads_(uploads) {}
+                       Executor& uploads, std::shared_ptr<Access> access)
+      : repository_(repository),
+        executor_(executor),
+        uploads_(uploads),
+        access_(std::move(access)) {}
 
   grpc::ServerUnaryReactor* ListModels(
       grpc::CallbackServerContext* context,
@@ -52,6 +61,7 @@ class ModelRegistryService final : public v1::ModelRegistry::CallbackService {
   ModelRepository& repository_;
   Executor& executor_;
   Executor& uploads_;
+  const std::shared_ptr<Access> access_;
 };
 
 }  // namespace poe::server

@@ -900,6 +900,10 @@ TEST_F(SecureHttpTest, TokensHaveTheirRoles) {
   EXPECT_EQ(status("GET", "/v1/jobs", kScore), 403);
   EXPECT_EQ(status("DELETE", "/v1/models/cats", kAdmin), 404);
   EXPECT_EQ(status("GET", "/v2", kAdmin), 200);
+  constexpr char kWhole[] = "/v1/models/cats?include_parameters=true";
+  EXPECT_EQ(status("GET", "/v1/models/cats", kScore), 404);
+  EXPECT_EQ(status("GET", kWhole, kScore), 403);
+  EXPECT_EQ(status("GET", kWhole, kAdmin), 404);
   const auto refused = client.Get("/v1/models");
   ASSERT_NE(refused, nullptr);
   EXPECT_EQ(refused->get_header_value("WWW-Authenticate"), "Bearer");

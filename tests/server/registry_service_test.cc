@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -12,6 +14,9 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "server/codec/model_codec.h"
+#include "server/executor.h"
+#include "server/model_repository.h"
+#include "server/services/model_registry_service.h"
 #include "tests/server/serving_test.h"
 
 namespace poe::server {
@@ -425,6 +430,39 @@ TEST_F(EmptyRegistryTest, ListsNothing) {
   v1::ListModelsResponse response;
   ASSERT_TRUE(registry().ListModels(&context, {}, &response).ok());
   EXPECT_THAT(response.models(), IsEmpty());
+}
+
+using BusyFilesTest = ServingTest;
+
+TEST_F(BusyFilesTest, AModelIsToldWhileFilesAreReadForAnother) {
+  Publish("bits", RandomModel(4, 2, {"data"}, 1));
+  const auto repository = ModelRepository::Open(this->repository());
+  ASSERT_TRUE(repository.ok()) << repository.status();
+  absl::Notification read;
+  Executor files(1, 1);
+  EXPECT_TRUE(
+      files
+          .Submit({.check = [] { return absl::OkStatus(); },
+                   .run = [&](absl::Status) { read.WaitForNotification(); }})
+          .ok());
+  ModelRegistryService service(**repository, files, nullptr);
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("localhost:0", grpc::InsecureServerCredentials(),
+                           &port);
+  builder.RegisterService(&service);
+  const auto server = builder.BuildAndStart();
+  const auto stub = v1::ModelRegistry::NewStub(grpc::CreateChannel(
+      absl::StrCat("localhost:", port), grpc::InsecureChannelCredentials()));
+  v1::GetModelRequest request;
+  request.mutable_model()->set_name("bits");
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(30)));
+  v1::GetModelResponse response;
+  const grpc::Status status = stub->GetModel(&context, request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.info().num_experts(), 2);
+  read.Notify();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -13,6 +14,7 @@
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "poe/v1/registry.grpc.pb.h"
 #include "server/manifest.h"
 #include "tests/server/certificates.h"
 #include "tests/server/serving_test.h"
@@ -157,6 +159,7 @@ class TokensTest : public SecureServerTest,
   TokensTest() {
     ServerOptions options = GetParam() ? WithTls() : ServerOptions();
     options.tokens = File("tokens");
+    Publish("bits", RandomModel(4, 2, {"data"}, 1));
     StartServer(options);
     channel_ = GetParam() ? TlsChannel(authority_) : NewChannel();
   }
@@ -208,6 +211,32 @@ TEST_P(TokensTest, EachCallNeedsItsRole) {
         EXPECT_NE(status.error_code(), grpc::UNAUTHENTICATED) << method;
         EXPECT_NE(status.error_code(), grpc::PERMISSION_DENIED) << method;
         EXPECT_NE(status.error_code(), grpc::UNAVAILABLE) << method;
+      }
+    }
+  }
+}
+
+TEST_P(TokensTest, ParametersOfAModelNeedTheRoleThatExportsIt) {
+  const auto stub = v1::ModelRegistry::NewStub(channel_);
+  for (const bool whole : {false, true}) {
+    for (const absl::string_view role : {"score", "train", "admin"}) {
+      grpc::ClientContext context;
+      context.AddMetadata("authorization",
+                          absl::StrCat("Bearer ", role, "-token"));
+      v1::GetModelRequest request;
+      request.mutable_model()->set_name("bits");
+      request.set_include_parameters(whole);
+      v1::GetModelResponse response;
+      const grpc::Status status = stub->GetModel(&context, request, &response);
+      if (whole && role != "admin") {
+        EXPECT_EQ(status.error_code(), grpc::PERMISSION_DENIED) << role;
+        EXPECT_EQ(ErrorReason(status), "ROLE_TOO_LOW");
+        EXPECT_THAT(status.error_message(), HasSubstr("include_parameters: "));
+        EXPECT_FALSE(response.has_info());
+      } else {
+        EXPECT_TRUE(status.ok()) << role << status.error_message();
+        EXPECT_EQ(response.info().num_experts(), 2);
+        EXPECT_EQ(response.has_parameters(), whole);
       }
     }
   }
