@@ -43,7 +43,7 @@ ABSL_FLAG(std::string, config, "",
           "file.");
 ABSL_FLAG(bool, print_config, false,
           "Print all settings, as such a file, with where each comes from, and "
-          "exit.");
+          "exit. Settings that cannot be are refused as without it.");
 ABSL_FLAG(std::string, repository, "",
           "Folder that holds the models. Made if absent. Required.");
 ABSL_FLAG(std::string, version_policy,
@@ -329,14 +329,8 @@ int main(int argc, char** argv) {
   }
   const auto settings = poe::server::ApplySettings(arguments, environment);
   if (!settings.ok()) return Fail(settings.status().message(), kUsageError);
-  if (absl::GetFlag(FLAGS_print_config)) {
-    std::cout << poe::server::FormatSettings(*settings);
-    return EXIT_SUCCESS;
-  }
-  if (absl::GetFlag(FLAGS_repository).empty()) {
-    return Fail("--repository DIR is required; see poe-server --help",
-                kUsageError);
-  }
+  const absl::Status together = poe::server::CheckTogether(*settings);
+  if (!together.ok()) return Fail(together.message(), kUsageError);
   const auto level = ConfiguredLevel();
   if (!level.has_value()) {
     return Fail(absl::StrCat("--log_level ", absl::GetFlag(FLAGS_log_level),
@@ -412,6 +406,16 @@ int main(int argc, char** argv) {
   options.request_log = {.json = log_format == "json",
                          .sample = absl::GetFlag(FLAGS_log_sample)};
   options.is_stopped = [] { return is_ended.load(); };
+  const absl::Status possible = poe::server::CheckOptions(options);
+  if (!possible.ok()) return Fail(possible.message(), kUsageError);
+  if (absl::GetFlag(FLAGS_print_config)) {
+    std::cout << poe::server::FormatSettings(*settings);
+    return EXIT_SUCCESS;
+  }
+  if (options.repository.empty()) {
+    return Fail("--repository DIR is required; see poe-server --help",
+                kUsageError);
+  }
   auto server = poe::server::Server::Start(options);
   if (absl::IsCancelled(server.status())) {
     spdlog::info("told to end before all models were loaded");

@@ -78,7 +78,7 @@ absl::Status CheckOption(absl::string_view name, std::int64_t value,
       absl::StrCat(name, " is ", value, "; must be at least ", least));
 }
 
-absl::Status CheckOptions(const ServerOptions& options) {
+absl::Status CheckNumbers(const ServerOptions& options) {
   absl::Status status;
   status.Update(CheckOption("threads", options.threads, 0));
   status.Update(CheckOption("training_threads", options.training_threads, 0));
@@ -241,6 +241,23 @@ void ReportServing(grpc::Server& server) {
 }
 
 }  // namespace
+
+absl::Status CheckOptions(const ServerOptions& options) {
+  absl::Status status = CheckNumbers(options);
+  status.Update(ParseListenAddress(options.listen).status());
+  if (!options.http.empty()) {
+    status.Update(
+        WithPrefix("http", ParseListenAddress(options.http).status()));
+  }
+  status.Update(WithPrefix(
+      "version_policy", ParseVersionPolicies(options.version_policy).status()));
+  if (status.ok() && UsesTls(options.tls) &&
+      (options.tls.certificate.empty() || options.tls.key.empty())) {
+    status = absl::InvalidArgumentError(
+        "TLS needs both tls_certificate and tls_key");
+  }
+  return status;
+}
 
 // Declared in the order in which they depend on each other.
 class Server::Parts final : public ModelRepository::Listener {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/codec/request_codec.h"
@@ -84,6 +85,10 @@ struct ServerOptions {
   // Start ends with Cancelled.
   std::function<bool()> is_stopped;
 };
+
+// InvalidArgument naming the option that cannot be, whatever files and
+// addresses there are.
+absl::Status CheckOptions(const ServerOptions& options);
 
 // Thread-safe.
 class Server {

@@ -28,6 +28,23 @@ constexpr absl::string_view kPrefix = "POE_SERVER_";
 constexpr char kConfig[] = "config";
 constexpr std::int64_t kMostConfigBytes = 1 << 20;
 
+// A setting that does nothing where another has this value.
+struct Idle {
+  const char* name;
+  const char* beside;
+  const char* value;
+};
+
+constexpr Idle kIdle[] = {
+    {"keep_versions", "read_only", "true"},
+    {"data_directory", "read_only", "true"},
+    {"max_training_rows", "read_only", "true"},
+    {"max_training_bytes", "read_only", "true"},
+    {"max_experts", "read_only", "true"},
+    {"max_training_seconds", "read_only", "true"},
+    {"http_connections_per_client", "http", ""},
+};
+
 const google::protobuf::Descriptor& ConfigType() {
   return *v1::ServerConfig::descriptor();
 }
@@ -192,9 +209,28 @@ absl::StatusOr<Settings> ApplySettings(
       setting.origin = "default";
     }
     if (!set.ok()) return set;
-    setting.value = absl::FindCommandLineFlag(name)->CurrentValue();
+    const absl::CommandLineFlag& flag = *absl::FindCommandLineFlag(name);
+    setting.value = flag.CurrentValue();
+    setting.changed = setting.value != flag.DefaultValue();
   }
   return settings;
+}
+
+absl::Status CheckTogether(const Settings& settings) {
+  for (const Idle& idle : kIdle) {
+    const auto setting = settings.find(idle.name);
+    const auto beside = settings.find(idle.beside);
+    if (setting == settings.end() || beside == settings.end() ||
+        !setting->second.changed || beside->second.value != idle.value) {
+      continue;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat(idle.name, " is ", setting->second.value, " (",
+                     setting->second.origin, "), which has no effect where ",
+                     idle.beside, " is ", Quoted(idle.value), " (",
+                     beside->second.origin, "); leave one of them out"));
+  }
+  return absl::OkStatus();
 }
 
 std::string FormatSettings(const Settings& settings) {

@@ -16,8 +16,9 @@ namespace poe::server {
 
 // Value and origin of each setting, by its name.
 struct Setting {
-  std::string value;   // as the flag of that name writes it
-  std::string origin;  // "command line", a variable, a file's path, "default"
+  std::string value;     // as the flag of that name writes it
+  std::string origin;    // "command line", a variable, a file's path, "default"
+  bool changed = false;  // whether the value is another than the default one
 };
 using Settings = std::map<std::string, Setting>;
 
@@ -49,6 +50,11 @@ std::vector<std::string> NamesOnCommandLine(
 absl::StatusOr<Settings> ApplySettings(
     absl::Span<const absl::string_view> arguments,
     absl::Span<const std::string> environment);
+
+// InvalidArgument naming two settings, of which one has no effect beside the
+// value of the other. What has its default value is not looked at, so that all
+// settings can stand in one file.
+absl::Status CheckTogether(const Settings& settings);
 
 // The settings as a file that ParseConfig reads, each with its origin.
 std::string FormatSettings(const Settings& settings);

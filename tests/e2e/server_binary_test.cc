@@ -295,6 +295,41 @@ TEST_F(ServerBinaryTest, MistakesOnTheCommandLineAreNamed) {
   }
 }
 
+TEST_F(ServerBinaryTest, SettingsThatCannotBeAreNotPrinted) {
+  const struct {
+    std::vector<std::string> arguments;
+    const char* message;
+  } cases[] = {
+      {{"--max_bytes_in_flight=1"}, "max_bytes_in_flight is 1"},
+      {{"--tls_client_ca=ca.pem"}, "tls_certificate and tls_key"},
+      {{"--listen=8500"}, "must be HOST:PORT"},
+      {{"--version_policy=some"}, "version_policy: "},
+      {{"--log_level=loud"}, "--log_level loud"},
+      {{"--read_only", "--keep_versions=3"}, "keep_versions is 3"},
+      {{"--http_connections_per_client=3"},
+       "http_connections_per_client is 3 (command line), which has no effect"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    std::vector<std::string> printing = arguments;
+    printing.push_back("--print_config");
+    for (const std::vector<std::string>& all : {arguments, printing}) {
+      Program program(all);
+      EXPECT_THAT(program.ReadAll(), HasSubstr(message));
+      EXPECT_EQ(program.Wait(), 2) << message;
+    }
+  }
+}
+
+TEST_F(ServerBinaryTest, WhatIsPrintedIsAFileToStartWith) {
+  Program print({"--print_config", "--read_only", RepositoryFlag()});
+  const std::string path = (folder_ / "config.txtpb").string();
+  std::ofstream(path) << print.ReadAll();
+  EXPECT_EQ(print.Wait(), 0);
+  Program again({"--print_config", "--config=" + path});
+  EXPECT_THAT(again.ReadAll(), HasSubstr("read_only: true "));
+  EXPECT_EQ(again.Wait(), 0);
+}
+
 TEST_F(ServerBinaryTest, PlainTextThatOtherMachinesReachNeedsItsFlag) {
   Program refused({RepositoryFlag(), "--listen=0.0.0.0:0"});
   EXPECT_THAT(refused.ReadAll(), HasSubstr("refused to listen on 0.0.0.0:0"));

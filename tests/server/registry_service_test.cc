@@ -445,7 +445,7 @@ TEST_F(BusyFilesTest, AModelIsToldWhileFilesAreReadForAnother) {
           .Submit({.check = [] { return absl::OkStatus(); },
                    .run = [&](absl::Status) { read.WaitForNotification(); }})
           .ok());
-  ModelRegistryService service(**repository, files, nullptr);
+  ModelRegistryService service(**repository, files, files, nullptr);
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort("localhost:0", grpc::InsecureServerCredentials(),

@@ -3,12 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace poe::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -68,6 +70,25 @@ TEST(SettingsTest, NamesOnACommandLine) {
               ElementsAre("threads", "listen", "read_only"));
   EXPECT_THAT(NamesOnCommandLine({"--noread_only"}), Contains("read_only"));
   EXPECT_THAT(NamesOnCommandLine({"threads"}), Not(Contains("threads")));
+}
+
+TEST(SettingsTest, WhatHasNoEffectBesideAnotherIsRefused) {
+  Settings settings = {{"read_only", {"true", "command line", true}},
+                       {"keep_versions", {"3", "a.txtpb", true}},
+                       {"http", {"", "default"}},
+                       {"http_connections_per_client", {"32", "a.txtpb"}}};
+  const absl::Status refused = CheckTogether(settings);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.message()),
+              AllOf(HasSubstr("keep_versions is 3 (a.txtpb)"),
+                    HasSubstr("read_only is \"true\" (command line)")));
+  settings["read_only"] = {"false", "default"};
+  EXPECT_TRUE(CheckTogether(settings).ok());
+  settings["http_connections_per_client"] = {"64", "a.txtpb", true};
+  EXPECT_THAT(std::string(CheckTogether(settings).message()),
+              HasSubstr("http is \"\" (default)"));
+  settings["http"] = {"localhost:8501", "command line", true};
+  EXPECT_TRUE(CheckTogether(settings).ok());
 }
 
 TEST(SettingsTest, WhatIsPrintedCanBeRead) {
