@@ -54,7 +54,8 @@ constexpr struct {
 void RegisterQuestions(const std::string& kind, const std::string& variant,
                        const Shape& shape, int threads, Clock clock) {
   const auto made = std::make_shared<KindCase>(MakeCase(kind, shape));
-  const auto workers = std::make_shared<Workers>(threads);
+  const auto workers =
+      std::make_shared<Workers>(threads, Workers::Idle::kStayAwake);
   for (const auto& question : kQuestions) {
     auto* timed = benchmark::RegisterBenchmark(
         absl::StrCat(kind, "/", question.name, "/", variant).c_str(),
