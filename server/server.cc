@@ -315,12 +315,13 @@ class Server::Parts final : public ModelRepository::Listener {
              .jobs = *jobs_,
              .refusals = *refusals_,
              .connections = [this] { return grpc_listener_.open(); },
-             .queues =
-                 {{"batches", [this] { return batcher_.waiting_calls(); }},
-                  {"compute", [this] { return compute_.QueueDepth(); }},
-                  {"sampling", [this] { return sampling_.QueueDepth(); }},
-                  {"files", [this] { return file_executor_.QueueDepth(); }},
-                  {"uploads", [this] { return uploads_.QueueDepth(); }}},
+             .queues = {{"batches",
+                         [this] { return batcher_.waiting_calls(); }},
+                        {"compute", [this] { return compute_.QueueDepth(); }},
+                        {"sampling", [this] { return sampling_.QueueDepth(); }},
+                        {"files",
+                         [this] { return file_executor_.QueueDepth(); }},
+                        {"uploads", [this] { return uploads_.QueueDepth(); }}},
              .http_connections =
                  [this] { return http_ == nullptr ? 0 : http_->connections(); },
              .http_body_bytes =

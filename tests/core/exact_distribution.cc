@@ -38,10 +38,11 @@ std::vector<double> TemperedLogScores(const Product<double>& product,
 
 Vector<double> LogScoreGradientOf(const Product<double>& product,
                                   const Observations<double>& x,
-                                  absl::Span<const double> weights) {
+                                  absl::Span<const double> weights,
+                                  double beta) {
   Vector<double> gradient = Vector<double>::Zero(product.num_parameters());
   auto posteriors = product.NewPosteriors();
-  product.Infer(x, 1, Workers::Inline(), posteriors);
+  product.Infer(x, beta, Workers::Inline(), posteriors);
   Index first = product.base().parameters().size();
   product.base().AddGradient(x, weights, gradient.head(first));
   for (std::size_t i = 0; i < product.num_groups(); ++i) {
@@ -287,19 +288,43 @@ double ExactDistribution::PValue(const Observations<double>& x) const {
 }
 
 ExactDistribution::Gradient ExactDistribution::LogScoreGradient() const {
+  return LogScoreGradientUnder(probabilities_);
+}
+
+ExactDistribution::Gradient ExactDistribution::LogScoreGradientGiven(
+    const Observations<double>& x, Index n) const {
+  const RowMatrix<double> given = FramesOf(x, n);
+  const Index first = x.FrameStarts()[n];
+  std::vector<double> probabilities = probabilities_;
+  double total = 0;
+  for (Index k = 0; k < points_.size; ++k) {
+    for (Index t = 0; t < length_; ++t)
+      for (Index i = 0; i < given.cols(); ++i)
+        if (x.IsClamped(first + t, i) &&
+            points_.values(k * length_ + t, i) != given(t, i))
+          probabilities[k] = 0;
+    total += probabilities[k];
+  }
+  EXPECT_GT(total, 0);
+  for (double& probability : probabilities) probability /= total;
+  return LogScoreGradientUnder(probabilities);
+}
+
+ExactDistribution::Gradient ExactDistribution::LogScoreGradientUnder(
+    const std::vector<double>& probabilities) const {
   Gradient gradient;
-  gradient.mean = LogScoreGradientOf(product_, points_, probabilities_);
+  gradient.mean = LogScoreGradientOf(product_, points_, probabilities);
   Vector<double> variance = Vector<double>::Zero(gradient.mean.size());
   Observations<double> one = Make(1);
   const double all = 1;
   for (Index n = 0; n < points_.size; ++n) {
-    if (probabilities_[n] < 1e-9) continue;
+    if (probabilities[n] < 1e-9) continue;
     one.values.topRows(length_) =
         points_.values.middleRows(n * length_, length_);
     const Vector<double> of_point =
         LogScoreGradientOf(product_, one, absl::MakeConstSpan(&all, 1));
-    variance += probabilities_[n] *
-                (of_point - gradient.mean).array().square().matrix();
+    variance +=
+        probabilities[n] * (of_point - gradient.mean).array().square().matrix();
   }
   gradient.deviation = variance.cwiseSqrt();
   return gradient;

@@ -39,11 +39,16 @@ class ExactDistribution {
     Vector<double> mean, deviation;
   };
   Gradient LogScoreGradient() const;
+  // The same given those values of observation n of x that are clamped; they
+  // must be those of some of the points.
+  Gradient LogScoreGradientGiven(const Observations<double>& x, Index n) const;
   // log Z.
   double log_normalizer() const { return log_normalizer_; }
 
  private:
   bool discrete() const { return lower_.size() == 0; }
+  Gradient LogScoreGradientUnder(
+      const std::vector<double>& probabilities) const;
   Observations<double> Make(Index size) const;
   void Enumerate();
   void PlaceNodes();
@@ -72,11 +77,12 @@ RowMatrix<double> FramesOf(const Observations<double>& x, Index n);
 Observations<double> Repeat(const Observations<double>& x, Index n,
                             Index count);
 
-// sum_n weights[n] d log p*(x_n) / d parameters, for the base followed by all
-// groups.
+// sum_n weights[n] d log p*(x_n) / d parameters at an inverse temperature, for
+// the base followed by all groups.
 Vector<double> LogScoreGradientOf(const Product<double>& product,
                                   const Observations<double>& x,
-                                  absl::Span<const double> weights);
+                                  absl::Span<const double> weights,
+                                  double beta = 1);
 
 }  // namespace poe
 

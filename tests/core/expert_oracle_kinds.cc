@@ -8,6 +8,7 @@
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/bernoulli_units.h"
 #include "poe/experts/unigauss.h"
+#include "poe/numerics/elementwise.h"
 #include "tests/core/expert_oracles.h"
 
 namespace poe {
@@ -254,6 +255,36 @@ OracleKind BernoulliUnitsOnSymbols() {
   };
   kind.extreme_rows = [] { return Constant(6, {0, 1, 1e-30}); };
   return kind;
+}
+
+double BruteForceLogScore(const OracleKind& kind,
+                          const ExpertGroup<double>& group, Index m,
+                          const RowMatrix<double>& x, double exponent) {
+  if (kind.log_score) return kind.log_score(group, m, x, exponent);
+  std::vector<double> terms;
+  for (Index z = 0; z < kind.states; ++z)
+    terms.push_back(exponent * kind.log_joint(group, m, z, x));
+  return LogSumExp(terms);
+}
+
+double ChangeOf(const Messages<double>& messages,
+                const std::vector<Coupling>& couplings, Index first,
+                const RowMatrix<double>& from, const RowMatrix<double>& to) {
+  double change = 0;
+  for (Index t = 0; t < from.rows(); ++t) {
+    const auto linear = messages.linear.row(first + t);
+    const auto precision = messages.precision.row(first + t);
+    for (Index i = 0; i < from.cols(); ++i)
+      change +=
+          linear(i) * (to(t, i) - from(t, i)) -
+          precision(i) * (to(t, i) * to(t, i) - from(t, i) * from(t, i)) / 2;
+    for (std::size_t e = 0; e < couplings.size(); ++e) {
+      const auto [i, j] = couplings[e];
+      change -= messages.coupling(first + t, static_cast<Index>(e)) *
+                (to(t, i) * to(t, j) - from(t, i) * from(t, j));
+    }
+  }
+  return change;
 }
 
 std::vector<OracleKind> AllOracleKinds() {

@@ -93,6 +93,47 @@ Observations<double> AsSequences(const Observations<double>& rows,
 // The rows as sequences of 1, 2, 3, 1, 2, 3, ... frames, `size` of them.
 Observations<double> AsRagged(const Observations<double>& rows, Index size);
 
+// log f of expert m at a power, summed over the latent states one by one.
+double BruteForceLogScore(const OracleKind& kind,
+                          const ExpertGroup<double>& group, Index m,
+                          const RowMatrix<double>& x, double exponent);
+// How much the messages to the frames from `first` on say that their log
+// density grows from `from` to `to`.
+double ChangeOf(const Messages<double>& messages,
+                const std::vector<Coupling>& couplings, Index first,
+                const RowMatrix<double>& from, const RowMatrix<double>& to);
+
+template <typename Scalar>
+Observations<Scalar> Cast(const Observations<double>& x) {
+  Observations<Scalar> result;
+  result.size = x.size;
+  result.values = x.values.cast<Scalar>();
+  result.lengths = x.lengths;
+  result.row_ids = x.row_ids;
+  result.clamped = x.clamped;
+  return result;
+}
+
+// Observations [begin, begin + size), with their row ids.
+template <typename Scalar>
+Observations<Scalar> Slice(const Observations<Scalar>& x, Index begin,
+                           Index size) {
+  const std::vector<Index> starts = x.FrameStarts();
+  const Index first = starts[begin], width = x.dimension();
+  Observations<Scalar> part =
+      x.sequential() ? MakeSequences<Scalar>({x.lengths.begin() + begin,
+                                              x.lengths.begin() + begin + size},
+                                             width)
+                     : MakeDense<Scalar>(size, width);
+  part.values.topRows(part.frames()) =
+      x.values.middleRows(first, part.frames());
+  for (Index n = 0; n < size; ++n) part.row_ids[n] = x.row_ids[begin + n];
+  if (!x.clamped.empty())
+    part.clamped.assign(x.clamped.begin() + first * width,
+                        x.clamped.begin() + starts[begin + size] * width);
+  return part;
+}
+
 std::vector<OracleKind> AllOracleKinds();
 // Those that ExactDistribution reaches: bits, symbols, at most two real values.
 std::vector<OracleKind> KindsWithExactDistribution();

@@ -17,21 +17,6 @@ class ExpertOracles : public testing::TestWithParam<OracleKind> {
  protected:
   const OracleKind& kind() const { return GetParam(); }
 
-  // log f_beta(x) at a power, summed over the latent states one by one.
-  double BruteForceLogScore(const ExpertGroup<double>& group, Index m,
-                            const RowMatrix<double>& x, double exponent) const {
-    if (kind().log_score) return kind().log_score(group, m, x, exponent);
-    std::vector<double> terms;
-    double greatest = -HUGE_VAL;
-    for (Index z = 0; z < kind().states; ++z) {
-      terms.push_back(exponent * kind().log_joint(group, m, z, x));
-      greatest = std::max(greatest, terms.back());
-    }
-    double sum = 0;
-    for (double term : terms) sum += std::exp(term - greatest);
-    return greatest + std::log(sum);
-  }
-
   // Zero messages for observations like x.
   template <typename Scalar>
   Messages<Scalar> NoMessages(const Observations<Scalar>& x,
@@ -44,55 +29,15 @@ class ExpertOracles : public testing::TestWithParam<OracleKind> {
         x.values.rows(), static_cast<Index>(group.couplings().size()));
     return messages;
   }
-
-  // How much the messages to the frames from `first` on say that their log
-  // density grows from `from` to `to`.
-  static double Change(const Messages<double>& messages,
-                       const std::vector<Coupling>& couplings, Index first,
-                       const RowMatrix<double>& from,
-                       const RowMatrix<double>& to) {
-    double change = 0;
-    for (Index t = 0; t < from.rows(); ++t) {
-      const auto linear = messages.linear.row(first + t);
-      const auto precision = messages.precision.row(first + t);
-      for (Index i = 0; i < from.cols(); ++i)
-        change +=
-            linear(i) * (to(t, i) - from(t, i)) -
-            precision(i) * (to(t, i) * to(t, i) - from(t, i) * from(t, i)) / 2;
-      for (std::size_t e = 0; e < couplings.size(); ++e) {
-        const auto [i, j] = couplings[e];
-        change -= messages.coupling(first + t, static_cast<Index>(e)) *
-                  (to(t, i) * to(t, j) - from(t, i) * from(t, j));
-      }
-    }
-    return change;
-  }
 };
 
-template <typename Scalar>
-Observations<Scalar> Cast(const Observations<double>& x) {
-  Observations<Scalar> result;
-  result.size = x.size;
-  result.values = x.values.cast<Scalar>();
-  result.lengths = x.lengths;
-  result.row_ids = x.row_ids;
-  return result;
-}
+// Continuous latents cannot be listed: product_oracles_test has the moments of
+// what they send.
+class ListedLatentsOracles : public ExpertOracles {};
 
-template <typename Scalar>
-Observations<Scalar> Slice(const Observations<Scalar>& x, Index begin,
-                           Index size) {
-  const std::vector<Index> starts = x.FrameStarts();
-  Observations<Scalar> part =
-      x.sequential() ? MakeSequences<Scalar>({x.lengths.begin() + begin,
-                                              x.lengths.begin() + begin + size},
-                                             x.dimension())
-                     : MakeDense<Scalar>(size, x.dimension());
-  part.values.topRows(part.frames()) =
-      x.values.middleRows(starts[begin], part.frames());
-  for (Index n = 0; n < size; ++n) part.row_ids[n] = x.row_ids[begin + n];
-  return part;
-}
+// Linear dynamical systems and hidden Markov models show no states to a next
+// layer, nor does a single tree.
+class HiddenStatesOracles : public ExpertOracles {};
 
 template <typename Scalar>
 std::vector<double> LogScores(const ExpertGroup<Scalar>& group,
@@ -118,8 +63,8 @@ TEST_P(ExpertOracles, LogScoreMatchesSumOverLatentStates) {
       for (Index n = 0; n < x.size; ++n) {
         double sum = 0;
         for (Index m = 0; m < group->num_experts(); ++m) {
-          const double expected =
-              BruteForceLogScore(*group, m, FramesOf(x, n), power * beta);
+          const double expected = BruteForceLogScore(
+              kind(), *group, m, FramesOf(x, n), power * beta);
           EXPECT_NEAR(each(n, m), expected, 1e-10 * (1 + std::abs(expected)));
           sum += expected;
         }
@@ -178,8 +123,7 @@ TEST_P(ExpertOracles, GradientMatchesCentralDifferences) {
 
 // The message that one expert in state z must send at x: h and Lambda such that
 // log g(x', z) - log g(x, z) = h.(x' - x) - Lambda.(x'^2 - x^2) / 2.
-TEST_P(ExpertOracles, MessagesAreTheChangeOfTheJoint) {
-  if (!kind().log_joint) GTEST_SKIP() << "latents are continuous";
+TEST_P(ListedLatentsOracles, MessagesAreTheChangeOfTheJoint) {
   const double exponent = 0.6;
   const auto group = kind().make(1, 1);
   const Observations<double> x = kind().rows(400, 4);
@@ -192,7 +136,7 @@ TEST_P(ExpertOracles, MessagesAreTheChangeOfTheJoint) {
   for (Index n = 0; n < x.size; ++n) {
     const RowMatrix<double> from = FramesOf(x, n), to = FramesOf(other, n);
     const double change =
-        Change(messages, group->couplings(), n * kind().length, from, to);
+        ChangeOf(messages, group->couplings(), n * kind().length, from, to);
     double closest = HUGE_VAL;
     for (Index z = 0; z < kind().states; ++z) {
       const double expected = exponent * (kind().log_joint(*group, 0, z, to) -
@@ -205,11 +149,10 @@ TEST_P(ExpertOracles, MessagesAreTheChangeOfTheJoint) {
 
 // A next layer sees probabilities of states, and says how messages follow from
 // states: each probability must be that of the state whose message it weighs.
-TEST_P(ExpertOracles, HiddenProbabilitiesWeighTheMessagesOfTheirStates) {
+TEST_P(HiddenStatesOracles, HiddenProbabilitiesWeighTheMessagesOfTheirStates) {
   const double power = 0.6;
   const auto group = kind().make(1, power);
   const Index hidden = group->num_hidden();
-  if (hidden == 0) GTEST_SKIP() << "there are none";
   const Observations<double> x = kind().rows(8, 11);
   const Observations<double> other = kind().rows(8, 12);
   auto posterior = group->NewPosterior();
@@ -219,12 +162,12 @@ TEST_P(ExpertOracles, HiddenProbabilitiesWeighTheMessagesOfTheirStates) {
   auto change = [&](const RowMatrix<double>& states, Index n) {
     Messages<double> messages = NoMessages(x, *group);
     group->AddMessages(states, Workers::Inline(), messages);
-    return Change(messages, group->couplings(), n, FramesOf(x, n),
-                  FramesOf(other, n));
+    return ChangeOf(messages, group->couplings(), n, FramesOf(x, n),
+                    FramesOf(other, n));
   };
   for (Index n = 0; n < x.size; ++n) {
     const RowMatrix<double> from = FramesOf(x, n), to = FramesOf(other, n);
-    const double log_score = BruteForceLogScore(*group, 0, from, power);
+    const double log_score = BruteForceLogScore(kind(), *group, 0, from, power);
     double expectation = 0;
     for (Index h = 0; h < hidden; ++h) {
       RowMatrix<double> states =
@@ -251,8 +194,7 @@ TEST_P(ExpertOracles, HiddenProbabilitiesWeighTheMessagesOfTheirStates) {
 
 // Frequencies over many draws against the exact posterior, in standard errors:
 // 5.5 of them are passed by chance less than once in ten million.
-TEST_P(ExpertOracles, LatentsFollowTheirPosterior) {
-  if (!kind().log_joint) GTEST_SKIP() << "latents are continuous";
+TEST_P(ListedLatentsOracles, LatentsFollowTheirPosterior) {
   const double beta = 0.7;
   const auto group = kind().make(1, 1);
   constexpr Index kDraws = 40000;
@@ -265,8 +207,9 @@ TEST_P(ExpertOracles, LatentsFollowTheirPosterior) {
   const RowMatrix<double> row = FramesOf(x, 0);
   std::vector<double> shares;
   for (Index z = 0; z < kind().states; ++z)
-    shares.push_back(std::exp(beta * kind().log_joint(*group, 0, z, row) -
-                              BruteForceLogScore(*group, 0, row, beta)));
+    shares.push_back(
+        std::exp(beta * kind().log_joint(*group, 0, z, row) -
+                 BruteForceLogScore(kind(), *group, 0, row, beta)));
   // States are told apart by how the joint changes from x to some other points,
   // in one number that differs from state to state.
   constexpr Index kPoints = 5;
@@ -291,7 +234,7 @@ TEST_P(ExpertOracles, LatentsFollowTheirPosterior) {
   const std::vector<Coupling> couplings = group->couplings();
   for (Index n = 0; n < kDraws; ++n) {
     const double change = sum_over_points([&](const RowMatrix<double>& to) {
-      return Change(messages, couplings, n * kind().length, row, to);
+      return ChangeOf(messages, couplings, n * kind().length, row, to);
     });
     Index best = 0;
     for (Index z = 0; z < kind().states; ++z)
@@ -434,11 +377,31 @@ TEST_P(ExpertOracles, UpdatesHaveTheSameBitsAtAnyThreadCount) {
   }
 }
 
+std::vector<OracleKind> KindsWith(bool (*has)(const OracleKind&)) {
+  std::vector<OracleKind> kinds = AllOracleKinds();
+  std::erase_if(kinds, [&](const OracleKind& kind) { return !has(kind); });
+  return kinds;
+}
+
+constexpr auto kNameOfKind =
+    [](const testing::TestParamInfo<OracleKind>& info) {
+      return info.param.name;
+    };
+
 INSTANTIATE_TEST_SUITE_P(AllKinds, ExpertOracles,
-                         testing::ValuesIn(AllOracleKinds()),
-                         [](const testing::TestParamInfo<OracleKind>& info) {
-                           return info.param.name;
-                         });
+                         testing::ValuesIn(AllOracleKinds()), kNameOfKind);
+INSTANTIATE_TEST_SUITE_P(
+    AllKinds, ListedLatentsOracles,
+    testing::ValuesIn(KindsWith([](const OracleKind& kind) {
+      return kind.log_joint != nullptr;
+    })),
+    kNameOfKind);
+INSTANTIATE_TEST_SUITE_P(
+    AllKinds, HiddenStatesOracles,
+    testing::ValuesIn(KindsWith([](const OracleKind& kind) {
+      return kind.make(1, 1)->num_hidden() > 0;
+    })),
+    kNameOfKind);
 
 }  // namespace
 }  // namespace poe

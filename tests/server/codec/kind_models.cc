@@ -237,6 +237,13 @@ std::vector<KindModel> ModelsOfAllKinds() {
       [](Maker& m, bool wide) { return m.Tree(1, false, wide); });
   add("TreesWithUniform", Spec(Family::kStructuredGaussian),
       [](Maker& m, bool wide) { return m.Tree(2, true, wide); });
+  add("UnitsAndUnigauss", Spec(Family::kGaussian), [](Maker& m, bool wide) {
+    return wide ? m.UnigaussGroup(false, true) : m.Units(false);
+  });
+  add("MixtureAndTrees", Spec(Family::kStructuredGaussian),
+      [](Maker& m, bool wide) {
+        return wide ? m.Tree(2, true, true) : m.Mixture(false);
+      });
   add("MarkovAndSystem", Spec(Family::kGaussian, true),
       [](Maker& m, bool wide) {
         return wide ? m.System(true) : m.Markov(true);
