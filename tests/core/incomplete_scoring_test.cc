@@ -414,6 +414,7 @@ TEST(ScoreTest, WhereChainsHaveCollapsedARowHasNeitherScoreNorLabel) {
   Model model = BernoulliModel(20, 10, 2);
   for (ClassModel& one : model.classes)
     one.layers[0].mutable_group(0).UpdateParameters(
+        Workers::Inline(),
         [](Eigen::Ref<Vector<float>> parameters) { parameters *= 50; });
   const RowMatrix<float> values = RowMatrix<float>::Ones(2, 20);
   std::vector<std::uint8_t> observed(40, 1);

@@ -163,6 +163,7 @@ TEST(NormalizersTest, RefuseWhatCannotBeEstimated) {
 TEST(NormalizersTest, ChainsThatHaveCollapsedGiveNoEstimate) {
   Model model = BernoulliModel(20, 10, 1);
   model.classes[0].layers[0].mutable_group(0).UpdateParameters(
+      Workers::Inline(),
       [](Eigen::Ref<Vector<float>> parameters) { parameters *= 50; });
   const absl::Status status = EstimateNormalizers(
       {.chains = 50, .temperatures = 1}, {0}, 1, Workers::Inline(),
