@@ -72,14 +72,14 @@ Product<double> Moved(const Product<double>& product, Index p, double step) {
     parameters(p) += step;
   };
   if (p < product.base().parameters().size()) {
-    moved.mutable_base().UpdateParameters(move);
+    moved.mutable_base().UpdateParameters(Workers::Inline(), move);
     return moved;
   }
   p -= product.base().parameters().size();
   std::size_t group = 0;
   while (p >= product.group(group).parameters().size())
     p -= product.group(group++).parameters().size();
-  moved.mutable_group(group).UpdateParameters(move);
+  moved.mutable_group(group).UpdateParameters(Workers::Inline(), move);
   return moved;
 }
 

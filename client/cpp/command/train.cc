@@ -15,6 +15,7 @@
 #include "client/cpp/command/data_set.h"
 #include "client/cpp/command/job_display.h"
 #include "client/cpp/command/json.h"
+#include "client/cpp/command/mask.h"
 #include "client/cpp/command/train_options.h"
 #include "client/cpp/command/train_start.h"
 
@@ -40,6 +41,10 @@ ManPage TrainPage() {
           "sequences, and which columns are only given, not explained. Kinds "
           "of expert are mixed by giving --kind more than once; a kind says "
           "which data it needs unless the options do.\n\n"
+          "Where values are missing (--mask, or NaN and empty cells in the "
+          "file), they are drawn anew at every update from the product as it "
+          "is, given the others. A row of which values are missing is never "
+          "held out.\n\n"
           "Progress is shown on standard error. Interrupting the command "
           "cancels the training, unless --detach was given.",
       .examples = {
@@ -59,6 +64,10 @@ ManPage TrainPage() {
           "# Real numbers, with Bernoulli units beside a Gaussian",
           "poe train iris --data iris.csv --label-column species \\",
           "    --kind units:10 --epochs 200",
+          "",
+          "# Images of which a file says, pixel by pixel, what is missing",
+          "poe train fashion --data train-images-idx3-ubyte.gz \\",
+          "    --mask seen.npy --epochs 20",
           "",
           "# Sequences: three hidden Markov models, multiplied",
           "poe train walks --data walks.npy --kind hmm:3 --states 5",
@@ -120,13 +129,19 @@ absl::StatusOr<DataSet> ReadRows(const TrainOptions& options) {
 }
 
 absl::Status Train(const TrainOptions& options, Context& context) {
-  const absl::StatusOr<DataSet> data = ReadRows(options);
+  absl::StatusOr<DataSet> data = ReadRows(options);
   if (!data.ok()) return data.status();
   const absl::StatusOr<ClassLabels> classes = Classes(options, *data);
   if (!classes.ok()) return classes.status();
   const absl::StatusOr<v1::TrainStart> start =
       MakeTrainStart(options, *data, classes->names);
   if (!start.ok()) return start.status();
+  if (!options.mask.empty()) {
+    const v1::DataSpec& spec = start->data_spec();
+    const absl::Status masked =
+        AddMask(options.mask, spec.image_height(), spec.image_width(), *data);
+    if (!masked.ok()) return masked;
+  }
   const absl::StatusOr<Client*> client = context.Connect();
   if (!client.ok()) return client.status();
 

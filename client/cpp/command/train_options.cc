@@ -9,6 +9,7 @@
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/data_set.h"
 #include "client/cpp/command/expert_kinds.h"
+#include "client/cpp/command/mask.h"
 #include "client/cpp/command/train_start.h"
 
 namespace poe::client {
@@ -79,7 +80,8 @@ void AddServerFileOptions(CLI::App& command, TrainOptions& options) {
           ->needs(dimension)
           ->group(kGroup);
   dimension->needs(file);
-  for (const char* other : {"--data", "--labels", "--label-column", "--rows"}) {
+  for (const char* other :
+       {"--data", "--labels", "--label-column", "--rows", "--mask"}) {
     file->excludes(command.get_option(other));
   }
   command
@@ -291,6 +293,7 @@ void AddTrainOptions(CLI::App& command, TrainOptions& options) {
                   "version.")
       ->required();
   AddDataOptions(command, options.data, /*with_labels=*/true);
+  AddMaskOption(command, options.mask);
   AddClassOptions(command, options);
   AddServerFileOptions(command, options);
   AddSpecOptions(command, options);

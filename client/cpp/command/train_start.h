@@ -18,6 +18,8 @@ namespace poe::client {
 struct TrainOptions {
   std::string model;
   DataOptions data;
+  // As AddMask reads it.
+  std::string mask;
   // Instead of them: files that the server reads, and values in a row.
   std::string server_file, server_labels;
   int64_t dimension = 0;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
 #include "client/cpp/command/context.h"
 #include "client/cpp/command/data_set.h"
 #include "client/cpp/command/train_options.h"
@@ -128,8 +129,11 @@ TEST(TrainOptionsTest, FilesOnTheServerAreAllOrNone) {
   TrainOptions options;
   CLI::App command;
   AddTrainOptions(command, options);
-  EXPECT_THROW(command.parse("m --data x --server-file y --dimension 3"),
-               CLI::ExcludesError);
+  for (const char* other : {"--data x", "--mask lower"}) {
+    EXPECT_THROW(
+        command.parse(absl::StrCat("m --server-file y --dimension 3 ", other)),
+        CLI::ExcludesError);
+  }
 }
 
 TEST(TrainStartTest, GreyLevelsGetBernoulliUnits) {
