@@ -49,14 +49,6 @@ Headings HeadingsOf(const Expert& expert) {
   return {};
 }
 
-std::string CoordinateName(const v1::DataSpec& spec, int layer, size_t i) {
-  const auto index = static_cast<int>(i);
-  if (layer > 0 || index >= spec.coordinate_names_size()) {
-    return absl::StrCat("[", i, "]");
-  }
-  return spec.coordinate_names(index);
-}
-
 // The first few of 0 .. size - 1 by falling importance; those that an expert
 // does not see have NaN and are left out.
 template <typename Importance>
@@ -182,7 +174,25 @@ Json NumberList(const std::vector<double>& values) {
   return list;
 }
 
+// A row-major matrix as a list of rows.
+Json MatrixJson(const std::vector<double>& values, size_t columns) {
+  Json rows = Json::array();
+  for (size_t first = 0; first < values.size(); first += columns) {
+    rows.push_back(
+        NumberList({values.begin() + first, values.begin() + first + columns}));
+  }
+  return rows;
+}
+
 }  // namespace
+
+std::string CoordinateName(const v1::DataSpec& spec, int layer, size_t i) {
+  const auto index = static_cast<int>(i);
+  if (layer > 0 || index >= spec.coordinate_names_size()) {
+    return absl::StrCat("[", i, "]");
+  }
+  return spec.coordinate_names(index);
+}
 
 std::string ExpertTable(const std::vector<Expert>& experts,
                         const v1::DataSpec& spec, int layer) {
@@ -230,9 +240,17 @@ Json ExpertJson(const Expert& expert) {
     object["moduli"] = NumberList(expert.moduli);
     object["signal"] = NumberList(expert.values);
     object["noise"] = NumberList(expert.deviations);
+    const size_t latent = expert.moduli.size();
+    object["transition"] = MatrixJson(expert.transition, latent);
+    object["transition_noise"] = MatrixJson(expert.transition_noise, latent);
+    object["emission"] = MatrixJson(expert.emission, latent);
     return object;
   }
   object["share"] = JsonNumber(expert.strength);
+  if (expert.kind == ExpertKind::kMarkov) {
+    object["initial"] = JsonNumber(expert.initial);
+    object["next"] = NumberList(expert.next);
+  }
   if (expert.kind == ExpertKind::kTree) {
     Json& edges = object["edges"] = Json::array();
     for (const Expert::Edge& edge : expert.edges) {

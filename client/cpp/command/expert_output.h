@@ -1,6 +1,7 @@
 #ifndef POE_CLIENT_CPP_COMMAND_EXPERT_OUTPUT_H_
 #define POE_CLIENT_CPP_COMMAND_EXPERT_OUTPUT_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,16 @@ namespace poe::client {
 // A line for each of these experts of one layer (0 lowest).
 std::string ExpertTable(const std::vector<Expert>& experts,
                         const v1::DataSpec& spec, int layer);
+
+// How the latent states of those over sequences move, each table after an empty
+// line; nothing for others. Of hidden states: how likely a sequence begins with
+// each, and which are likely next. Of linear dynamical systems: A and Q by
+// rows, C by columns.
+std::string TransitionTables(const std::vector<Expert>& experts,
+                             const v1::DataSpec& spec, int layer);
+
+// Its name, or its number in brackets.
+std::string CoordinateName(const v1::DataSpec& spec, int layer, size_t i);
 
 // All that is known about one.
 Json ExpertJson(const Expert& expert);

@@ -114,6 +114,23 @@ std::vector<double> Moduli(const Matrix& transition) {
   return moduli;
 }
 
+// Q from its Cholesky factor; C in the rows of the coordinates that are seen.
+void SetMatrices(const Matrix& transition, const Matrix& cholesky,
+                 const Matrix& emission, const SeenData& seen, Expert& expert) {
+  const int64_t latent = transition.rows();
+  const Matrix noise = cholesky * cholesky.transpose();
+  expert.transition.assign(transition.data(),
+                           transition.data() + transition.size());
+  expert.transition_noise.assign(noise.data(), noise.data() + noise.size());
+  expert.emission.assign(seen.dimension * latent,
+                         std::numeric_limits<double>::quiet_NaN());
+  for (int64_t i = 0; i < emission.rows(); ++i) {
+    for (int64_t k = 0; k < latent; ++k) {
+      expert.emission[seen.coordinates[i] * latent + k] = emission(i, k);
+    }
+  }
+}
+
 // Root mean square of what the first latent state, of this mean and Cholesky
 // factor of its covariance, adds to each coordinate.
 Eigen::VectorXd SignalStrengths(const Matrix& emission,
@@ -139,6 +156,8 @@ absl::Status Append(const v1::HiddenMarkov& group, const SeenData& seen,
     return UnfitParameters();
   }
   for (size_t m = 0; m < count; ++m) {
+    const std::vector<double> first =
+        Shares(absl::MakeConstSpan(initial).subspan(m * states, states));
     const std::vector<double> shares =
         LongRunShares(absl::MakeConstSpan(initial).subspan(m * states, states),
                       absl::MakeConstSpan(transition)
@@ -148,6 +167,9 @@ absl::Status Append(const v1::HiddenMarkov& group, const SeenData& seen,
       expert.kind = ExpertKind::kMarkov;
       expert.state = static_cast<int64_t>(k);
       expert.strength = shares[k];
+      expert.initial = first[k];
+      expert.next = Shares(absl::MakeConstSpan(transition)
+                               .subspan((m * states + k) * states, states));
       SetEmission(emissions, m * states + k, seen, expert);
     }
   }
@@ -160,12 +182,15 @@ absl::Status Append(const v1::LinearDynamical& group, const SeenData& seen,
   const int64_t latent = LengthOf(group.initial_mean(), 1);
   const auto width = static_cast<int64_t>(seen.coordinates.size());
   const int64_t triangle = latent * (latent + 1) / 2;
-  std::vector<double> initial, cholesky, transition, emission, log_variance;
+  std::vector<double> initial, cholesky, transition, noise, emission,
+      log_variance;
   if (!ReadParameters(group.initial_mean(), count * latent, initial) ||
       !ReadParameters(group.initial_log_cholesky(), count * triangle,
                       cholesky) ||
       !ReadParameters(group.transition(), count * latent * latent,
                       transition) ||
+      !ReadParameters(group.transition_log_cholesky(), count * triangle,
+                      noise) ||
       !ReadParameters(group.emission(), count * width * latent, emission) ||
       !ReadParameters(group.emission_log_variance(), count * width,
                       log_variance)) {
@@ -174,8 +199,15 @@ absl::Status Append(const v1::LinearDynamical& group, const SeenData& seen,
   for (int64_t m = 0; m < count; ++m) {
     Expert& expert = experts.emplace_back();
     expert.kind = ExpertKind::kDynamics;
-    expert.moduli = Moduli(Eigen::Map<const Matrix>(
-        &transition[m * latent * latent], latent, latent));
+    const Eigen::Map<const Matrix> moves(&transition[m * latent * latent],
+                                         latent, latent);
+    expert.moduli = Moduli(moves);
+    SetMatrices(
+        moves,
+        FromLogCholesky(
+            absl::MakeConstSpan(noise).subspan(m * triangle, triangle), latent),
+        Eigen::Map<const Matrix>(&emission[m * width * latent], width, latent),
+        seen, expert);
     expert.strength = expert.moduli.empty() ? 0 : expert.moduli.front();
     const Eigen::VectorXd strengths = SignalStrengths(
         Eigen::Map<const Matrix>(&emission[m * width * latent], width, latent),

@@ -36,8 +36,16 @@ struct Expert {
   std::vector<double> deviations;
   // Hidden states over symbols: D x S probabilities.
   std::vector<double> probabilities;
+  // Hidden states: how likely a sequence begins with it, and K probabilities of
+  // the state after it.
+  double initial = 0;
+  std::vector<double> next;
   // Dynamics: of the transition's eigenvalues, greatest first.
   std::vector<double> moduli;
+  // Dynamics, row by row: the transition A and the covariance Q of its noise,
+  // both L x L, and the emission C, D x L, of preprocessed data, NaN where
+  // nothing is seen.
+  std::vector<double> transition, transition_noise, emission;
   // Trees: weights are those of preprocessed data.
   struct Edge {
     int64_t parent;

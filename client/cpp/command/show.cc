@@ -39,11 +39,16 @@ ManPage ShowPage() {
           "Gaussian, and mean ± standard deviation where it is surest. "
           "Mixtures: the same of each component. Hidden Markov models: of each "
           "state, how often it is there in the long run, and means or "
-          "likely symbols. Linear dynamical systems: the moduli of the "
+          "likely symbols; then how likely a sequence begins with it, and the "
+          "likeliest states after it. Linear dynamical systems: the moduli of "
+          "the "
           "transition's eigenvalues (near 1: a long memory), and how strong "
           "the "
           "latent state's signal is in a column at the start, beside that "
-          "column's noise. Trees: the share of each, and parent-child weights "
+          "column's noise; then the greatest entries of the transition A and "
+          "the covariance Q of its noise, row by row, and of what each latent "
+          "dimension adds to the columns of preprocessed data, C. Trees: the "
+          "share of each, and parent-child weights "
           "of "
           "preprocessed data.\n\n"
           "With --png, for images, writes a picture instead, the classes "
@@ -98,7 +103,8 @@ absl::Status Show(const ShowOptions& options, Context& context) {
     document["experts"] = list;
     PrintJson(document);
   } else if (options.png.empty()) {
-    std::cout << ExpertTable(*experts, spec, options.layer);
+    std::cout << ExpertTable(*experts, spec, options.layer)
+              << TransitionTables(*experts, spec, options.layer);
   }
   return absl::OkStatus();
 }

@@ -191,6 +191,28 @@ TEST(ExpertReadersTest, HiddenStatesOverSymbolsHaveProbabilities) {
             "            0      1  0.250  [0]=0 0.900  [0]=1 0.100\n");
 }
 
+TEST(ExpertReadersTest, HiddenStatesSayWhichIsFirstAndWhichIsNext) {
+  v1::Model model = OneMarkov();
+  v1::HiddenMarkov& markov = *model.mutable_classes(0)
+                                  ->mutable_layers(0)
+                                  ->mutable_groups(0)
+                                  ->mutable_hidden_markov();
+  *markov.mutable_initial_logit() =
+      MakeTensor({1, 2}, Floats{std::log(4.0F), 0});
+  *markov.mutable_transition_logit() =
+      MakeTensor({1, 2, 2}, Floats{std::log(3.0F), 0, 0, std::log(9.0F)});
+  const auto experts = ReadExperts(model, "", 0);
+  ASSERT_TRUE(experts.ok()) << experts.status();
+  EXPECT_EQ(TransitionTables(*experts, model.data_spec(), 0),
+            "\n"
+            "class  expert  state  first  likeliest next\n"
+            "            0      0  0.800  0 0.750  1 0.250\n"
+            "            0      1  0.200  1 0.900  0 0.100\n");
+  const Json json = ExpertJson(experts->back());
+  EXPECT_NEAR(json["initial"], 0.2, 1e-6);
+  EXPECT_NEAR(json["next"][1], 0.9, 1e-6);
+}
+
 TEST(ExpertReadersTest, ALinearSystemIsItsModuliAndSignals) {
   const v1::Model model = OneSystem();
   const auto experts = ReadExperts(model, "", 0);
@@ -203,6 +225,37 @@ TEST(ExpertReadersTest, ALinearSystemIsItsModuliAndSignals) {
   EXPECT_EQ(ExpertTable(*experts, model.data_spec(), 0),
             "class  expert      modulus  strongest signals (and noise)\n"
             "            0  0.500 0.500  [0] 6 (0.5)\n");
+}
+
+TEST(ExpertReadersTest, ALinearSystemHasItsMatrices) {
+  v1::Model model = OneSystem();
+  *model.mutable_classes(0)
+       ->mutable_layers(0)
+       ->mutable_groups(0)
+       ->mutable_linear_dynamical()
+       ->mutable_transition_log_cholesky() =
+      MakeTensor({1, 3}, Floats{0, 2, std::log(3.0F)});
+  const auto experts = ReadExperts(model, "", 0);
+  ASSERT_TRUE(experts.ok()) << experts.status();
+  EXPECT_EQ(TransitionTables(*experts, model.data_spec(), 0),
+            "\n"
+            "class  expert  matrix  latent  greatest entries\n"
+            "            0  A            0  [1] -0.5  [0] 0\n"
+            "            0  A            1  [0] 0.5  [1] 0\n"
+            "            0  Q            0  [1] 2  [0] 1\n"
+            "            0  Q            1  [1] 13  [0] 2\n"
+            "            0  C            0  [0] 0\n"
+            "            0  C            1  [0] 2\n");
+  const Json json = ExpertJson(experts->front());
+  EXPECT_EQ(json["transition"][0][1], -0.5);
+  EXPECT_NEAR(json["transition_noise"][1][1], 13, 1e-5);
+  EXPECT_EQ(json["emission"][0][1], 2);
+}
+
+TEST(ExpertReadersTest, ExpertsWithoutSequencesHaveNoTransitions) {
+  const v1::Model model = OneMixture();
+  EXPECT_EQ(TransitionTables(*ReadExperts(model, "", 0), model.data_spec(), 0),
+            "");
 }
 
 TEST(ExpertReadersTest, ATreeIsItsEdges) {
