@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "poe/gibbs.h"
+#include "poe/numerics/workers.h"
 #include "tests/core/exact_distribution.h"
 #include "tests/core/oracle_products.h"
 

@@ -584,7 +584,7 @@ TEST_F(HttpTest, ErrorsOfTheOpenInferenceProtocolAreTexts) {
        "must be application/json or application/octet-stream or none; it is "
        "\"text/plain\""},
       {"POST", "/v2/repository/index", "{}", "text/plain", 415,
-       "must be application/json; it is"},
+       "must be application/json or none; it is"},
       {"POST", "/v2/models/digits/infer", std::string(kMostBytes + 1, ' '),
        kJson, 413, "--max_message_bytes"},
       {"POST", "/v2/repository/index", "{", kJson, 400, "JSON"},
