@@ -48,8 +48,8 @@ std::vector<OracleProduct> MixedProducts() {
   // Units bring no precision: where no unigauss speaks, a coordinate on a bare
   // box is exponential.
   return {{"UnitsAndUnigauss",
-           {{UnigaussWithVariancePerCoordinate(), 2},
-            {BernoulliUnitsOnRealData(), 3}},
+           {{UnigaussWithVariancePerCoordinate(), 2, 0.5},
+            {BernoulliUnitsOnRealData(), 3, 0.5}},
            UnigaussWithVariancePerCoordinate().make_base},
           {"MixturesTreesAndUnits",
            {{GaussianMixturesOnUnboundedData(), 2},

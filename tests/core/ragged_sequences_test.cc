@@ -109,7 +109,7 @@ TEST(RaggedSequencesTest, ASeparatorWithoutLogZIsRefusedBeforeAnyWork) {
 
 TEST(RaggedSequencesTest, EstimatesOfLogZMakeThemComparable) {
   TrainingSettings settings = MixedSettings();
-  settings.normalizer = NormalizerSettings{.chains = 50, .temperatures = 30};
+  settings.normalizer = NormalizerSettings{.chains = 50, .temperatures = 300};
   const std::vector<Index> lengths = RaggedLengths();
   const absl::StatusOr<Model> model = TrainOn(settings, lengths);
   ASSERT_TRUE(model.ok()) << model.status();

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "gtest/gtest.h"
 #include "poe/v1/scoring.pb.h"
 #include "poe/v1/training.pb.h"
@@ -123,8 +124,16 @@ RepositoryState InspectRepository(const std::filesystem::path& folder) {
   for (const std::string& name : NamesIn(folder / ".tmp")) {
     leave_over(folder / ".tmp" / name);
   }
-  for (const std::string& name : NamesIn(folder / ".jobs")) {
-    if (!absl::EndsWith(name, ".job")) leave_over(folder / ".jobs" / name);
+  const std::set<std::string> of_jobs = NamesIn(folder / ".jobs");
+  for (const std::string& name : of_jobs) {
+    if (absl::EndsWith(name, ".job")) continue;
+    // What a job that failed has kept goes with its record.
+    absl::string_view job = name;
+    if (absl::ConsumeSuffix(&job, ".pb") &&
+        of_jobs.count(absl::StrCat(job, ".job")) > 0) {
+      continue;
+    }
+    leave_over(folder / ".jobs" / name);
   }
   for (const std::string& model : NamesIn(folder)) {
     if (absl::StartsWith(model, ".")) continue;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -530,6 +531,21 @@ TEST_F(TrainingJobsTest, ASuspendedJobEndsWithTheSameBits) {
   EXPECT_EQ(Spools(), 0u);
 }
 
+// Files that are replaced or removed meanwhile may be left out.
+void CopyWhatIsThere(const std::filesystem::path& from,
+                     const std::filesystem::path& to) {
+  std::filesystem::create_directories(to);
+  for (const auto& entry : std::filesystem::directory_iterator(from)) {
+    const std::filesystem::path copy = to / entry.path().filename();
+    std::error_code gone;
+    if (entry.is_directory(gone)) {
+      CopyWhatIsThere(entry.path(), copy);
+    } else {
+      std::filesystem::copy_file(entry.path(), copy, gone);
+    }
+  }
+}
+
 TEST_F(TrainingJobsTest, WhatACrashLeavesGoesOnWithTheSameBits) {
   TrainingJobsOptions options;
   options.snapshot_interval = absl::Milliseconds(5);
@@ -543,8 +559,7 @@ TEST_F(TrainingJobsTest, WhatACrashLeavesGoesOnWithTheSameBits) {
     absl::SleepFor(absl::Milliseconds(20));
     // The disk as it is at this moment.
     const std::string crashed = folder_ / absl::StrCat("crashed", moment);
-    std::filesystem::copy(folder_ / "models", crashed,
-                          std::filesystem::copy_options::recursive);
+    CopyWhatIsThere(folder_ / "models", crashed);
     const auto repository = ModelRepository::Open(crashed);
     ASSERT_TRUE(repository.ok()) << repository.status();
     const auto jobs = TrainingJobs::Open(repository->get(), {});
