@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "poe/annealing_start.h"
+#include "poe/exact_incomplete_scoring.h"
 
 namespace poe {
 namespace {
@@ -72,6 +73,28 @@ Observations<Scalar> Gather(const Observations<Scalar>& x,
     }
   }
   return gathered;
+}
+
+// Exact where no more joint states are summed over than the estimate draws.
+absl::StatusOr<std::vector<AnnealedEstimate>> IncompleteLogScores(
+    const Product<float>& product, const Observations<float>& x,
+    const IncompleteScoreOptions& options, const Workers& workers,
+    InterruptCheck check, AnnealingProgress progress) {
+  const Index steps =
+      static_cast<Index>(options.inverse_temperatures.size()) - 1;
+  const auto exact = ExactIncompleteLogScores(
+      product, x, options.chains * steps, workers, check);
+  if (absl::IsFailedPrecondition(exact.status()))
+    return EstimateIncompleteLogScores(product, x, options, workers, check,
+                                       progress);
+  if (!exact.ok()) return exact.status();
+  progress(1);
+  std::vector<AnnealedEstimate> scores(x.size);
+  for (Index n = 0; n < x.size; ++n) {
+    scores[n].value = (*exact)[n];
+    scores[n].effective_sample_size = static_cast<double>(options.chains);
+  }
+  return scores;
 }
 
 double LogJacobianOfObserved(const DataSpec& spec, const RawRows& rows,
@@ -167,12 +190,12 @@ absl::StatusOr<IncompleteScores> ScoreIncomplete(
   for (Index c = 0; c < classes; ++c) {
     IncompleteScoreOptions of_class = options;
     of_class.seed = DeriveSeed(options.seed, static_cast<std::uint64_t>(c));
-    const auto estimates = EstimateIncompleteLogScores(
-        model.classes[c].layers[0], x, of_class, workers, check,
-        [&](double share) {
-          progress((static_cast<double>(c) + share) /
-                   static_cast<double>(classes));
-        });
+    const auto estimates =
+        IncompleteLogScores(model.classes[c].layers[0], x, of_class, workers,
+                            check, [&](double share) {
+                              progress((static_cast<double>(c) + share) /
+                                       static_cast<double>(classes));
+                            });
     if (!estimates.ok()) return estimates.status();
     for (Index n = 0; n < size; ++n) {
       const AnnealedEstimate& estimate = (*estimates)[n];

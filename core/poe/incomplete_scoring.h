@@ -1,8 +1,9 @@
 // How plausible is this, where values are missing: the log score of what was
-// observed, log of the integral (sum) of p*(x) over the missing values. It is
-// estimated by annealed importance sampling over them, the observed ones
-// clamped. (The product's marginal is not the product of the experts'
-// marginals, and the mean of log p* over clamped chains is not this number.)
+// observed, log of the integral (sum) of p*(x) over the missing values. Where
+// there is no exact way (exact_incomplete_scoring.h) it is estimated by
+// annealed importance sampling over them, the observed ones clamped. (The
+// product's marginal is not the product of the experts' marginals, and the mean
+// of log p* over clamped chains is not this number.)
 #ifndef POE_INCOMPLETE_SCORING_H_
 #define POE_INCOMPLETE_SCORING_H_
 
@@ -48,11 +49,14 @@ struct IncompleteScores {
   // Raw units; -infinity out of support, NaN where the chains have collapsed
   // (annealed_chains.h), as the standard error is then.
   RowMatrix<double> log_scores;
+  // 0 where the log score is exact, whose sample size is that of all chains.
   RowMatrix<double> standard_errors;
   RowMatrix<double> effective_sample_sizes;
 };
 
-// The same for raw rows under every class's product. Rows must have passed
+// The same for raw rows under every class's product, and exact for those that
+// have an exact way over no more joint states than there are chains times
+// temperatures: it takes no longer than the estimate. Rows must have passed
 // ValidateRows; inputs of a conditional model are never missing, and the result
 // is that of the observed outputs given them. Units are those of the observed
 // values alone, so rows with different values missing cannot be compared.

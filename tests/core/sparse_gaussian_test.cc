@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "Eigen/Dense"
@@ -155,13 +156,47 @@ double DenseLogIntegral(const Case& c) {
 TEST(SparseGaussianTest, LogIntegralMatchesDenseDeterminant) {
   Case c = Loopy();
   SparseGaussian coupled(6, c.couplings);
-  EXPECT_NEAR(coupled.LogIntegral(c.information, c.precision, c.coupling),
-              DenseLogIntegral(c), 1e-12);
+  EXPECT_NEAR(
+      coupled.LogIntegral(c.information, c.precision, c.coupling, {}, {}),
+      DenseLogIntegral(c), 1e-12);
   c.couplings.clear();
   c.coupling.resize(0);
   SparseGaussian alone(6, c.couplings);
-  EXPECT_NEAR(alone.LogIntegral(c.information, c.precision, c.coupling),
+  EXPECT_NEAR(alone.LogIntegral(c.information, c.precision, c.coupling, {}, {}),
               DenseLogIntegral(c), 1e-12);
+}
+
+// log of the integral over three of six values by its definition with dense
+// matrices; what stands in their place is not read.
+TEST(SparseGaussianTest, LogIntegralGivenValuesMatchesDenseMatrices) {
+  Case c = Loopy();
+  const std::vector<std::uint8_t> clamped = {0, 1, 1, 0, 0, 1};
+  const std::vector<Index> free = {0, 3, 4}, given = {1, 2, 5};
+  Vector<double> x =
+      Vector<double>::Constant(6, std::numeric_limits<double>::quiet_NaN());
+  x(given) = Eigen::Vector3d(0.3, -1.2, 2);
+  const auto expected = [&] {
+    const Eigen::MatrixXd dense = c.Dense();
+    const Eigen::MatrixXd own = dense(free, free);
+    const Vector<double> seen = x(given);
+    const Vector<double> pull =
+        Vector<double>(c.information(free)) - dense(free, given) * seen;
+    return Vector<double>(c.information(given)).dot(seen) -
+           seen.dot(dense(given, given) * seen) / 2 +
+           (3 * std::log(2 * std::acos(-1.0)) - std::log(own.determinant()) +
+            pull.dot(own.inverse() * pull)) /
+               2;
+  };
+  SparseGaussian coupled(6, c.couplings);
+  EXPECT_NEAR(
+      coupled.LogIntegral(c.information, c.precision, c.coupling, clamped, x),
+      expected(), 1e-12);
+  c.couplings.clear();
+  c.coupling.resize(0);
+  SparseGaussian alone(6, c.couplings);
+  EXPECT_NEAR(
+      alone.LogIntegral(c.information, c.precision, c.coupling, clamped, x),
+      expected(), 1e-12);
 }
 
 // Two coordinates tied so tightly that the determinant is lost: exactly
@@ -181,7 +216,7 @@ TEST(SparseGaussianTest, IndefinitePrecisionsFromRoundingStayFinite) {
     // Raised no further than it takes: the two still move together.
     EXPECT_LT(std::abs(x(0) - x(1)), 1e-5);
     EXPECT_TRUE(std::isfinite(
-        gaussian.LogIntegral(c.information, c.precision, c.coupling)));
+        gaussian.LogIntegral(c.information, c.precision, c.coupling, {}, {})));
   }
 }
 

@@ -34,6 +34,30 @@ absl::StatusOr<GaussianTreeProduct<Scalar>> GaussianTreeProduct<Scalar>::View(
 }
 
 template <typename Scalar>
+absl::StatusOr<Index> GaussianTreeProduct<Scalar>::CountCombinations(
+    Index most) const {
+  Index combinations = 1;
+  for (Index states : num_states_) {
+    if (states > most / combinations)
+      return absl::FailedPreconditionError(
+          absl::StrCat("the experts have more than ", most,
+                       " combinations of latent states, too many to sum over"));
+    combinations *= states;
+  }
+  return combinations;
+}
+
+template <typename Scalar>
+std::vector<Index> GaussianTreeProduct<Scalar>::States(Index c) const {
+  std::vector<Index> states;
+  for (Index count : num_states_) {
+    states.push_back(c % count);
+    c /= count;
+  }
+  return states;
+}
+
+template <typename Scalar>
 typename GaussianTreeProduct<Scalar>::NaturalParameters
 GaussianTreeProduct<Scalar>::Given(absl::Span<const Index> states) const {
   NaturalParameters natural;

@@ -28,6 +28,12 @@ class GaussianTreeProduct {
   // The number of latent states of each expert, groups in order.
   const std::vector<Index>& num_states() const { return num_states_; }
 
+  // How many combinations of one state for each expert there are.
+  // FailedPrecondition for more than `most`.
+  absl::StatusOr<Index> CountCombinations(Index most) const;
+  // The states of combination c, the first expert's changing fastest.
+  std::vector<Index> States(Index c) const;
+
   // log b(x) + sum_m log g_m(x, z_m) = constant + h.x - x'Jx / 2.
   struct NaturalParameters {
     double constant = 0;

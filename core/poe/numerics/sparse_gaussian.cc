@@ -106,6 +106,20 @@ void SparseGaussian::Refactor(const Vector<double>& precision,
   }
 }
 
+Vector<double> SparseGaussian::InformationGiven(
+    const Vector<double>& information, const Vector<double>& coupling,
+    absl::Span<const std::uint8_t> clamped, const Vector<double>& x) const {
+  Vector<double> given = information;
+  if (clamped.empty()) return given;
+  for (std::size_t e = 0; e < couplings_.size(); ++e) {
+    const auto [i, j] = couplings_[e];
+    const double weight = coupling(static_cast<Index>(e));
+    if (clamped[i] == 0 && clamped[j] != 0) given(i) -= weight * x(j);
+    if (clamped[j] == 0 && clamped[i] != 0) given(j) -= weight * x(i);
+  }
+  return given;
+}
+
 void SparseGaussian::Draw(const Vector<double>& information,
                           const Vector<double>& precision,
                           const Vector<double>& coupling,
@@ -121,13 +135,8 @@ void SparseGaussian::Draw(const Vector<double>& information,
     return;
   }
   Refactor(precision, coupling, clamped);
-  Vector<double> given = information;
-  for (std::size_t e = 0; e < couplings_.size(); ++e) {
-    const auto [i, j] = couplings_[e];
-    const double weight = coupling(static_cast<Index>(e));
-    if (is_free(i) && !is_free(j)) given(i) -= weight * x(j);
-    if (is_free(j) && !is_free(i)) given(j) -= weight * x(i);
-  }
+  const Vector<double> given =
+      InformationGiven(information, coupling, clamped, x);
   const Vector<double> spread = factor_->llt.permutationPinv() *
                                 factor_->llt.matrixU().solve(noise).eval();
   const Vector<double> mean = factor_->llt.solve(given);
@@ -137,20 +146,40 @@ void SparseGaussian::Draw(const Vector<double>& information,
 
 double SparseGaussian::LogIntegral(const Vector<double>& information,
                                    const Vector<double>& precision,
-                                   const Vector<double>& coupling) {
-  const auto dimension = static_cast<double>(information.size());
-  if (factor_ == nullptr)
-    return (dimension * kLog2Pi +
-            (information.array().square() / precision.array() -
-             precision.array().log())
-                .sum()) /
-           2;
-  Refactor(precision, coupling, {});
-  const Eigen::SparseMatrix<double> lower = factor_->llt.matrixL();
-  const double half_log_determinant = lower.diagonal().array().log().sum();
-  return (dimension * kLog2Pi +
-          information.dot(factor_->llt.solve(information).eval())) /
-             2 -
+                                   const Vector<double>& coupling,
+                                   absl::Span<const std::uint8_t> clamped,
+                                   const Vector<double>& x) {
+  Vector<double> given = InformationGiven(information, coupling, clamped, x);
+  auto is_free = [&](Index i) { return clamped.empty() || clamped[i] == 0; };
+  double of_clamped = 0;
+  Index free = 0;
+  for (Index i = 0; i < information.size(); ++i) {
+    if (is_free(i)) {
+      ++free;
+      continue;
+    }
+    of_clamped += x(i) * (information(i) - precision(i) * x(i) / 2);
+    given(i) = 0;
+  }
+  for (std::size_t e = 0; e < couplings_.size(); ++e) {
+    const auto [i, j] = couplings_[e];
+    if (!is_free(i) && !is_free(j))
+      of_clamped -= coupling(static_cast<Index>(e)) * x(i) * x(j);
+  }
+  double square = 0, half_log_determinant = 0;
+  if (factor_ == nullptr) {
+    for (Index i = 0; i < information.size(); ++i) {
+      if (!is_free(i)) continue;
+      square += given(i) * given(i) / precision(i);
+      half_log_determinant += std::log(precision(i)) / 2;
+    }
+  } else {
+    Refactor(precision, coupling, clamped);
+    const Eigen::SparseMatrix<double> lower = factor_->llt.matrixL();
+    half_log_determinant = lower.diagonal().array().log().sum();
+    square = given.dot(factor_->llt.solve(given).eval());
+  }
+  return of_clamped + (static_cast<double>(free) * kLog2Pi + square) / 2 -
          half_log_determinant;
 }
 

@@ -40,13 +40,23 @@ class SparseGaussian {
             absl::Span<const std::uint8_t> clamped, const Vector<double>& noise,
             Vector<double>& x);
 
-  // log of the integral of exp(h.x - x'Jx / 2).
+  // log of the integral of exp(h.x - x'Jx / 2) over the values that are not
+  // clamped, given those of `x` under 1 in `clamped`; both empty for none.
+  // Raises the diagonal as Draw does.
   double LogIntegral(const Vector<double>& information,
                      const Vector<double>& precision,
-                     const Vector<double>& coupling);
+                     const Vector<double>& coupling,
+                     absl::Span<const std::uint8_t> clamped,
+                     const Vector<double>& x);
 
  private:
   struct Factor;
+
+  // h of the values that are not clamped, given those that are.
+  Vector<double> InformationGiven(const Vector<double>& information,
+                                  const Vector<double>& coupling,
+                                  absl::Span<const std::uint8_t> clamped,
+                                  const Vector<double>& x) const;
 
   void Refactor(const Vector<double>& precision, const Vector<double>& coupling,
                 absl::Span<const std::uint8_t> clamped);
