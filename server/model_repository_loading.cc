@@ -51,7 +51,7 @@ void SetLoaded(const Model& model, v1::VersionInfo& info) {
   info.clear_log_partitions();
   info.clear_log_partition_differences();
   EncodeLogPartitions(
-      model, [](Index) { return true; }, info.mutable_log_partitions(),
+      model, [](Index) { return true; }, {}, info.mutable_log_partitions(),
       info.mutable_log_partition_differences());
 }
 

@@ -1,6 +1,7 @@
 #include "server/row_answers.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace poe::server {
@@ -54,6 +55,15 @@ Scores PartOf(const Scores& whole, const RawRows& rows, Index begin,
       lengths.insert(rows.starts.empty() ? 0 : rows.length(n));
     }
     part.lengths.assign(lengths.begin(), lengths.end());
+    for (const std::vector<LogPartition>& of_class :
+         whole.computed_log_partitions) {
+      std::vector<LogPartition>& kept =
+          part.computed_log_partitions.emplace_back();
+      std::copy_if(of_class.begin(), of_class.end(), std::back_inserter(kept),
+                   [&lengths](const LogPartition& known) {
+                     return lengths.contains(known.length);
+                   });
+    }
   }
   part.labels = PartOf(whole.labels, begin, end);
   part.margins = PartOf(whole.margins, begin, end);

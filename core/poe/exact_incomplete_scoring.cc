@@ -35,12 +35,13 @@ double MarkovMarginal(const HiddenMarkovProduct<Scalar>& markov,
                       const Observations<Scalar>& x, Index start,
                       Index length) {
   Vector<double> integrals;
-  return markov.LogSumOverPaths(length, [&](Index t) -> const Vector<double>& {
+  const auto frame = [&](Index t) -> const Vector<double>& {
     const Scalar* values = x.values.data() + (start + t) * x.dimension();
     integrals = markov.LogFrameIntegrals(
         absl::MakeConstSpan(values, x.dimension()), MaskOfFrame(x, start + t));
     return integrals;
-  });
+  };
+  return markov.LogSumsOverPaths(absl::MakeConstSpan(&length, 1), frame)[0];
 }
 
 // Of rows [begin, end). Rows with the same values missing that follow each

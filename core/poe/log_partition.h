@@ -27,6 +27,16 @@ std::vector<LogPartition> KnownLogPartitions(const Product<float>& product,
                                              const DataSpec& spec,
                                              const std::vector<Index>& lengths);
 
+// Exact ones of a class for those of these lengths (ascending) for which it has
+// none, where it has an exact one for another. Whether a length gets one, and
+// its bits, do not depend on the others: where the products of states or
+// latents that one pass takes are more than kMostPassProducts, about a tenth of
+// a second, there is none.
+inline constexpr double kMostPassProducts = 1 << 25;
+std::vector<LogPartition> LogPartitionsOfOtherLengths(
+    const ClassModel& one, const DataSpec& spec,
+    const std::vector<Index>& lengths);
+
 // By ascending length and then method, as a ClassModel has them.
 void SortLogPartitions(std::vector<LogPartition>& known);
 

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "poe/exact_gradient.h"
 #include "poe/hierarchy.h"
 #include "poe/incomplete_scoring.h"
+#include "poe/log_partition.h"
 
 namespace poe {
 namespace {
@@ -101,24 +103,39 @@ void AddConditional(
   for (Index n = 0; n < x.size; ++n) log_probabilities(begin + n) = values[n];
 }
 
-// log p(x) where log Z is known.
-void Normalize(const Model& model, const RawRows& rows, Scores& scores) {
+// log p(x) where log Z is known or can be computed.
+absl::Status Normalize(const Model& model, const RawRows& rows,
+                       InterruptCheck check, Scores& scores) {
   const Index classes = model.num_classes(), layers = model.num_layers();
+  const bool sequential = model.data_spec.sequential;
   if (std::all_of(model.classes.begin(), model.classes.end(),
                   [](const ClassModel& c) { return c.log_partitions.empty(); }))
-    return;
+    return absl::OkStatus();
   scores.log_probabilities.resize(rows.size(), classes);
   std::set<Index> lengths;
-  for (Index n = 0; n < rows.size(); ++n) {
-    const Index length = model.data_spec.sequential ? rows.length(n) : 0;
-    lengths.insert(length);
-    for (Index c = 0; c < classes; ++c) {
-      const LogPartition* known = model.classes[c].FindLogPartition(length);
-      scores.log_probabilities(n, c) = scores.log_scores(n, c * layers) -
-                                       (known == nullptr ? kNaN : known->value);
+  for (Index n = 0; n < rows.size(); ++n)
+    lengths.insert(sequential ? rows.length(n) : 0);
+  scores.lengths.assign(lengths.begin(), lengths.end());
+  for (Index c = 0; c < classes; ++c) {
+    if (absl::Status status = check(); !status.ok()) return status;
+    const ClassModel& one = model.classes[c];
+    const std::vector<LogPartition>& computed =
+        scores.computed_log_partitions.emplace_back(
+            LogPartitionsOfOtherLengths(one, model.data_spec, scores.lengths));
+    std::map<Index, double> log_z;
+    for (const LogPartition& known : computed)
+      log_z[known.length] = known.value;
+    for (Index length : scores.lengths)
+      if (const LogPartition* known = one.FindLogPartition(length))
+        log_z[length] = known->value;
+    for (Index n = 0; n < rows.size(); ++n) {
+      const auto found = log_z.find(sequential ? rows.length(n) : 0);
+      scores.log_probabilities(n, c) =
+          scores.log_scores(n, c * layers) -
+          (found == log_z.end() ? kNaN : found->second);
     }
   }
-  scores.lengths.assign(lengths.begin(), lengths.end());
+  return absl::OkStatus();
 }
 
 std::vector<Index> FindIncomplete(const RawRows& rows) {
@@ -248,7 +265,10 @@ absl::StatusOr<Scores> Score(const Model& model, const RawRows& rows,
       out_of_support.end())
     scores.out_of_support = std::move(out_of_support);
   if (options.per_expert) AddObjections(model, rows, scores);
-  if (!conditional) Normalize(model, rows, scores);
+  if (!conditional) {
+    absl::Status status = Normalize(model, rows, check, scores);
+    if (!status.ok()) return status;
+  }
   Judge(model, Comparable(model, rows, scores), scores);
   if (scores.percentiles.size() > 0)
     for (Index n : incomplete) scores.percentiles.row(n).setConstant(kNaN);

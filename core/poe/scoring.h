@@ -26,13 +26,16 @@ struct Scores {
   // -infinity out of support, NaN where it is not known.
   RowMatrix<double> log_scores;
   // N x C: log p(x) under the lowest layer, in raw units, where the class's log
-  // Z is known for the observation's length, otherwise NaN; empty where no
-  // class has one. Of conditional models over few bits or symbols, log
-  // p(outputs | inputs).
+  // Z is known for the observation's length or can be computed
+  // (log_partition.h), otherwise NaN; empty where no class has one. Of
+  // conditional models over few bits or symbols, log p(outputs | inputs).
   RowMatrix<double> log_probabilities;
   // Where log probabilities are: the lengths of the observations, each once,
   // ascending; 0 for dense rows.
   std::vector<Index> lengths;
+  // C lists, or none: what was computed of those lengths because the class had
+  // nothing.
+  std::vector<std::vector<LogPartition>> computed_log_partitions;
   // Nothing can be said of rows out of support, nor of sequences that
   // separator and percentiles do not compare.
   std::vector<std::int32_t> labels;  // -1 where nothing can be said

@@ -213,16 +213,21 @@ v1::LogPartitionDifference EncodeLogPartitionDifference(
 
 void EncodeLogPartitions(
     const Model& model, absl::FunctionRef<bool(Index length)> wanted,
+    absl::Span<const std::vector<LogPartition>> computed,
     google::protobuf::RepeatedPtrField<v1::LogPartition>* partitions,
     google::protobuf::RepeatedPtrField<v1::LogPartitionDifference>*
         differences) {
-  for (const ClassModel& one : model.classes) {
-    for (const LogPartition& known : one.log_partitions) {
-      if (!wanted(known.length)) continue;
+  for (std::size_t c = 0; c < model.classes.size(); ++c) {
+    const ClassModel& one = model.classes[c];
+    const auto add = [&](const LogPartition& known) {
       v1::LogPartition& message = *partitions->Add();
       message = EncodeLogPartition(known);
       message.set_class_name(one.name);
-    }
+    };
+    for (const LogPartition& known : one.log_partitions)
+      if (wanted(known.length)) add(known);
+    if (computed.empty()) continue;
+    for (const LogPartition& known : computed[c]) add(known);
   }
   for (const ClassPartitionDifference& known : model.log_partition_differences)
     if (wanted(known.length))

@@ -4,8 +4,11 @@
 #ifndef POE_SERVER_CODEC_MODEL_CODEC_H_
 #define POE_SERVER_CODEC_MODEL_CODEC_H_
 
+#include <vector>
+
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "poe/model.h"
 #include "poe/v1/model.pb.h"
 #include "server/codec/data_spec_codec.h"  // IWYU pragma: export
@@ -15,9 +18,11 @@ namespace poe::server {
 // The schema this server writes and reads.
 inline constexpr int kSchemaVersion = 1;
 
-// Adds what is known of all classes' log Z at the lengths that are wanted.
+// Adds what is known of all classes' log Z at the lengths that are wanted, and
+// what was `computed` besides for each class; empty for nothing.
 void EncodeLogPartitions(
     const Model& model, absl::FunctionRef<bool(Index length)> wanted,
+    absl::Span<const std::vector<LogPartition>> computed,
     google::protobuf::RepeatedPtrField<v1::LogPartition>* partitions,
     google::protobuf::RepeatedPtrField<v1::LogPartitionDifference>*
         differences);

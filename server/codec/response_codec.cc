@@ -48,7 +48,7 @@ void EncodeScores(const Model& model, const Scores& scores,
         return std::binary_search(scores.lengths.begin(), scores.lengths.end(),
                                   length);
       },
-      response->mutable_log_partitions(),
+      scores.computed_log_partitions, response->mutable_log_partitions(),
       response->mutable_log_partition_differences());
   response->mutable_labels()->Assign(scores.labels.begin(),
                                      scores.labels.end());

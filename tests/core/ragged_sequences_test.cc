@@ -2,10 +2,14 @@
 // log Z of each length is known.
 #include <cmath>
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "poe/experts/hidden_markov.h"
+#include "poe/log_partition.h"
 #include "poe/reconstruction.h"
 #include "poe/scoring.h"
 #include "poe/training.h"
@@ -126,6 +130,52 @@ TEST(RaggedSequencesTest, EstimatesOfLogZMakeThemComparable) {
   const Scores scores = ScoresOf(*model, sequences);
   EXPECT_EQ(scores.labels, sequences.labels);
   EXPECT_EQ(scores.lengths, (std::vector<Index>{4, 5, 6}));
+  const Scores of_seven = ScoresOf(*model, MakeSequences({7}));
+  EXPECT_TRUE(of_seven.log_probabilities.array().isNaN().all());
+  EXPECT_EQ(of_seven.labels[0], -1);
+}
+
+// Longer and shorter than in training.
+TEST(RaggedSequencesTest, LogZIsTheSameToTheBitWhateverLengthsAreAskedFor) {
+  for (const bool dynamical : {false, true}) {
+    TrainingSettings settings = MarkovSettings();
+    if (dynamical) {
+      LinearDynamicalSettings system;
+      system.num_latent = 1;
+      settings.products[0].groups[0].kind = system;
+    }
+    const auto model = TrainOn(settings, EqualLengths());
+    ASSERT_TRUE(model.ok()) << model.status();
+    const Scores together = ScoresOf(*model, MakeSequences({3, 40, 1, 300, 6}));
+    ASSERT_TRUE(together.log_probabilities.allFinite());
+    for (Index c = 0; c < 2; ++c)
+      for (const LogPartition& known : together.computed_log_partitions[c])
+        EXPECT_EQ(known.value,
+                  *ExactLogPartition(model->classes[c].layers[0],
+                                     model->data_spec, known.length));
+  }
+}
+
+// 2^20 of them.
+TEST(RaggedSequencesTest, LogZOfTooManyJointStatesIsNotComputedForScores) {
+  Model model = *TrainOn(MarkovSettings(), EqualLengths());
+  ClassModel& one = model.classes[0];
+  HiddenMarkov<float>::Settings wide;
+  constexpr Index kExperts = 20;
+  wide.initial_logit = RowMatrix<float>::Zero(kExperts, 2);
+  wide.transition_logit = RowMatrix<float>::Zero(2 * kExperts, 2);
+  wide.mean = RowMatrix<float>::Zero(2 * kExperts, 2);
+  wide.log_variance = wide.mean;
+  std::vector<std::unique_ptr<ExpertGroup<float>>> groups;
+  groups.push_back(*HiddenMarkov<float>::Create(std::move(wide)));
+  one.layers[0] =
+      *Product<float>::Create(one.layers[0].base().Clone(), std::move(groups));
+  EXPECT_TRUE(
+      LogPartitionsOfOtherLengths(one, model.data_spec, {1, 5, 6}).empty());
+  EXPECT_EQ(
+      LogPartitionsOfOtherLengths(model.classes[1], model.data_spec, {1, 5, 6})
+          .size(),
+      2u);
 }
 
 TEST(RaggedSequencesTest, WithoutLogZThereAreNoPercentiles) {
@@ -163,15 +213,33 @@ TEST(RaggedSequencesTest, WithoutLogZOnlyTheLengthOfTrainingIsJudged) {
   EXPECT_NE(reconstructed->values.topRows(12), asked.values.topRows(12));
 }
 
-TEST(RaggedSequencesTest, WithLogZOnlyTheLengthsOfTrainingAreJudged) {
+TEST(RaggedSequencesTest, WithExactLogZAnyLengthIsJudged) {
   const auto model = TrainOn(MarkovSettings(), RaggedLengths());
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(model->comparable_length, 0);
-  const Sequences asked = MakeSequences({4, 6, 5, 7});
+  const Sequences asked = MakeSequences({4, 6, 8, 7, 3, 7});
   const Scores scores = ScoresOf(*model, asked);
-  EXPECT_EQ(scores.labels, (std::vector<std::int32_t>{0, 1, 0, -1}));
-  EXPECT_TRUE(scores.percentiles.topRows(3).allFinite());
-  EXPECT_TRUE(scores.percentiles.row(3).array().isNaN().all());
+  EXPECT_EQ(scores.labels, (std::vector<std::int32_t>{0, 1, 0, 1, 0, 1}));
+  EXPECT_TRUE(scores.percentiles.allFinite());
+  ASSERT_EQ(scores.computed_log_partitions.size(), 2u);
+  for (Index c = 0; c < 2; ++c) {
+    const std::vector<LogPartition>& computed =
+        scores.computed_log_partitions[c];
+    ASSERT_EQ(computed.size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      const Index length = std::vector<Index>{3, 7, 8}[i];
+      EXPECT_EQ(computed[i].length, length);
+      EXPECT_EQ(computed[i].method, LogPartition::Method::kExact);
+      EXPECT_EQ(computed[i].value,
+                *ExactLogPartition(model->classes[c].layers[0],
+                                   model->data_spec, length));
+    }
+    EXPECT_EQ(scores.log_probabilities(3, c),
+              scores.log_scores(3, c) - computed[1].value);
+    EXPECT_EQ(
+        scores.log_probabilities(1, c),
+        scores.log_scores(1, c) - model->classes[c].FindLogPartition(6)->value);
+  }
   // Classes are told apart by log probabilities in reconstruction as well.
   const auto reconstructed =
       Reconstruct(*model, asked.View(), {}, Workers::Inline(), NeverInterrupt);

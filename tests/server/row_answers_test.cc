@@ -126,6 +126,35 @@ INSTANTIATE_TEST_SUITE_P(AllKinds, RowAnswersTest,
                          ::testing::ValuesIn(ModelsOfAllKinds()),
                          [](const auto& kind) { return kind.param.name; });
 
+TEST(RowAnswersOfSequencesTest, LogZIsComputedForTheLengthsOfEachCall) {
+  std::vector<KindModel> kinds = ModelsOfAllKinds();
+  int computed = 0;
+  for (KindModel& kind : kinds) {
+    if (!kind.model.data_spec.sequential) continue;
+    SCOPED_TRACE(kind.name);
+    kind.model.classes[0].log_partitions = {
+        {LogPartition::Method::kExact, 1.5, 0, 2}};
+    ExpectSameTogether(kind.model);
+    // Of lengths 1, 3 and 1.
+    const std::vector<OwnRows> calls = MakeCalls(kind.model.data_spec, false);
+    const auto answer = Ask(kind.model, calls[2].View(), ScoreOptions(),
+                            Workers::Inline(), NeverInterrupt);
+    ASSERT_TRUE(answer.ok()) << answer.status();
+    v1::ScoreResponse response;
+    EncodeScores(kind.model, std::get<Scores>(*answer), &response);
+    if (response.log_partitions().empty()) continue;
+    ++computed;
+    ASSERT_EQ(response.log_partitions_size(), 2);
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(response.log_partitions(i).class_name(), "data");
+      EXPECT_EQ(response.log_partitions(i).method(),
+                v1::LogPartition::METHOD_EXACT);
+      EXPECT_EQ(response.log_partitions(i).length(), 2 * i + 1);
+    }
+  }
+  EXPECT_GE(computed, 1);
+}
+
 TEST(RowAnswersOfClassesTest, AreTheSameToTheBitTogetherAndAlone) {
   ExpectSameTogether(MakeBernoulliModel(20, 7, {"a", "b", "c"}, 1));
 }

@@ -2,7 +2,10 @@
 #ifndef POE_EXPERTS_HIDDEN_MARKOV_PARTITION_H_
 #define POE_EXPERTS_HIDDEN_MARKOV_PARTITION_H_
 
+#include <vector>
+
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "poe/product.h"
 
 namespace poe {
@@ -22,6 +25,12 @@ inline constexpr Index kMostJointStates = Index{1} << 20;
 template <typename Scalar>
 absl::StatusOr<double> HiddenMarkovLogPartition(const Product<Scalar>& product,
                                                 Index length);
+
+// Those of lengths that ascend strictly, at least one of them, to the bit, in
+// the time of the longest.
+template <typename Scalar>
+absl::StatusOr<std::vector<double>> HiddenMarkovLogPartitions(
+    const Product<Scalar>& product, absl::Span<const Index> lengths);
 
 }  // namespace poe
 

@@ -181,8 +181,8 @@ void HiddenMarkovProduct<Scalar>::Step(Vector<double>& weights) const {
 }
 
 template <typename Scalar>
-double HiddenMarkovProduct<Scalar>::LogSumOverPaths(
-    Index length,
+std::vector<double> HiddenMarkovProduct<Scalar>::LogSumsOverPaths(
+    absl::Span<const Index> lengths,
     absl::FunctionRef<const Vector<double>&(Index t)> frame) const {
   Vector<double> weights(joint_states_);
   ForEachJointState([&](Index joint, const std::vector<Index>& states) {
@@ -191,16 +191,21 @@ double HiddenMarkovProduct<Scalar>::LogSumOverPaths(
       sum += experts_[m].chain.log_initial()(states[m]);
     weights(joint) = sum;
   });
-  double log_sum = 0;
-  for (Index t = 0; t < length; ++t) {
-    if (t > 0) Step(weights);
-    weights += frame(t);
-    const double greatest = weights.maxCoeff();
-    weights.array() -= greatest;
-    log_sum += greatest;
+  std::vector<double> log_sums;
+  double greatest_so_far = 0;
+  Index t = 0;
+  for (Index length : lengths) {
+    for (; t < length; ++t) {
+      if (t > 0) Step(weights);
+      weights += frame(t);
+      const double greatest = weights.maxCoeff();
+      weights.array() -= greatest;
+      greatest_so_far += greatest;
+    }
+    log_sums.push_back(greatest_so_far + LogSumExp(absl::MakeConstSpan(
+                                             weights.data(), joint_states_)));
   }
-  return log_sum +
-         LogSumExp(absl::MakeConstSpan(weights.data(), joint_states_));
+  return log_sums;
 }
 
 template class HiddenMarkovProduct<float>;

@@ -39,9 +39,11 @@ class HiddenMarkovProduct {
       absl::Span<const std::uint8_t> clamped) const;
 
   // log of the sum over joint paths of what the chains say and, at frame t,
-  // frame(t): what LogFrameIntegrals gives. `length` >= 1; O(T M K^(M+1)).
-  double LogSumOverPaths(
-      Index length,
+  // frame(t): what LogFrameIntegrals gives; over the first frames, as many as
+  // each of `lengths` says, which ascend strictly from 1 or more. Each has the
+  // same bits whatever others there are. O(T M K^(M+1)), T the longest.
+  std::vector<double> LogSumsOverPaths(
+      absl::Span<const Index> lengths,
       absl::FunctionRef<const Vector<double>&(Index t)> frame) const;
 
  private:

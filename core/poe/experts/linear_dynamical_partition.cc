@@ -50,11 +50,12 @@ LinearSystem JointLatents(const std::vector<Expert>& experts, Index latents) {
 }  // namespace
 
 template <typename Scalar>
-absl::StatusOr<double> LinearDynamicalLogPartition(
-    const Product<Scalar>& product, Index length) {
-  if (length < 1)
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the length of sequences is ", length, "; it must be at least 1"));
+absl::StatusOr<std::vector<double>> LinearDynamicalLogPartitions(
+    const Product<Scalar>& product, absl::Span<const Index> lengths) {
+  if (lengths.front() < 1)
+    return absl::InvalidArgumentError(
+        absl::StrCat("the length of sequences is ", lengths.front(),
+                     "; it must be at least 1"));
   if (product.base().family() != Family::kStructuredGaussian)
     return absl::FailedPreconditionError(
         "an exact log Z of linear dynamical systems needs a structured "
@@ -120,16 +121,36 @@ absl::StatusOr<double> LinearDynamicalLogPartition(
   }
   log_constant += kLog2Pi / 2 * static_cast<double>(coordinates * sources);
 
-  const FrameOrder order(absl::MakeConstSpan(&length, 1));
-  const RowMatrix<double> nothing =
-      RowMatrix<double>::Zero(length, coordinates * sources);
-  FilteredMeans means(order, latents);
-  double log_score = 0;
-  FilterMeans(joint, FilterGains(joint, 1, length), order, nothing, 0, 1, means,
-              absl::MakeSpan(&log_score, 1));
-  return log_score + static_cast<double>(length) * log_constant;
+  const FilterGains gains(joint, 1, lengths.back());
+  std::vector<double> values;
+  for (Index length : lengths) {
+    const FrameOrder order(absl::MakeConstSpan(&length, 1));
+    const RowMatrix<double> nothing =
+        RowMatrix<double>::Zero(length, coordinates * sources);
+    FilteredMeans means(order, latents);
+    double log_score = 0;
+    FilterMeans(joint, gains, order, nothing, 0, 1, means,
+                absl::MakeSpan(&log_score, 1));
+    values.push_back(log_score + static_cast<double>(length) * log_constant);
+  }
+  return values;
 }
 
+template <typename Scalar>
+absl::StatusOr<double> LinearDynamicalLogPartition(
+    const Product<Scalar>& product, Index length) {
+  const auto values =
+      LinearDynamicalLogPartitions(product, absl::MakeConstSpan(&length, 1));
+  if (!values.ok()) return values.status();
+  return values->front();
+}
+
+template absl::StatusOr<std::vector<double>>
+LinearDynamicalLogPartitions<float>(const Product<float>&,
+                                    absl::Span<const Index>);
+template absl::StatusOr<std::vector<double>>
+LinearDynamicalLogPartitions<double>(const Product<double>&,
+                                     absl::Span<const Index>);
 template absl::StatusOr<double> LinearDynamicalLogPartition<float>(
     const Product<float>&, Index);
 template absl::StatusOr<double> LinearDynamicalLogPartition<double>(

@@ -2,7 +2,10 @@
 #ifndef POE_EXPERTS_LINEAR_DYNAMICAL_PARTITION_H_
 #define POE_EXPERTS_LINEAR_DYNAMICAL_PARTITION_H_
 
+#include <vector>
+
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "poe/product.h"
 
 namespace poe {
@@ -18,6 +21,11 @@ namespace poe {
 template <typename Scalar>
 absl::StatusOr<double> LinearDynamicalLogPartition(
     const Product<Scalar>& product, Index length);
+
+// Those of lengths that ascend strictly, at least one of them, to the bit.
+template <typename Scalar>
+absl::StatusOr<std::vector<double>> LinearDynamicalLogPartitions(
+    const Product<Scalar>& product, absl::Span<const Index> lengths);
 
 }  // namespace poe
 
