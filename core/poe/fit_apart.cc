@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/experts/fit_convergence.h"
 #include "poe/experts/fit_gaussian_mixture.h"
 #include "poe/experts/fit_hidden_markov.h"
 #include "poe/experts/fit_linear_dynamical.h"
@@ -63,18 +64,24 @@ void Append(const RowMatrix<Scalar>& more, RowMatrix<float>& rows) {
   rows.bottomRows(more.rows()) = more.template cast<float>();
 }
 
-// Fits expert by expert with `fit`, which appends its result to the settings.
+// Fits expert by expert with `fit`, which gets the bounds on log variances,
+// appends its result to the settings and says how it ended.
 template <typename T, typename Fit>
 StatusOrGroup FitAll(const Task& task, const StandardDeviations& deviations,
                      Fit fit) {
   typename T::Settings all;
+  const LogVarianceBounds bounds = BoundsOf(deviations, task.deviation);
+  const Index values =
+      task.examples.x.dimension() / std::max<Index>(task.num_symbols, 1);
   for (Index m = 0; m < task.group.num_experts; ++m) {
-    if (absl::Status status = fit(m, all); !status.ok())
+    const absl::StatusOr<FitConvergence> fitted = fit(m, bounds, all);
+    const absl::Status status =
+        fitted.ok() ? CheckConverged(*fitted, values) : fitted.status();
+    if (!status.ok())
       return absl::Status(
           status.code(), absl::StrCat("expert ", m, " cannot be fitted apart: ",
                                       status.message()));
   }
-  const LogVarianceBounds bounds = BoundsOf(deviations, task.deviation);
   all.least_log_variance = bounds.least;
   all.greatest_log_variance = bounds.greatest;
   all.power = static_cast<float>(task.group.power * task.settings.power);
@@ -99,6 +106,7 @@ struct Fitter {
       for (Index m = 0; m < task.group.num_experts; ++m)
         fit.weights.push_back(WeightsOf<double>(task, m));
     fit.max_iterations = task.settings.max_iterations;
+    fit.must_converge = true;
     fit.power = task.group.power * task.settings.power;
     fit.seed = task.seed;
     return FitTrees(tree, task.group.num_experts, task.examples, fit,
@@ -106,10 +114,14 @@ struct Fitter {
   }
   StatusOrGroup operator()(const GaussianMixtureSettings& mixture) const {
     return FitAll<GaussianMixture<float>>(
-        task, mixture, [&](Index m, GaussianMixture<float>::Settings& all) {
+        task, mixture,
+        [&](Index m, const LogVarianceBounds& bounds,
+            GaussianMixture<float>::Settings& all)
+            -> absl::StatusOr<FitConvergence> {
           FitGaussianMixtureOptions options;
           options.num_components = mixture.num_components;
           options.max_iterations = task.settings.max_iterations;
+          options.least_variance = std::exp(bounds.least);
           options.seed = SeedOf(task, m);
           auto fitted = FitGaussianMixture<float>(
               task.examples.x, WeightsOf<double>(task, m), options,
@@ -118,17 +130,22 @@ struct Fitter {
           Append(fitted->settings.mean, all.mean);
           Append(fitted->settings.log_variance, all.log_variance);
           Append(fitted->settings.mixing_logit, all.mixing_logit);
-          return absl::OkStatus();
+          return *fitted;
         });
   }
   StatusOrGroup operator()(const HiddenMarkovSettings& markov) const {
     return FitAll<HiddenMarkov<float>>(
-        task, markov, [&](Index m, HiddenMarkov<float>::Settings& all) {
+        task, markov,
+        [&](Index m, const LogVarianceBounds& bounds,
+            HiddenMarkov<float>::Settings& all)
+            -> absl::StatusOr<FitConvergence> {
           const std::vector<float> weights = WeightsOf<float>(task, m);
           auto start = RandomHiddenMarkov<float>(
               task.examples.x, weights, markov.num_states, task.num_symbols,
               SeedOf(task, m));
           if (!start.ok()) return start.status();
+          start->least_log_variance = bounds.least;
+          start->greatest_log_variance = bounds.greatest;
           FitHiddenMarkovOptions options;
           options.max_iterations = task.settings.max_iterations;
           auto fitted =
@@ -145,7 +162,7 @@ struct Fitter {
             Append(one.mean, all.mean);
             Append(one.log_variance, all.log_variance);
           }
-          return absl::OkStatus();
+          return *fitted;
         });
   }
   StatusOrGroup operator()(const LinearDynamicalSettings& system) const {
@@ -155,11 +172,13 @@ struct Fitter {
     examples.lengths = task.examples.x.lengths;
     examples.row_ids = task.examples.x.row_ids;
     return FitAll<LinearDynamical<float>>(
-        task, system, [&](Index m, LinearDynamical<float>::Settings& all) {
+        task, system,
+        [&](Index m, const LogVarianceBounds& bounds,
+            LinearDynamical<float>::Settings& all)
+            -> absl::StatusOr<FitConvergence> {
           FitLinearDynamicalOptions options;
           options.num_latent = system.num_latent;
-          options.least_variance =
-              std::exp(BoundsOf(system, task.deviation).least);
+          options.least_variance = std::exp(bounds.least);
           options.seed = SeedOf(task, m);
           options.max_iterations = task.settings.max_iterations;
           auto fitted = FitLinearDynamical(examples, WeightsOf<double>(task, m),
@@ -173,7 +192,7 @@ struct Fitter {
           Append(one.emission, all.emission);
           Append(one.emission_offset, all.emission_offset);
           Append(one.emission_log_variance, all.emission_log_variance);
-          return absl::OkStatus();
+          return *fitted;
         });
   }
 };

@@ -17,8 +17,10 @@ ProductSettings SpreadCoordinates(const FitApartSettings& settings,
 // Replaces every group of the product whose kind has a fit of its own (see
 // FitApartSettings) by experts fitted to their shares of `examples`, softened
 // by the settings' power beside the group's own. FailedPrecondition, naming
-// group and expert, where an expert cannot be fitted or its likelihood stops
-// being finite; the status of `check`, which is asked once an iteration.
+// group and expert, where an expert cannot be fitted, its likelihood stops
+// being finite, or the iterations run out before it has converged (see
+// experts/fit_convergence.h); the status of `check`, which is asked once an
+// iteration.
 absl::Status FitApart(const FitApartSettings& settings,
                       const ProductSettings& shape, const DataSpec& spec,
                       const Examples& examples, std::uint64_t seed,

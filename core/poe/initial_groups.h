@@ -53,13 +53,16 @@ struct TreeFit {
   // Of the rows: N for each expert, or once N for all.
   std::vector<std::vector<double>> weights;
   int max_iterations = 30;  // of mixtures
-  double power = 1;         // of the group
+  // Whether mixtures that have not converged by then are refused.
+  bool must_converge = false;
+  double power = 1;  // of the group
   std::uint64_t seed = 0;
 };
 
 // By Chow and Liu: single trees each without the edges of those before,
 // mixtures by expectation maximization. FailedPrecondition or InvalidArgument
-// where the rows determine no tree; the status of `check`.
+// where the rows determine no tree, or a mixture must converge and has not; the
+// status of `check`.
 InitialGroup FitTrees(const GaussianTreeSettings& settings, Index experts,
                       const Examples& examples, const TreeFit& fit,
                       InterruptCheck check);

@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "poe/experts/fit_convergence.h"
 #include "poe/experts/fit_gaussian_tree.h"
 #include "poe/experts/gaussian_tree.h"
 #include "poe/initial_groups.h"
@@ -66,7 +67,14 @@ absl::StatusOr<Trees> FitMixtures(const GaussianTreeSettings& settings,
     auto mixture = FitGaussianTreeMixture<float>(
         rows, fit.weights[fit.weights.size() == 1 ? 0 : m], options, check);
     if (!mixture.ok()) return mixture.status();
-    AppendTrees(*mixture, all);
+    if (fit.must_converge)
+      if (absl::Status status = CheckConverged(*mixture, rows.cols());
+          !status.ok())
+        return absl::Status(
+            status.code(),
+            absl::StrCat("expert ", m,
+                         " cannot be fitted apart: ", status.message()));
+    AppendTrees(mixture->settings, all);
   }
   return all;
 }

@@ -80,6 +80,7 @@ struct FitApartSettings {
   // chance: of kinds that are fitted apart.
   double coordinate_share = 1;
   double power = 1;  // by which the fitted experts are softened
+  // An expert that has not converged by then is refused (fit_apart.h).
   int max_iterations = 100;
 };
 

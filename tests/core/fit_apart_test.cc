@@ -3,12 +3,17 @@
 #include <utility>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "poe/initialization.h"
 #include "tests/core/core_models.h"
 
 namespace poe {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // That it is enough, when it is asked for the third time and only then.
 absl::Status ThirdTime(int& asked) {
@@ -140,14 +145,73 @@ TEST(FitApartTest, TreesSeeTheirSharesOfTheRows) {
   EXPECT_LT(halves.cwiseAbs().maxCoeff(), 1);
 }
 
-TEST(FitApartTest, AMixtureOfTreesStopsAfterTheMostIterations) {
-  const Task task = TaskOf(GaussianTreeSettings{{}, 2}, false);
-  const auto fitted = [&](int iterations) {
-    return Fitted({.max_iterations = iterations}, task, task.examples)
-        .group(0)
-        .parameters();
+// Two lumps of rows, or of sequences, that a fit of two states needs some
+// iterations to tell from each other.
+template <typename Kind>
+Task LumpsOf(const Kind& kind, bool sequential) {
+  Task task = TaskOf(kind, sequential);
+  task.shape.groups[0].num_experts = 2;
+  for (Index frame = 0; frame < 240; ++frame)
+    if (frame / 12 % 2 == 0) task.examples.x.values.row(frame).array() += 3;
+  return task;
+}
+
+void ExpectMustConverge(const Task& task) {
+  Product<float> product = *InitializeProduct(task.shape, task.spec,
+                                              task.examples, 1, NeverInterrupt);
+  const auto fit = [&](int iterations) {
+    return FitApart({.max_iterations = iterations}, task.shape, task.spec,
+                    task.examples, 1, Workers::Inline(), NeverInterrupt,
+                    product);
   };
-  EXPECT_NE(fitted(1), fitted(10));
+  const Vector<float> before = product.group(0).parameters();
+  const absl::Status refused = fit(1);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused));
+  EXPECT_THAT(refused.message(),
+              AllOf(StartsWith("groups[0]: expert 0 cannot be fitted apart: it "
+                               "has not converged: the last of 1 iterations"),
+                    HasSubstr("raise max_iterations")));
+  EXPECT_EQ(product.group(0).parameters(), before);
+  EXPECT_TRUE(fit(100).ok());
+}
+
+TEST(FitApartTest, AMixtureMustConverge) {
+  ExpectMustConverge(LumpsOf(GaussianMixtureSettings{{}, 2}, false));
+}
+
+TEST(FitApartTest, AMixtureOfTreesMustConverge) {
+  ExpectMustConverge(LumpsOf(GaussianTreeSettings{{}, 2}, false));
+}
+
+TEST(FitApartTest, AHiddenMarkovModelMustConverge) {
+  ExpectMustConverge(LumpsOf(HiddenMarkovSettings{{}, 2}, true));
+}
+
+TEST(FitApartTest, ALinearDynamicalSystemMustConverge) {
+  ExpectMustConverge(LumpsOf(LinearDynamicalSettings{{}, 1}, true));
+}
+
+// Half of the data lie close together at 1, amid the others. A bound on
+// deviations that came after the fit would leave the means where they are.
+template <typename Kind>
+void ExpectBoundIsInTheFit(Kind kind, bool sequential, std::size_t means) {
+  const auto fitted = [&](double least) {
+    kind.least_standard_deviation = least;
+    Task task = TaskOf(kind, sequential);
+    auto close = task.examples.x.values.topRows(120).array();
+    close = 0.05f * close + 1;
+    return RowMatrix<float>(
+        Fitted({}, task, task.examples).group(0).block(means));
+  };
+  EXPECT_GT((fitted(0.5) - fitted(1e-3)).cwiseAbs().maxCoeff(), 1e-2);
+}
+
+TEST(FitApartTest, AMixtureIsFittedWithinItsLeastDeviation) {
+  ExpectBoundIsInTheFit(GaussianMixtureSettings{{}, 2}, false, 0);
+}
+
+TEST(FitApartTest, AHiddenMarkovModelIsFittedWithinItsLeastDeviation) {
+  ExpectBoundIsInTheFit(HiddenMarkovSettings{{}, 2}, true, 2);
 }
 
 TEST(FitApartTest, AMixtureOfTreesIsInterruptedInsideItsFit) {

@@ -161,6 +161,8 @@ TEST(FitGaussianMixtureTest, LogLikelihoodIsTheExpertsMeanLogScore) {
   const Observations<double> x = OverlappingRows(41);
   const auto fit = Fit(x, {.num_components = 3, .max_iterations = 7}).value();
   EXPECT_EQ(fit.log_likelihoods.size(), 8u);
+  EXPECT_EQ(fit.iterations, 7);
+  EXPECT_EQ(fit.last_gain, fit.log_likelihoods[7] - fit.log_likelihoods[6]);
   EXPECT_FALSE(fit.converged);
   const auto expert = *GaussianMixture<double>::Create(fit.settings);
   auto posterior = expert->NewPosterior();

@@ -201,16 +201,21 @@ TEST(MomentsTest, SaysWhatIsWrong) {
 
 // Half of the rows move together, half against each other: no single tree sees
 // a correlation.
-TEST(FitGaussianTreeMixtureTest, FindsTwoTreesThatOneTreeCannot) {
-  constexpr Index kRows = 2000;
-  const RowMatrix<double> normal = RandomMatrix(kRows, 3, 1, 181);
-  Observations<double> x = MakeDense<double>(kRows, 3);
-  for (Index n = 0; n < kRows; ++n) {
+Observations<double> RowsOfTwoTrees(Index size) {
+  const RowMatrix<double> normal = RandomMatrix(size, 3, 1, 181);
+  Observations<double> x = MakeDense<double>(size, 3);
+  for (Index n = 0; n < size; ++n) {
     const double sign = n % 2 == 0 ? 1 : -1;
     x.values(n, 0) = normal(n, 0) + 2 * sign;
     x.values(n, 1) = sign * normal(n, 0) + 0.2 * normal(n, 1) + 5;
     x.values(n, 2) = sign * normal(n, 1) + 0.3 * normal(n, 2);
   }
+  return x;
+}
+
+TEST(FitGaussianTreeMixtureTest, FindsTwoTreesThatOneTreeCannot) {
+  constexpr Index kRows = 2000;
+  const Observations<double> x = RowsOfTwoTrees(kRows);
   FitGaussianTreeMixtureOptions options;
   std::vector<double> scores;
   for (Index trees : {1, 2}) {
@@ -218,10 +223,11 @@ TEST(FitGaussianTreeMixtureTest, FindsTwoTreesThatOneTreeCannot) {
     const auto mixture = FitGaussianTreeMixture<double>(
         x.values.topRows(kRows), {}, options, NeverInterrupt);
     ASSERT_TRUE(mixture.ok());
-    EXPECT_EQ(mixture->weight.rows(), trees);
-    scores.push_back(MeanLogScore(*mixture, x));
+    EXPECT_TRUE(mixture->converged);
+    EXPECT_EQ(mixture->settings.weight.rows(), trees);
+    scores.push_back(MeanLogScore(mixture->settings, x));
     if (trees == 2) {
-      const double first = mixture->mixing_logit(0, 0);
+      const double first = mixture->settings.mixing_logit(0, 0);
       EXPECT_NEAR(std::exp(first), 0.5, 0.05);
     }
   }
@@ -231,12 +237,37 @@ TEST(FitGaussianTreeMixtureTest, FindsTwoTreesThatOneTreeCannot) {
   for (int iterations : {1, 2, 4, 8, 16}) {
     options.max_iterations = iterations;
     const double score =
-        MeanLogScore(*FitGaussianTreeMixture<double>(
-                         x.values.topRows(kRows), {}, options, NeverInterrupt),
+        MeanLogScore(FitGaussianTreeMixture<double>(x.values.topRows(kRows), {},
+                                                    options, NeverInterrupt)
+                         ->settings,
                      x);
     EXPECT_GT(score, before - 1e-4);
     before = score;
   }
+}
+
+TEST(FitGaussianTreeMixtureTest, StopsOnceTheLikelihoodStays) {
+  const Observations<double> x = RowsOfTwoTrees(600);
+  FitGaussianTreeMixtureOptions options;
+  options.max_iterations = 1000;
+  const auto fit = [&] {
+    return FitGaussianTreeMixture<double>(x.values.topRows(x.size), {}, options,
+                                          NeverInterrupt)
+        .value();
+  };
+  const auto whole = fit();
+  EXPECT_TRUE(whole.converged);
+  EXPECT_LT(whole.iterations, 1000);
+  EXPECT_LT(std::abs(whole.last_gain), options.tolerance);
+  // The iteration before it was not the last, and gained what it says.
+  options.max_iterations = whole.iterations - 1;
+  const auto shorter = fit();
+  EXPECT_FALSE(shorter.converged);
+  EXPECT_EQ(shorter.iterations, whole.iterations - 1);
+  EXPECT_GE(std::abs(shorter.last_gain), options.tolerance);
+  EXPECT_NEAR(
+      MeanLogScore(whole.settings, x) - MeanLogScore(shorter.settings, x),
+      whole.last_gain, 1e-12);
 }
 
 // More trees than rows: none collapses.
@@ -247,7 +278,7 @@ TEST(FitGaussianTreeMixtureTest, TreesWithoutRowsStayAtThePrior) {
   const auto mixture = FitGaussianTreeMixture<double>(
       rows, std::vector<double>{1, 1, 0.5}, options, NeverInterrupt);
   ASSERT_TRUE(mixture.ok());
-  EXPECT_TRUE(GaussianTree<double>::Create(*mixture).ok());
+  EXPECT_TRUE(GaussianTree<double>::Create(mixture->settings).ok());
   options.prior_rows = 0;
   EXPECT_THAT(FitGaussianTreeMixture<double>(rows, {}, options, NeverInterrupt)
                   .status()

@@ -96,6 +96,7 @@ TEST(FitLinearDynamicalTest, LogLikelihoodNeverFalls) {
                                            Workers::Inline(), NeverInterrupt);
     ASSERT_TRUE(fitted.ok()) << fitted.status();
     // A step that falls would have ended it early.
+    EXPECT_FALSE(fitted->converged);
     EXPECT_EQ(fitted->log_likelihoods.size(), 61u);
     for (std::size_t i = 1; i < fitted->log_likelihoods.size(); ++i)
       EXPECT_GE(fitted->log_likelihoods[i], fitted->log_likelihoods[i - 1]);
@@ -121,6 +122,12 @@ TEST(FitLinearDynamicalTest, RecoversTheLikelihoodOfAnOscillator) {
   const auto fitted =
       FitLinearDynamical(x, {}, options, Workers::Inline(), NeverInterrupt);
   ASSERT_TRUE(fitted.ok()) << fitted.status();
+  EXPECT_TRUE(fitted->converged);
+  EXPECT_EQ(fitted->log_likelihoods.size(), fitted->iterations + 1u);
+  EXPECT_NEAR(
+      fitted->last_gain,
+      (fitted->log_likelihood - fitted->log_likelihoods.end()[-2]) / 2000,
+      1e-12);
   EXPECT_GT(fitted->log_likelihood, expected - 2);
   EXPECT_LT(fitted->log_likelihood, expected + 40);
   // New sequences are as likely as to the truth, nearly.

@@ -60,15 +60,17 @@ class Fitter {
     for (int iteration = 0;; ++iteration) {
       if (absl::Status status = check_(); !status.ok()) return status;
       const Sums sums = Expect(mixture);
-      const double before =
-          iteration == 0 ? -HUGE_VAL : fit.log_likelihoods.back();
-      fit.log_likelihoods.push_back(sums.log_likelihood / total_weight_);
-      const double now = fit.log_likelihoods.back();
+      const double now = sums.log_likelihood / total_weight_;
       if (!std::isfinite(now))
         return absl::FailedPreconditionError(
             absl::StrCat("the likelihood of a mixture is not finite after ",
                          iteration, " iterations; scale the data"));
-      fit.converged = now - before < options_.tolerance;
+      if (iteration > 0) {
+        fit.iterations = iteration;
+        fit.last_gain = now - fit.log_likelihoods.back();
+        fit.converged = fit.last_gain < options_.tolerance;
+      }
+      fit.log_likelihoods.push_back(now);
       if (fit.converged || iteration == options_.max_iterations) break;
       Maximize(sums, mixture);
     }

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "poe/experts/fit_convergence.h"
 #include "poe/experts/gaussian_mixture.h"
 #include "poe/interrupt_check.h"
 #include "poe/numerics/workers.h"
@@ -29,14 +30,13 @@ struct FitGaussianMixtureOptions {
 };
 
 template <typename Scalar>
-struct FittedGaussianMixture {
+struct FittedGaussianMixture : FitConvergence {
   // One expert of K components, power 1.
   typename GaussianMixture<Scalar>::Settings settings;
   // Weighted mean log likelihood per row, nats: of the start, and after each
   // iteration. It never falls, but for rounding. The last is the expert's,
   // before its parameters were rounded to Scalar.
   std::vector<double> log_likelihoods;
-  bool converged = false;
 };
 
 // Fits K components to the rows of x (its frames, if it is sequential), each

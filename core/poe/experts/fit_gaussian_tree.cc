@@ -197,13 +197,16 @@ Moments SharedMoments(const RowMatrix<double>& rows,
 }  // namespace
 
 template <typename Scalar>
-absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
+absl::StatusOr<FittedGaussianTreeMixture<Scalar>> FitGaussianTreeMixture(
     const ConstRowMatrixRef<Scalar>& rows, absl::Span<const double> weights,
     const FitGaussianTreeMixtureOptions& options, InterruptCheck check) {
   if (options.num_trees < 1 || options.max_iterations < 1)
     return absl::InvalidArgumentError(absl::StrCat(
         "a mixture of ", options.num_trees, " trees by ",
         options.max_iterations, " iterations; both must be at least 1"));
+  if (!(options.tolerance >= 0))
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tolerance is ", options.tolerance, "; it must not be negative"));
   if (!(options.prior_rows > 0) || !std::isfinite(options.prior_rows))
     return absl::InvalidArgumentError(absl::StrCat(
         "prior_rows is ", options.prior_rows, "; it must be positive"));
@@ -223,7 +226,10 @@ absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
       FirstShares(values, weight, *all, trees, options.seed);
   auto settings = MakeSettings<double>(1, trees, rows.cols());
   RowMatrix<double> hidden(x.values.rows(), trees);
-  for (int iteration = 0; iteration < options.max_iterations; ++iteration) {
+  FittedGaussianTreeMixture<Scalar> fit;
+  Vector<double> scores(size);
+  double log_likelihood = 0;
+  for (int iteration = 0;; ++iteration) {
     if (absl::Status status = check(); !status.ok()) return status;
     for (Index k = 0; k < trees; ++k) {
       const Moments moments = SharedMoments(
@@ -234,21 +240,41 @@ absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
           std::log(moments.weight / (all->weight + static_cast<double>(trees) *
                                                        options.prior_rows));
     }
-    if (trees == 1) break;
+    // One tree is the likeliest at once.
+    if (trees == 1) {
+      fit.last_gain = 0;
+      fit.converged = true;
+      break;
+    }
     const auto group = GaussianTree<double>::Create(settings);
     if (!group.ok()) return group.status();
     const auto posterior = (*group)->NewPosterior();
     (*group)->Infer(x, 1, Workers::Inline(), *posterior);
+    scores.setZero();
+    (*group)->AddLogScores(*posterior, absl::MakeSpan(scores.data(), size));
+    const double now = weight.dot(scores) / all->weight;
+    if (!std::isfinite(now))
+      return absl::FailedPreconditionError(absl::StrCat(
+          "the likelihood of a mixture of trees is not finite after ",
+          iteration, " iterations; scale the data"));
+    if (iteration > 0) {
+      fit.iterations = iteration;
+      fit.last_gain = now - log_likelihood;
+      fit.converged = std::abs(fit.last_gain) < options.tolerance;
+    }
+    log_likelihood = now;
+    if (fit.converged || iteration == options.max_iterations) break;
     (*group)->HiddenProbabilities(*posterior, hidden);
     shares = hidden.topRows(size);
   }
-  auto result = MakeSettings<Scalar>(1, trees, rows.cols());
+  auto& result = fit.settings;
+  result = MakeSettings<Scalar>(1, trees, rows.cols());
   result.parents = settings.parents;
   result.weight = settings.weight.template cast<Scalar>();
   result.offset = settings.offset.template cast<Scalar>();
   result.log_variance = settings.log_variance.template cast<Scalar>();
   result.mixing_logit = settings.mixing_logit.template cast<Scalar>();
-  return result;
+  return fit;
 }
 
 template absl::StatusOr<GaussianTree<float>::Settings> FitGaussianTree<float>(
@@ -259,12 +285,12 @@ template absl::StatusOr<GaussianTree<float>::Settings> FitGaussianTrees<float>(
     const Moments&, Index, const FitGaussianTreeOptions&);
 template absl::StatusOr<GaussianTree<double>::Settings>
 FitGaussianTrees<double>(const Moments&, Index, const FitGaussianTreeOptions&);
-template absl::StatusOr<GaussianTree<float>::Settings>
+template absl::StatusOr<FittedGaussianTreeMixture<float>>
 FitGaussianTreeMixture<float>(const ConstRowMatrixRef<float>&,
                               absl::Span<const double>,
                               const FitGaussianTreeMixtureOptions&,
                               InterruptCheck);
-template absl::StatusOr<GaussianTree<double>::Settings>
+template absl::StatusOr<FittedGaussianTreeMixture<double>>
 FitGaussianTreeMixture<double>(const ConstRowMatrixRef<double>&,
                                absl::Span<const double>,
                                const FitGaussianTreeMixtureOptions&,

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "poe/experts/fit_convergence.h"
 #include "poe/experts/gaussian_tree.h"
 #include "poe/interrupt_check.h"
 #include "poe/numerics/moments.h"
@@ -42,7 +43,10 @@ absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTrees(
 
 struct FitGaussianTreeMixtureOptions {
   Index num_trees = 2;      // K >= 1
-  int max_iterations = 30;  // >= 1
+  int max_iterations = 30;  // >= 1, after the start
+  // Stops when the mean log likelihood of a row changes by less. The rows of
+  // the prior are not in it, so that where there are few others it may fall.
+  double tolerance = 1e-6;
   FitGaussianTreeOptions tree;
   // Rows' worth of the moments of all rows that each tree's moments are mixed
   // with, so that none collapses. > 0.
@@ -50,12 +54,19 @@ struct FitGaussianTreeMixtureOptions {
   std::uint64_t seed = 0;  // of the rows that trees grow around at first
 };
 
+template <typename Scalar>
+struct FittedGaussianTreeMixture : FitConvergence {
+  typename GaussianTree<Scalar>::Settings settings;  // M = 1
+};
+
 // One expert that is a mixture of K trees, by EM on N x D `rows` with N
 // `weights` (empty: all 1): shares of the rows, then each tree by Chow and Liu
-// from the rows' moments under its shares. Errors as WeightedMoments and
-// FitGaussianTree, and the status of `check`.
+// from the rows' moments under its shares; it starts from the trees of the rows
+// nearest to K of them. Errors as WeightedMoments and FitGaussianTree,
+// FailedPrecondition where the likelihood is not finite, and the status of
+// `check`.
 template <typename Scalar>
-absl::StatusOr<typename GaussianTree<Scalar>::Settings> FitGaussianTreeMixture(
+absl::StatusOr<FittedGaussianTreeMixture<Scalar>> FitGaussianTreeMixture(
     const ConstRowMatrixRef<Scalar>& rows, absl::Span<const double> weights,
     const FitGaussianTreeMixtureOptions& options, InterruptCheck check);
 

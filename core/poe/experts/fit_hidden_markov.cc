@@ -262,8 +262,10 @@ absl::StatusOr<FittedHiddenMarkov<Scalar>> FitHiddenMarkov(
       return absl::FailedPreconditionError(
           absl::StrCat("the log likelihood is not finite after ",
                        fit.iterations, " iterations"));
-    fit.converged =
-        fit.iterations > 0 && fit.log_likelihood - before < options.tolerance;
+    if (fit.iterations > 0) {
+      fit.last_gain = fit.log_likelihood - before;
+      fit.converged = fit.last_gain < options.tolerance;
+    }
     if (fit.converged || fit.iterations == options.max_iterations) break;
     fitter.Maximize(
         (*model)->Count(data->x, *posterior, data->weights, workers), workers,

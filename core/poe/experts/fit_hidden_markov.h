@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "poe/experts/fit_convergence.h"
 #include "poe/experts/hidden_markov.h"
 #include "poe/interrupt_check.h"
 
@@ -23,13 +24,11 @@ struct FitHiddenMarkovOptions {
 };
 
 template <typename Scalar>
-struct FittedHiddenMarkov {
+struct FittedHiddenMarkov : FitConvergence {
   typename HiddenMarkov<Scalar>::Settings settings;
   // Mean over frames, nats, of these settings before they are rounded to
   // Scalar.
   double log_likelihood = 0;
-  int iterations = 0;
-  bool converged = false;
 };
 
 // Raises the likelihood of x from `start`, which has one expert, at power 1;

@@ -1,5 +1,6 @@
 #include "poe/experts/fit_linear_dynamical.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -7,6 +8,7 @@
 #include "Eigen/QR"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "poe/experts/linear_filter.h"
 #include "poe/experts/linear_smoother.h"
 #include "poe/numerics/symmetric_eigen.h"
@@ -15,6 +17,9 @@ namespace poe {
 namespace {
 
 using Settings = LinearDynamical<double>::Settings;
+
+// Of a log likelihood, which is a sum over frames.
+constexpr double kRounding = 1e-9;
 
 // Frames by time, without the sequences that weigh nothing.
 struct Data {
@@ -180,6 +185,12 @@ Settings SettingsOf(const LinearSystem& system, Settings settings) {
   return settings;
 }
 
+absl::Status NotFinite(absl::string_view what, int iterations) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the ", what, " is not finite after ", iterations,
+      " iterations; a greater least_variance or lesser values may help"));
+}
+
 absl::Status Validate(const Observations<double>& x,
                       absl::Span<const double> weights,
                       const FitLinearDynamicalOptions& options) {
@@ -273,9 +284,7 @@ absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
   for (int iteration = 0;; ++iteration) {
     if (absl::Status status = check(); !status.ok()) return status;
     if (!AllFinite(system))
-      return absl::FailedPreconditionError(absl::StrCat(
-          "the linear dynamical system is not finite after ", iteration,
-          " iterations; a greater least_variance or lesser values may help"));
+      return NotFinite("linear dynamical system", iteration);
     const FilterGains gains(system, 1, data.order.longest());
     workers.ParallelFor(
         data.order.sequences(), kRowQuantum, [&](Index begin, Index end) {
@@ -285,15 +294,29 @@ absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
     double log_likelihood = 0;
     for (std::size_t k = 0; k < scores.size(); ++k)
       log_likelihood += data.weights[k] * scores[k];
-    const double gain = log_likelihood - fitted.log_likelihood;
-    // At the top rounding may take a little back: then the last stand.
-    if (iteration > 0 && gain < 0) return fitted;
+    if (!std::isfinite(log_likelihood))
+      return NotFinite("log likelihood", iteration);
+    if (iteration > 0) {
+      const double gain = log_likelihood - fitted.log_likelihood;
+      fitted.iterations = iteration;
+      fitted.last_gain = gain / data.weighted_frames;
+      fitted.converged = fitted.last_gain < options.tolerance;
+      // At the top rounding may take a little back: then the last stand.
+      if (gain < 0) {
+        if (gain < -std::max(options.tolerance * data.weighted_frames,
+                             kRounding * std::abs(log_likelihood)))
+          return absl::FailedPreconditionError(absl::StrCat(
+              "the log likelihood of a frame fell by ", -fitted.last_gain,
+              " nats in iteration ", iteration,
+              ", which rounding does not explain; a greater least_variance or "
+              "fewer latent dimensions may help"));
+        return fitted;
+      }
+    }
     fitted.settings = SettingsOf(system, kept);
     fitted.log_likelihood = log_likelihood;
     fitted.log_likelihoods.push_back(log_likelihood);
-    if (iteration == options.max_iterations ||
-        (iteration > 0 && gain < options.tolerance * data.weighted_frames))
-      return fitted;
+    if (fitted.converged || iteration == options.max_iterations) return fitted;
     Maximize(Smooth(system, gains, data.order, data.values, means, data.weights,
                     workers),
              least, least_latent, system);

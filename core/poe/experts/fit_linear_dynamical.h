@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "poe/experts/fit_convergence.h"
 #include "poe/experts/linear_dynamical.h"
 #include "poe/interrupt_check.h"
 #include "poe/numerics/workers.h"
@@ -32,7 +33,7 @@ struct FitLinearDynamicalOptions {
   double tolerance = 1e-6;
 };
 
-struct FittedLinearDynamical {
+struct FittedLinearDynamical : FitConvergence {
   LinearDynamical<double>::Settings settings;  // M = 1
   // sum_n weights[n] log f(x_n) at power 1: of `settings`, and of the start and
   // after each iteration.
@@ -41,10 +42,12 @@ struct FittedLinearDynamical {
 };
 
 // Sequences of preprocessed frames, each with its weight >= 0; no weights count
-// all as 1. The log likelihood never falls. InvalidArgument for weights or
-// options that make no sense; FailedPrecondition where sequences of positive
-// weight have fewer than L + 2 frames or L + 1 transitions, or values stop
-// being finite; the status of `check`. O(iterations frames (L D + L^2)).
+// all as 1. The log likelihood never falls but for rounding, and what an
+// iteration takes back is not kept. InvalidArgument for weights or options that
+// make no sense; FailedPrecondition where sequences of positive weight have
+// fewer than L + 2 frames or L + 1 transitions, values stop being finite, or an
+// iteration takes back more than the tolerance and 1e-9 of the log likelihood;
+// the status of `check`. O(iterations frames (L D + L^2)).
 absl::StatusOr<FittedLinearDynamical> FitLinearDynamical(
     const Observations<double>& x, absl::Span<const double> weights,
     const FitLinearDynamicalOptions& options, const Workers& workers,
