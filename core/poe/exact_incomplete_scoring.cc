@@ -6,11 +6,15 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "poe/experts/gaussian_tree_partition.h"
 #include "poe/experts/gaussian_tree_product.h"
+#include "poe/experts/hidden_markov.h"
 #include "poe/experts/hidden_markov_partition.h"
 #include "poe/experts/hidden_markov_product.h"
+#include "poe/experts/linear_dynamical_product.h"
+#include "poe/experts/selected_coordinates.h"
 #include "poe/numerics/elementwise.h"
 #include "poe/numerics/sparse_gaussian.h"
 
@@ -79,37 +83,73 @@ absl::Status ForAll(Index size, const Workers& workers, InterruptCheck check,
   return absl::OkStatus();
 }
 
+template <typename Scalar>
+absl::Status MarkovMarginals(const Product<Scalar>& product,
+                             const Observations<Scalar>& x, Index most,
+                             const Workers& workers, InterruptCheck check,
+                             absl::Span<double> marginals) {
+  const auto markov = HiddenMarkovProduct<Scalar>::View(
+      product, std::min(most, kMostJointStates));
+  if (!markov.ok()) return markov.status();
+  const std::vector<Index> starts = x.FrameStarts();
+  return ForAll(x.size, workers, check, [&](Index begin, Index end) {
+    for (Index n = begin; n < end; ++n)
+      marginals[n] = MarkovMarginal(*markov, x, starts[n], x.length(n));
+  });
+}
+
+template <typename Scalar>
+absl::Status DynamicalMarginals(const Product<Scalar>& product,
+                                const Observations<Scalar>& x, Index most,
+                                const Workers& workers, InterruptCheck check,
+                                absl::Span<double> marginals) {
+  const auto systems = LinearDynamicalProduct<Scalar>::View(product);
+  if (!systems.ok()) return systems.status();
+  const Index latents = systems->latents().latents();
+  if (latents * systems->sources() > most)
+    return absl::FailedPreconditionError(
+        absl::StrCat("the experts have ", latents,
+                     " latent dimensions together, too many for one filter"));
+  const std::vector<Index> starts = x.FrameStarts();
+  return ForAll(x.size, workers, check, [&](Index begin, Index end) {
+    for (Index n = begin; n < end; ++n)
+      marginals[n] = systems->LogMarginal(x, starts[n], x.length(n));
+  });
+}
+
+template <typename Scalar>
+absl::Status TreeMarginals(const Product<Scalar>& product,
+                           const Observations<Scalar>& x, Index most,
+                           const Workers& workers, InterruptCheck check,
+                           absl::Span<double> marginals) {
+  const auto trees = GaussianTreeProduct<Scalar>::View(product);
+  if (!trees.ok()) return trees.status();
+  const auto combinations =
+      trees->CountCombinations(std::min(most, kMostTreeCombinations));
+  if (!combinations.ok()) return combinations.status();
+  return ForAll(x.size, workers, check, [&](Index begin, Index end) {
+    SparseGaussian gaussian(trees->dimension(), trees->couplings());
+    for (Index n = begin; n < end; n += kTreeRowsAtATime)
+      AddTreeMarginals(*trees, *combinations, x, n,
+                       std::min(end, n + kTreeRowsAtATime), gaussian,
+                       marginals);
+  });
+}
+
 }  // namespace
 
 template <typename Scalar>
 absl::StatusOr<std::vector<double>> ExactIncompleteLogScores(
     const Product<Scalar>& product, const Observations<Scalar>& x, Index most,
     const Workers& workers, InterruptCheck check) {
+  const ExpertGroup<Scalar>* first = Unwrap(product.group(0)).group;
+  const auto add = !product.sequential() ? TreeMarginals<Scalar>
+                   : dynamic_cast<const HiddenMarkov<Scalar>*>(first) != nullptr
+                       ? MarkovMarginals<Scalar>
+                       : DynamicalMarginals<Scalar>;
   std::vector<double> of_base(x.size, 0), marginals(x.size, 0);
-  absl::Status status;
-  if (product.sequential()) {
-    const auto markov = HiddenMarkovProduct<Scalar>::View(
-        product, std::min(most, kMostJointStates));
-    if (!markov.ok()) return markov.status();
-    const std::vector<Index> starts = x.FrameStarts();
-    status = ForAll(x.size, workers, check, [&](Index begin, Index end) {
-      for (Index n = begin; n < end; ++n)
-        marginals[n] = MarkovMarginal(*markov, x, starts[n], x.length(n));
-    });
-  } else {
-    const auto trees = GaussianTreeProduct<Scalar>::View(product);
-    if (!trees.ok()) return trees.status();
-    const auto combinations =
-        trees->CountCombinations(std::min(most, kMostTreeCombinations));
-    if (!combinations.ok()) return combinations.status();
-    status = ForAll(x.size, workers, check, [&](Index begin, Index end) {
-      SparseGaussian gaussian(trees->dimension(), trees->couplings());
-      for (Index n = begin; n < end; n += kTreeRowsAtATime)
-        AddTreeMarginals(*trees, *combinations, x, n,
-                         std::min(end, n + kTreeRowsAtATime), gaussian,
-                         absl::MakeSpan(marginals));
-    });
-  }
+  const absl::Status status =
+      add(product, x, most, workers, check, absl::MakeSpan(marginals));
   if (!status.ok()) return status;
   product.base().AddLogNormalizers(x, absl::MakeSpan(of_base));
   for (Index n = 0; n < x.size; ++n)

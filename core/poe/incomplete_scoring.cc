@@ -75,7 +75,7 @@ Observations<Scalar> Gather(const Observations<Scalar>& x,
   return gathered;
 }
 
-// Exact where no more joint states are summed over than the estimate draws.
+// Exact where that takes no longer than the estimate.
 absl::StatusOr<std::vector<AnnealedEstimate>> IncompleteLogScores(
     const Product<float>& product, const Observations<float>& x,
     const IncompleteScoreOptions& options, const Workers& workers,

@@ -55,7 +55,7 @@ struct IncompleteScores {
 };
 
 // The same for raw rows under every class's product, and exact for those that
-// have an exact way over no more joint states than there are chains times
+// have an exact way of no more joint states than there are chains times
 // temperatures: it takes no longer than the estimate. Rows must have passed
 // ValidateRows; inputs of a conditional model are never missing, and the result
 // is that of the observed outputs given them. Units are those of the observed
