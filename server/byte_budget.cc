@@ -28,6 +28,15 @@ absl::StatusOr<ByteBudget::Hold> ByteBudget::Take(
 
 absl::Status ByteBudget::Resize(std::int64_t bytes, Hold& hold) {
   if (hold == nullptr) hold = Hold(this, GiveBack{0});
+  if (bytes > limit_) {
+    return Error(
+        absl::StatusCode::kResourceExhausted, "TOO_MANY_BYTES",
+        absl::StrCat("the request takes ", bytes, " bytes of memory, over the ",
+                     limit_,
+                     " that all together may take (--max_bytes_in_flight); "
+                     "send it in parts"),
+        {{"limit", absl::StrCat(limit_)}});
+  }
   const std::int64_t more = bytes - hold.get_deleter().bytes;
   std::int64_t taken = in_flight_;
   do {

@@ -29,7 +29,8 @@ class ByteBudget {
   ByteBudget(const ByteBudget&) = delete;
   ByteBudget& operator=(const ByteBudget&) = delete;
 
-  // ResourceExhausted, with a RetryInfo, if that were more than the limit.
+  // ResourceExhausted if that were more than the limit, with a RetryInfo unless
+  // it is so alone.
   absl::StatusOr<Hold> Take(std::int64_t bytes);
   // The same for a request: its bytes, or half of what its message takes in
   // memory where that is more, as of submessages that are empty, two bytes

@@ -244,6 +244,7 @@ void ModelRepository::Tell(const std::string& name) {
       }
     }
   }
+  if (!is_there && told_.count(name) == 0) return;
   const auto [told, is_new] = told_.try_emplace(name);
   if (is_new || told->second != loaded) listener_->OnLoaded(name, loaded);
   if (is_there) {

@@ -306,7 +306,7 @@ class Server::Parts final : public ModelRepository::Listener {
                          .files = file_executor_,
                          .statistics = statistics_,
                          .limits = options.limits}),
-        training_jobs_(jobs_.get(), &uploads_),
+        training_jobs_(jobs_.get(), &uploads_, &file_executor_),
         grpc_listener_({.per_client = options.connections_per_client,
                         .all = options.max_connections},
                        refusals_),

@@ -45,6 +45,10 @@ JobFiles JobFiles::Of(absl::string_view folder, absl::string_view id) {
           .snapshot = absl::StrCat(path, ".snapshot")};
 }
 
+bool IsLost(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsDataLoss(status);
+}
+
 void JobFiles::Remove() const {
   // The record first: without it the others mean nothing.
   for (const std::string& path : {record, checkpoint, snapshot, rows}) {
@@ -515,6 +519,8 @@ absl::Status TrainingJob::WriteRecord(v1::Job::State state,
   }
   if (version > 0) job.set_version(version);
   SetError(why, job);
+  absl::MutexLock files(&files_mutex_);
+  if (files_removed_) return absl::OkStatus();
   absl::Status written =
       ReplaceDurably(files_.record, record.SerializeAsString());
   if (!written.ok()) {
@@ -522,6 +528,12 @@ absl::Status TrainingJob::WriteRecord(v1::Job::State state,
                   written.ToString());
   }
   return written;
+}
+
+void TrainingJob::RemoveFiles() {
+  absl::MutexLock lock(&files_mutex_);
+  files_removed_ = true;
+  files_.Remove();
 }
 
 void TrainingJob::RecordEnd(v1::Job::State state, const absl::Status& why,

@@ -37,6 +37,10 @@ struct JobFiles {
   void Remove() const;
 };
 
+// Whether a file is missing or not what it was. After any other error of
+// reading it may be read another time.
+bool IsLost(const absl::Status& status);
+
 // First receiving, then queued, then running; from each of these it may end:
 // succeeded, failed or cancelled. From queued on it is on the disk as well, and
 // goes on after a restart. Thread-safe.
@@ -64,6 +68,9 @@ class TrainingJob {
   const v1::TrainStart& start() const { return start_; }
   const TrainingSettings& settings() const { return settings_; }
   const JobFiles& files() const { return files_; }
+  // For good: a record that is written later, as of a cancellation that has
+  // just begun, is not.
+  void RemoveFiles() ABSL_LOCKS_EXCLUDED(files_mutex_);
   // Whether an earlier process had it already.
   bool is_restored() const { return restored_; }
   // When it may run: at once, unless earlier processes did not survive it (see
@@ -202,6 +209,9 @@ class TrainingJob {
   const TrainingSettings settings_;
   const std::int64_t number_;
   const JobFiles files_;
+  // Held while the record is written or removed; before mutex_.
+  absl::Mutex files_mutex_;
+  bool files_removed_ ABSL_GUARDED_BY(files_mutex_) = false;
   const bool restored_;
   const SteadyTime due_;
   // Held while rows are added; taken before mutex_.

@@ -94,12 +94,6 @@ absl::StatusOr<v1::JobRecord> ReadRecord(const std::string& path) {
   return record;
 }
 
-// Whether a file is missing or not what it was. After any other error of
-// reading it may be read another time.
-bool IsLost(const absl::Status& status) {
-  return absl::IsNotFound(status) || absl::IsDataLoss(status);
-}
-
 // That the names of files are some in a folder that there is.
 absl::Status ValidateFiles(const v1::TrainStart& start,
                            const std::string& data_directory) {
@@ -225,7 +219,9 @@ std::shared_ptr<TrainingJob> TrainingJobs::RestoreJob(
                 : absl::StatusOr<TrainingSettings>(base.status());
   absl::Status status = settings.status();
   bool can_be_read = base.ok() || IsLost(base.status());
-  if (absl::Status s = CheckRestart(record.starts()); !s.ok()) status = s;
+  if (absl::Status s = CheckRestart(record.starts()); can_be_read && !s.ok()) {
+    status = s;
+  }
   std::shared_ptr<Spool> spool;
   if (status.ok()) {
     absl::StatusOr<std::unique_ptr<Spool>> reopened =
@@ -299,7 +295,7 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
   auto job = std::make_shared<TrainingJob>(number, absl::StrCat("jobs/", id),
                                            start, *std::move(settings),
                                            *std::move(spool), files);
-  std::vector<JobFiles> forgotten;
+  std::vector<std::shared_ptr<TrainingJob>> forgotten;
   {
     absl::MutexLock lock(&mutex_);
     // Another start may have come meanwhile.
@@ -312,7 +308,7 @@ absl::StatusOr<TrainingJobs::Started> TrainingJobs::Start(
       request_ids_.insert_or_assign(start.request_id(), job);
     }
   }
-  for (const JobFiles& old : forgotten) old.Remove();
+  for (const auto& old : forgotten) old->RemoveFiles();
   return Started{std::move(job), true};
 }
 
@@ -373,8 +369,8 @@ void TrainingJobs::EndLeftUploads() {
   }
 }
 
-std::vector<JobFiles> TrainingJobs::ForgetOldJobs() {
-  std::vector<JobFiles> forgotten;
+std::vector<std::shared_ptr<TrainingJob>> TrainingJobs::ForgetOldJobs() {
+  std::vector<std::shared_ptr<TrainingJob>> forgotten;
   // One that goes on in a later process is queued.
   const auto has_ended = [](const TrainingJob& job) {
     return job.HasEnded() && job.state() != v1::Job::STATE_QUEUED;
@@ -393,11 +389,11 @@ std::vector<JobFiles> TrainingJobs::ForgetOldJobs() {
   return forgotten;
 }
 
-JobFiles TrainingJobs::Forget(Jobs::iterator job) {
+std::shared_ptr<TrainingJob> TrainingJobs::Forget(Jobs::iterator job) {
   ForgetRequestId(job->second);
-  JobFiles files = job->second->files();
+  std::shared_ptr<TrainingJob> forgotten = std::move(job->second);
   jobs_.erase(job);
-  return files;
+  return forgotten;
 }
 
 absl::Status TrainingJobs::CloseData(const std::shared_ptr<TrainingJob>& job) {
@@ -536,14 +532,14 @@ absl::Status TrainingJobs::Delete(absl::string_view name) {
         absl::StrCat((*job)->name(), " has not ended; cancel it first"),
         {{"job", (*job)->name()}});
   }
-  JobFiles files;
+  std::shared_ptr<TrainingJob> forgotten;
   {
     absl::MutexLock lock(&mutex_);
     const auto found = FindByName(name);
     if (found == jobs_.end()) return NoJob(name);
-    files = Forget(jobs_.find(found->first));
+    forgotten = Forget(jobs_.find(found->first));
   }
-  files.Remove();
+  forgotten->RemoveFiles();
   return absl::OkStatus();
 }
 

@@ -146,10 +146,12 @@ class TrainingJobs {
   // Ends jobs whose data have waited too long for the rest.
   void EndLeftUploads() ABSL_LOCKS_EXCLUDED(mutex_);
   // The files of what is forgotten are to be removed without the lock.
-  std::vector<JobFiles> ForgetOldJobs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<std::shared_ptr<TrainingJob>> ForgetOldJobs()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetRequestId(const std::shared_ptr<TrainingJob>& job)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  JobFiles Forget(Jobs::iterator job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<TrainingJob> Forget(Jobs::iterator job)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Jobs::const_iterator FindByName(absl::string_view name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Waits for a job that may run and takes the first out of the queue; null

@@ -137,10 +137,14 @@ absl::StatusOr<std::int64_t> TrainAndPublish(TrainingJob& job,
     if (published > 0) return published;
   }
   const SteadyTime begin = SteadyNow();
+  // What cannot be read now keeps a job that goes on for another time.
+  const auto failure = [&job](const absl::Status& status) {
+    return job.is_restored() && !IsLost(status) ? job.PutOff(status) : status;
+  };
   const absl::StatusOr<TrainingRows> rows = job.MapRows();
-  if (!rows.ok()) return rows.status();
+  if (!rows.ok()) return failure(rows.status());
   const absl::StatusOr<std::optional<Model>> kept_from = ReadBaseOf(job);
-  if (!kept_from.ok()) return kept_from.status();
+  if (!kept_from.ok()) return failure(kept_from.status());
   const Model* base = kept_from->has_value() ? &**kept_from : nullptr;
   std::string snapshot;
   if (job.is_restored()) {

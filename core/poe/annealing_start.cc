@@ -149,7 +149,10 @@ std::optional<Product<Scalar>> NearerStart(const Product<Scalar>& product) {
   bool any = false;
   for (Index i = 0; i < base->dimension(); ++i) {
     const double centre = values.col(i).mean();
-    const double variance = (values.col(i).array() - centre).square().mean();
+    // Where M experts speak of the same, the centre of their opinions varies
+    // by an Mth of what each does.
+    const double variance = static_cast<double>(product.num_experts()) *
+                            (values.col(i).array() - centre).square().mean();
     const double far = std::log(kWidestStart * kWidestStart * variance);
     if (!(static_cast<double>(log_variance(i)) > far)) continue;
     mean(i) = static_cast<Scalar>(centre);

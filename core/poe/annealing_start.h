@@ -19,9 +19,10 @@ inline constexpr double kWidestStart = 10;
 // sampling passes as any other: from b itself, a thousand deviations away, a
 // step of any size would leave all the weight to one chain.
 //
-// q has the mean and twice the deviation of data drawn given latents of all
-// states alike, from the same draws at every call. Nothing where the base will
-// do as it is: it is not a structured Gaussian, or wide in no coordinate.
+// q has the mean of data drawn given latents of all states alike, and twice the
+// deviation that one expert's opinions have if M are behind those data, from
+// the same draws at every call. Nothing where the base will do as it is: it is
+// not a structured Gaussian, or wide in no coordinate.
 template <typename Scalar>
 std::optional<Product<Scalar>> NearerStart(const Product<Scalar>& product);
 

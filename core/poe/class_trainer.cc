@@ -241,8 +241,10 @@ absl::Status TrainProduct(const ContrastiveDivergenceSettings& settings,
           "the snapshot of the training does not fit its optimizer");
   } else if (best.has_value()) {
     if (absl::Status status = best->Judge(0, product, workers, check);
-        !status.ok())
+        !status.ok()) {
+      if (absl::IsDeadlineExceeded(status)) kept_update = 0;
       return status;
+    }
   }
   std::vector<Vector<float>> kept = product.Parameters();
   std::int64_t kept_after = update;

@@ -70,7 +70,7 @@ grpc::ServerUnaryReactor* TrainingJobsService::CancelJob(
 grpc::ServerUnaryReactor* TrainingJobsService::PublishCheckpoint(
     grpc::CallbackServerContext* context,
     const v1::PublishCheckpointRequest* request, v1::Job* response) {
-  return AnswerOn(executor_, RequestScope("PublishCheckpoint", context),
+  return AnswerOn(publishing_, RequestScope("PublishCheckpoint", context),
                   [this, request, response](RequestScope&) {
                     return AnswerWith(jobs_.PublishCheckpoint(request->name()),
                                       *response);

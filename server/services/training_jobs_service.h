@@ -11,12 +11,14 @@
 namespace poe::server {
 
 // Thread-safe. What is in memory is answered in the thread that gRPC calls,
-// what needs files in the executor's.
+// what needs files in an executor's.
 class TrainingJobsService final : public v1::TrainingJobs::CallbackService {
  public:
-  // Both must outlive the service.
-  TrainingJobsService(TrainingJobs* jobs, Executor* executor)
-      : jobs_(*jobs), executor_(*executor) {}
+  // All must outlive the service. `publishing` waits for the repository, which
+  // may be loading a model; `executor` need not.
+  TrainingJobsService(TrainingJobs* jobs, Executor* executor,
+                      Executor* publishing)
+      : jobs_(*jobs), executor_(*executor), publishing_(*publishing) {}
 
   grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context,
                                    const v1::GetJobRequest* request,
@@ -40,6 +42,7 @@ class TrainingJobsService final : public v1::TrainingJobs::CallbackService {
  private:
   TrainingJobs& jobs_;
   Executor& executor_;
+  Executor& publishing_;
 };
 
 }  // namespace poe::server

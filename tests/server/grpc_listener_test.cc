@@ -127,7 +127,7 @@ TEST_F(GrpcListenerTest, PlacesOfConnectionsThatClientsCloseAreFree) {
 
 TEST_F(GrpcListenerTest, PlacesOfConnectionsThatTheServerEndsAreFree) {
   ServerOptions options;
-  options.max_connection_age_seconds = 1;
+  options.max_connection_age_seconds = 3;
   StartWith(1, 100, options);
   const auto aged = OwnChannel();
   ASSERT_TRUE(ListModelsOn(aged, false).ok());
@@ -169,7 +169,9 @@ TEST_F(GrpcListenerTest, OpenConnectionsDoNotHoldUpTheEnd) {
 }
 
 TEST_F(GrpcListenerTest, ALackOfFileDescriptorsIsOutlived) {
-  StartWith(10);
+  ServerOptions options;
+  options.poll_interval = absl::ZeroDuration();
+  StartWith(10, 100, options);
   rlimit limit = {};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
   const rlimit old_limit = limit;

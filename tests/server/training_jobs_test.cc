@@ -1004,7 +1004,7 @@ TEST_F(LimitedTrainingJobsTest, TooManyRowsAreRefused) {
 
 TEST_F(TrainingJobsTest, AJobThatRunsTooLongFailsAndKeepsACheckpoint) {
   TrainingJobsOptions options;
-  options.running_time = absl::Milliseconds(500);
+  options.running_time = absl::Seconds(1);
   Reopen(std::move(options));
   const auto job = Send(EndlessStart("endless"));
   ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_FAILED);
