@@ -19,10 +19,9 @@ TrainingServiceTest::TrainingServiceTest() {
   options.data_directory = folder_ / "data";
   std::filesystem::create_directory(options.data_directory);
   jobs_ = *TrainingJobs::Open(repository_.get(), std::move(options));
-  train_service_ =
-      std::make_unique<TrainOnlyService>(jobs_.get(), &executor_, &executor_);
-  jobs_service_ =
-      std::make_unique<TrainingJobsService>(jobs_.get(), &executor_);
+  train_service_ = std::make_unique<TrainOnlyService>(jobs_.get(), &executor_);
+  jobs_service_ = std::make_unique<TrainingJobsService>(jobs_.get(), &executor_,
+                                                        &executor_);
   int port = 0;
   grpc::ServerBuilder builder;
   builder.RegisterService(train_service_.get());
