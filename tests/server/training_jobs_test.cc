@@ -1010,7 +1010,7 @@ TEST_F(TrainingJobsTest, AJobThatRunsTooLongFailsAndKeepsACheckpoint) {
   ASSERT_EQ(WaitForEnd(*job), v1::Job::STATE_FAILED);
   EXPECT_EQ(job->Failure().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_THAT(std::string(job->Failure().message()),
-              AllOf(HasSubstr("has run for 500ms, as long as"),
+              AllOf(HasSubstr("has run for 1s, as long as"),
                     HasSubstr("poe jobs publish")));
   const v1::Job failed = job->Snapshot();
   ASSERT_TRUE(failed.has_checkpoint());
