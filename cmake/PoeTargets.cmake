@@ -17,6 +17,12 @@ endif()
 # Tests compile sooner with less of it. Without a build type they have none.
 set(POE_TEST_OPTIMIZATION $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
 
+# Longer than any test takes, also where each step is watched.
+set(POE_TEST_SECONDS 300)
+if(POE_SANITIZE)
+  set(POE_TEST_SECONDS 1200)
+endif()
+
 # All tests with the label `threads`: those of code that shares work among
 # threads, and quick enough for ThreadSanitizer.
 add_custom_target(threads_tests)
@@ -39,5 +45,5 @@ function(poe_test)
   endif()
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME})
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABELS}"
-                       TIMEOUT 300)
+                       TIMEOUT ${POE_TEST_SECONDS})
 endfunction()
