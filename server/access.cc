@@ -22,8 +22,6 @@ namespace {
 constexpr std::int64_t kMostTokensBytes = 1 << 20;
 constexpr std::size_t kHashDigits = 64;
 constexpr std::size_t kLongestName = 100;
-// Of the header that brings a token.
-constexpr absl::string_view kScheme = "Bearer ";
 
 // Methods of services whose methods need different roles.
 constexpr absl::string_view kScoreMethods[] = {
@@ -115,6 +113,17 @@ absl::Status Unauthenticated(absl::string_view reason, absl::string_view text) {
 
 std::int64_t Nanoseconds(const timespec& time) {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+// None if the header is not there or brings none.
+std::optional<absl::string_view> TokenIn(
+    std::optional<absl::string_view> authorization) {
+  constexpr absl::string_view kScheme = "Bearer ";
+  if (!authorization.has_value() ||
+      !absl::StartsWithIgnoreCase(*authorization, kScheme)) {
+    return std::nullopt;
+  }
+  return authorization->substr(kScheme.size());
 }
 
 }  // namespace
@@ -225,11 +234,9 @@ const TokenEntry* Access::Find(absl::string_view sha256) const {
 
 std::string Access::TokenName(
     std::optional<absl::string_view> authorization) const {
-  if (!authorization.has_value() ||
-      !absl::StartsWithIgnoreCase(*authorization, kScheme)) {
-    return "";
-  }
-  const std::string digest = Sha256(authorization->substr(kScheme.size()));
+  const auto token = TokenIn(authorization);
+  if (!token.has_value()) return "";
+  const std::string digest = Sha256(*token);
   absl::MutexLock lock(&mutex_);
   const TokenEntry* found = Find(digest);
   return found == nullptr ? "" : found->name;
@@ -244,12 +251,13 @@ absl::Status Access::Check(absl::string_view method,
                            "the call brings no token; this server needs one, "
                            "in a header \"authorization: Bearer TOKEN\"");
   }
-  if (!absl::StartsWithIgnoreCase(*authorization, kScheme)) {
+  const auto token = TokenIn(authorization);
+  if (!token.has_value()) {
     return Unauthenticated("TOKEN_MALFORMED",
                            "the header authorization is not one \"Bearer "
                            "TOKEN\"");
   }
-  const std::string digest = Sha256(authorization->substr(kScheme.size()));
+  const std::string digest = Sha256(*token);
   absl::MutexLock lock(&mutex_);
   Refresh();
   const TokenEntry* found = Find(digest);

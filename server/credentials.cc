@@ -74,10 +74,7 @@ absl::StatusOr<Key> ReadKey(absl::string_view option, const std::string& path) {
 }
 
 absl::Status CheckFiles(const TlsFiles& files) {
-  if (files.certificate.empty() || files.key.empty()) {
-    return absl::InvalidArgumentError(
-        "TLS needs both tls_certificate and tls_key");
-  }
+  if (absl::Status s = CheckNamed(files); !s.ok()) return s;
   const absl::StatusOr<Certificate> certificate =
       ReadCertificate("tls_certificate", files.certificate);
   if (!certificate.ok()) return certificate.status();
@@ -95,6 +92,17 @@ absl::Status CheckFiles(const TlsFiles& files) {
 }
 
 }  // namespace
+
+bool UsesTls(const TlsFiles& files) {
+  return !files.certificate.empty() || !files.key.empty() ||
+         !files.client_ca.empty();
+}
+
+absl::Status CheckNamed(const TlsFiles& files) {
+  if (!files.certificate.empty() && !files.key.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "TLS needs both tls_certificate and tls_key");
+}
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> TlsCredentials(
     const TlsFiles& files) {

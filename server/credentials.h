@@ -23,6 +23,12 @@ struct TlsFiles {
   std::string client_ca = {};
 };
 
+// Whether any file is named.
+bool UsesTls(const TlsFiles& files);
+
+// InvalidArgument unless those are named that TLS needs, whatever is in them.
+absl::Status CheckNamed(const TlsFiles& files);
+
 // Credentials that speak TLS. gRPC looks every second whether the files have
 // changed; connections made from then on use what they hold. InvalidArgument
 // naming the option and the file if they are not what TlsFiles says or the key

@@ -40,7 +40,10 @@ void InferenceStatistics::OnBatch(const BatchReport& report) {
 }
 
 void InferenceStatistics::OnFinish(const RequestReport& report) {
-  if (report.served == nullptr || !IsQuestion(report.method)) return;
+  if (report.served == nullptr || report.waiting ||
+      !IsQuestion(report.method)) {
+    return;
+  }
   const InferenceTimes times = {.queue = report.queue,
                                 .input = {},
                                 .infer = report.compute,

@@ -27,6 +27,8 @@ struct RequestReport {
   // The version that answers; null where none does.
   const ServedModel* served = nullptr;
   const absl::Status& status;
+  // Whether no thread had taken it when it ended.
+  bool waiting = false;
   // From arrival to answer; of this, waiting for a thread; of this, working.
   // The rest is waiting for the client.
   absl::Duration total;

@@ -89,6 +89,7 @@ grpc::Status RequestScope::Finish(const absl::Status& status) {
       .rows = rows_,
       .served = Served(),
       .status = status,
+      .waiting = phase_ == Phase::kQueue,
       .total = queue + compute + TimeOf(Phase::kClient),
       .queue = queue,
       .compute = compute,
@@ -130,8 +131,8 @@ grpc::ServerUnaryReactor* AnswerOn(
   task.check = [shared] { return shared->Check(); };
   task.run = [shared, reactor,
               handle = std::move(handle)](absl::Status status) mutable {
-    shared->Enter(RequestScope::Phase::kCompute);
     if (status.ok()) {
+      shared->Enter(RequestScope::Phase::kCompute);
       status = CatchExceptions([&] { return handle(*shared); });
     }
     reactor->Finish(shared->Finish(status));

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,10 +57,8 @@ constexpr int kFileThreads = 1;
 constexpr int kUploadThreads = 4;
 // Before the name of a model, the service that health is asked of.
 constexpr absl::string_view kModelHealth = "poe.v1.model/";
-constexpr std::int64_t kLeastMessageBytes = 64 << 10;
 // Of the headers of one call.
 constexpr int kMostHeaderBytes = 16 << 10;
-constexpr int kMillisecondsPerSecond = 1000;
 // Clients may ping as often as this, to keep connections open through proxies.
 constexpr absl::Duration kLeastPingInterval = absl::Seconds(10);
 // How often the server asks whether a silent client is still there.
@@ -70,62 +67,6 @@ constexpr absl::Duration kKeepalive = absl::Minutes(1);
 // or HTTP/2 does not begin.
 constexpr absl::Duration kMostIdleConnection = absl::Minutes(10);
 constexpr absl::Duration kMostHandshake = absl::Seconds(10);
-
-absl::Status CheckOption(absl::string_view name, std::int64_t value,
-                         std::int64_t least) {
-  if (value >= least) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(name, " is ", value, "; must be at least ", least));
-}
-
-absl::Status CheckNumbers(const ServerOptions& options) {
-  absl::Status status;
-  status.Update(CheckOption("threads", options.threads, 0));
-  status.Update(CheckOption("training_threads", options.training_threads, 0));
-  status.Update(CheckOption("keep_versions", options.keep_versions, 0));
-  status.Update(CheckOption("max_rows", options.limits.rows, 1));
-  status.Update(CheckOption("max_steps", options.limits.steps, 1));
-  status.Update(CheckOption("max_work", options.limits.work, 1));
-  status.Update(CheckOption("max_training_rows", options.spool.rows, 1));
-  status.Update(CheckOption("max_training_bytes", options.spool.bytes, 1));
-  status.Update(CheckOption("max_experts", options.max_experts, 1));
-  status.Update(CheckOption("max_message_bytes", options.max_message_bytes,
-                            kLeastMessageBytes));
-  if (status.ok() &&
-      options.max_message_bytes > std::numeric_limits<int>::max()) {
-    status = absl::InvalidArgumentError("max_message_bytes must be below 2^31");
-  }
-  status.Update(CheckOption("batch_rows", options.batch_rows, 1));
-  status.Update(CheckOption("queue_calls", options.queue_calls, 1));
-  if (status.ok() && options.batch_delay < absl::ZeroDuration()) {
-    status = absl::InvalidArgumentError(absl::StrCat(
-        "batch_delay_ms is ", absl::ToDoubleMilliseconds(options.batch_delay),
-        "; must not be negative"));
-  }
-  if (status.ok() && options.max_bytes_in_flight < options.max_message_bytes) {
-    status = absl::InvalidArgumentError(absl::StrCat(
-        "max_bytes_in_flight is ", options.max_bytes_in_flight,
-        "; must be at least max_message_bytes, ", options.max_message_bytes));
-  }
-  status.Update(
-      CheckOption("max_concurrent_streams", options.max_concurrent_streams, 1));
-  status.Update(
-      CheckOption("connections_per_client", options.connections_per_client, 1));
-  status.Update(CheckOption("max_connections", options.max_connections, 1));
-  status.Update(CheckOption("http_connections_per_client",
-                            options.http_connections_per_client, 1));
-  status.Update(CheckOption("max_connection_age_seconds",
-                            options.max_connection_age_seconds, 0));
-  constexpr int kMostSeconds =
-      std::numeric_limits<int>::max() / kMillisecondsPerSecond;
-  status.Update(CheckOption("log_sample", options.request_log.sample, 0));
-  if (status.ok() && options.max_connection_age_seconds > kMostSeconds) {
-    status = absl::InvalidArgumentError(absl::StrCat(
-        "max_connection_age_seconds is ", options.max_connection_age_seconds,
-        "; must be at most ", kMostSeconds));
-  }
-  return status;
-}
 
 int ThreadsOrAll(int threads) {
   if (threads > 0) return threads;
@@ -136,10 +77,6 @@ int ThreadsOrAll(int threads) {
 // say how many it makes.
 int CallbackThreads() {
   return std::clamp(static_cast<int>(gpr_cpu_num_cores()) / 2, 2, 16);
-}
-
-bool UsesTls(const TlsFiles& tls) {
-  return !tls.certificate.empty() || !tls.key.empty() || !tls.client_ca.empty();
 }
 
 // Plain text is for this machine, unless somebody has said otherwise. `option`
@@ -241,23 +178,6 @@ void ReportServing(grpc::Server& server) {
 }
 
 }  // namespace
-
-absl::Status CheckOptions(const ServerOptions& options) {
-  absl::Status status = CheckNumbers(options);
-  status.Update(ParseListenAddress(options.listen).status());
-  if (!options.http.empty()) {
-    status.Update(
-        WithPrefix("http", ParseListenAddress(options.http).status()));
-  }
-  status.Update(WithPrefix(
-      "version_policy", ParseVersionPolicies(options.version_policy).status()));
-  if (status.ok() && UsesTls(options.tls) &&
-      (options.tls.certificate.empty() || options.tls.key.empty())) {
-    status = absl::InvalidArgumentError(
-        "TLS needs both tls_certificate and tls_key");
-  }
-  return status;
-}
 
 // Declared in the order in which they depend on each other.
 class Server::Parts final : public ModelRepository::Listener {
@@ -412,7 +332,8 @@ absl::Status Server::Parts::Listen(
   if (options.max_connection_age_seconds > 0) {
     builder.AddChannelArgument(
         GRPC_ARG_MAX_CONNECTION_AGE_MS,
-        options.max_connection_age_seconds * kMillisecondsPerSecond);
+        static_cast<int>(absl::ToInt64Milliseconds(
+            absl::Seconds(options.max_connection_age_seconds))));
   }
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,

@@ -311,12 +311,16 @@ bool TrainingJob::BeginRunning() {
   return true;
 }
 
+void TrainingJob::RecordQueued() {
+  WriteRecord(v1::Job::STATE_QUEUED, absl::OkStatus(), 0).IgnoreError();
+}
+
 void TrainingJob::CountStart() {
   {
     absl::MutexLock lock(&mutex_);
     ++starts_;
   }
-  WriteRecord(v1::Job::STATE_QUEUED, absl::OkStatus(), 0).IgnoreError();
+  RecordQueued();
 }
 
 void TrainingJob::ForgetStarts() {
@@ -325,7 +329,7 @@ void TrainingJob::ForgetStarts() {
     if (starts_ == 0) return;
     starts_ = 0;
   }
-  WriteRecord(v1::Job::STATE_QUEUED, absl::OkStatus(), 0).IgnoreError();
+  RecordQueued();
 }
 
 absl::StatusOr<TrainingRows> TrainingJob::MapRows() {
@@ -344,12 +348,8 @@ void TrainingJob::SetProgress(const v1::Progress& progress) {
               events_.last_number() > reserved_events_ - kLeastReservedEvents;
     aftermath.listeners = LiveListeners();
   }
-  if (reserve) ReserveEvents();
+  if (reserve) RecordQueued();
   aftermath.Finish();
-}
-
-void TrainingJob::ReserveEvents() {
-  WriteRecord(v1::Job::STATE_QUEUED, absl::OkStatus(), 0).IgnoreError();
 }
 
 absl::Status TrainingJob::CheckCancelled() const {
@@ -502,6 +502,9 @@ absl::Status TrainingJob::PutOff(const absl::Status& why) {
 absl::Status TrainingJob::WriteRecord(v1::Job::State state,
                                       const absl::Status& why,
                                       std::int64_t version) {
+  // Whatever is read later is written later.
+  absl::MutexLock files(&files_mutex_);
+  if (files_removed_) return absl::OkStatus();
   v1::JobRecord record;
   record.set_number(number_);
   *record.mutable_start() = start_;
@@ -519,8 +522,6 @@ absl::Status TrainingJob::WriteRecord(v1::Job::State state,
   }
   if (version > 0) job.set_version(version);
   SetError(why, job);
-  absl::MutexLock files(&files_mutex_);
-  if (files_removed_) return absl::OkStatus();
   absl::Status written =
       ReplaceDurably(files_.record, record.SerializeAsString());
   if (!written.ok()) {

@@ -165,10 +165,10 @@ class TrainingJob {
   bool is_suspended() const {
     return suspended_.load(std::memory_order_acquire);
   }
-  // Numbers of events that come are taken, on the disk, so that no later
-  // process gives them again. For a restored job that has not ended; one that
-  // runs does it by itself.
-  void ReserveEvents() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Writes the record of a job that goes on after a restart. Numbers of events
+  // that come are taken with it, so that no later process gives them again. For
+  // a restored job that has not ended; one that runs does it by itself.
+  void RecordQueued() ABSL_LOCKS_EXCLUDED(mutex_);
   // A snapshot was kept, of this update.
   void AddSnapshot(std::int64_t update) ABSL_LOCKS_EXCLUDED(mutex_);
 

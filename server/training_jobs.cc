@@ -233,7 +233,7 @@ std::shared_ptr<TrainingJob> TrainingJobs::RestoreJob(
   auto job = std::make_shared<TrainingJob>(
       record, status.ok() ? *std::move(settings) : TrainingSettings(),
       std::move(spool), files);
-  job->ReserveEvents();
+  job->RecordQueued();
   if (!can_be_read) {
     spdlog::error("{}: {}", job->name(), job->PutOff(status).ToString());
   } else if (!status.ok()) {

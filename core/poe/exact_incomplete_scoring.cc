@@ -83,6 +83,19 @@ absl::Status ForAll(Index size, const Workers& workers, InterruptCheck check,
   return absl::OkStatus();
 }
 
+// The same for observations one by one: marginal(first frame, frames).
+template <typename Scalar>
+absl::Status ForEachSequence(const Observations<Scalar>& x,
+                             const Workers& workers, InterruptCheck check,
+                             absl::FunctionRef<double(Index, Index)> marginal,
+                             absl::Span<double> marginals) {
+  const std::vector<Index> starts = x.FrameStarts();
+  return ForAll(x.size, workers, check, [&](Index begin, Index end) {
+    for (Index n = begin; n < end; ++n)
+      marginals[n] = marginal(starts[n], x.length(n));
+  });
+}
+
 template <typename Scalar>
 absl::Status MarkovMarginals(const Product<Scalar>& product,
                              const Observations<Scalar>& x, Index most,
@@ -91,11 +104,12 @@ absl::Status MarkovMarginals(const Product<Scalar>& product,
   const auto markov = HiddenMarkovProduct<Scalar>::View(
       product, std::min(most, kMostJointStates));
   if (!markov.ok()) return markov.status();
-  const std::vector<Index> starts = x.FrameStarts();
-  return ForAll(x.size, workers, check, [&](Index begin, Index end) {
-    for (Index n = begin; n < end; ++n)
-      marginals[n] = MarkovMarginal(*markov, x, starts[n], x.length(n));
-  });
+  return ForEachSequence(
+      x, workers, check,
+      [&](Index start, Index length) {
+        return MarkovMarginal(*markov, x, start, length);
+      },
+      marginals);
 }
 
 template <typename Scalar>
@@ -110,11 +124,12 @@ absl::Status DynamicalMarginals(const Product<Scalar>& product,
     return absl::FailedPreconditionError(
         absl::StrCat("the experts have ", latents,
                      " latent dimensions together, too many for one filter"));
-  const std::vector<Index> starts = x.FrameStarts();
-  return ForAll(x.size, workers, check, [&](Index begin, Index end) {
-    for (Index n = begin; n < end; ++n)
-      marginals[n] = systems->LogMarginal(x, starts[n], x.length(n));
-  });
+  return ForEachSequence(
+      x, workers, check,
+      [&](Index start, Index length) {
+        return systems->LogMarginal(x, start, length);
+      },
+      marginals);
 }
 
 template <typename Scalar>

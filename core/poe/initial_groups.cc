@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -12,16 +12,16 @@
 
 namespace poe {
 
-Index FrameAt(const Examples& examples, double share) {
-  const Observations<float>& x = examples.x;
-  if (examples.weights.empty())
-    return static_cast<Index>(share * static_cast<double>(x.frames()));
-  const std::vector<double> weights = examples.FrameWeights();
-  double left = share * std::accumulate(weights.begin(), weights.end(), 0.0);
-  std::size_t frame = 0;
-  while (frame + 1 < weights.size() && left >= weights[frame])
-    left -= weights[frame++];
-  return static_cast<Index>(frame);
+Eigen::Ref<const Eigen::Matrix<float, 1, Eigen::Dynamic>> FrameAt(
+    const InitialData& data, double share) {
+  const Observations<float>& x = data.examples.x;
+  const std::vector<double>& so_far = data.weight_so_far;
+  if (so_far.empty())
+    return x.values.row(
+        static_cast<Index>(share * static_cast<double>(x.frames())));
+  const auto frame = std::upper_bound(so_far.begin(), std::prev(so_far.end()),
+                                      share * so_far.back());
+  return x.values.row(frame - so_far.begin());
 }
 
 LogVarianceBounds BoundsOf(const StandardDeviations& settings,
@@ -67,8 +67,7 @@ InitialGroup InitializeGroup(const UnigaussSettings& settings,
     switch (settings.centres) {
       case UnigaussSettings::Centres::kData: {
         FillUniform(draws, row, absl::MakeSpan(draw));
-        start.mean.row(m) =
-            data.examples.x.values.row(FrameAt(data.examples, draw[0]));
+        start.mean.row(m) = FrameAt(data, draw[0]);
         break;
       }
       case UnigaussSettings::Centres::kUniform:
@@ -116,8 +115,7 @@ InitialGroup InitializeGroup(const GaussianMixtureSettings& settings,
   for (Index m = 0; m < experts; ++m) {
     FillUniform(draws, static_cast<std::uint64_t>(m), absl::MakeSpan(draw));
     for (Index k = 0; k < components; ++k)
-      start.mean.row(m * components + k) =
-          data.examples.x.values.row(FrameAt(data.examples, draw[k]));
+      start.mean.row(m * components + k) = FrameAt(data, draw[k]);
   }
   start.log_variance = RowMatrix<float>::Constant(
       start.mean.rows(), start.mean.cols(),

@@ -17,6 +17,8 @@ struct InitialData {
   const DataSpec& spec;
   const Examples& examples;
   DataMoments moments;
+  // Of the frames up to and with each; empty if all weigh 1.
+  std::vector<double> weight_so_far;
   // Root mean square deviation of the data over coordinates; 1 if it is 0.
   double deviation;
   InterruptCheck check;
@@ -68,7 +70,8 @@ InitialGroup FitTrees(const GaussianTreeSettings& settings, Index experts,
                       InterruptCheck check);
 
 // The frame at a share in (0, 1) of the weight of all frames.
-Index FrameAt(const Examples& examples, double share);
+Eigen::Ref<const Eigen::Matrix<float, 1, Eigen::Dynamic>> FrameAt(
+    const InitialData& data, double share);
 
 // The bounds on log variances that settings ask for, as far as experts can have
 // them.

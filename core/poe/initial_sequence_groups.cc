@@ -66,8 +66,7 @@ InitialGroup InitializeGroup(const HiddenMarkovSettings& settings,
     for (Index m = 0; m < experts; ++m) {
       FillUniform(draws, static_cast<std::uint64_t>(m), absl::MakeSpan(draw));
       for (Index k = 0; k < states; ++k)
-        start.mean.row(m * states + k) =
-            data.examples.x.values.row(FrameAt(data.examples, draw[k]));
+        start.mean.row(m * states + k) = FrameAt(data, draw[k]);
     }
     start.log_variance = RowMatrix<float>::Constant(
         start.mean.rows(), start.mean.cols(),

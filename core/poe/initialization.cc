@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -75,7 +76,14 @@ InitialData MakeInitialData(const DataSpec& spec, const Examples& examples,
                             InterruptCheck check) {
   DataMoments moments = MomentsOf(examples);
   const double deviation = RootMeanSquareDeviation(moments);
-  return {spec, examples, std::move(moments), deviation, check};
+  std::vector<double> weight_so_far;
+  if (!examples.weights.empty()) {
+    weight_so_far = examples.FrameWeights();
+    std::partial_sum(weight_so_far.begin(), weight_so_far.end(),
+                     weight_so_far.begin());
+  }
+  return {spec,      examples, std::move(moments), std::move(weight_so_far),
+          deviation, check};
 }
 
 // A group that sees some coordinates, made by `make` of the data in them.

@@ -101,8 +101,11 @@ std::vector<LogPartition> LogPartitionsOfOtherLengths(
       IsHiddenMarkov(product)
           ? HiddenMarkovLogPartitions<float>(product, others)
           : LinearDynamicalLogPartitions<float>(product, others);
+  // One that has an exact log Z at a length has it at all: what fails here has
+  // none to show.
+  if (!values.ok()) return {};
   std::vector<LogPartition> found;
-  for (std::size_t i = 0; values.ok() && i < others.size(); ++i)
+  for (std::size_t i = 0; i < others.size(); ++i)
     if (std::isfinite((*values)[i]))
       found.push_back(
           {LogPartition::Method::kExact, (*values)[i], 0, others[i]});

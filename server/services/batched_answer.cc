@@ -69,15 +69,16 @@ void AnswerInBatch(const Batching& batching,
   const auto request = std::make_shared<Request>(
       Request{batching.batcher, scope, std::move(decode), std::move(done),
               *std::move(hold)});
-  if (asked.ByteSizeLong() <= kQuicklyDecodedBytes)
+  if (asked.ByteSizeLong() <= kQuicklyDecodedBytes) {
     return DecodeAndSubmit(request);
+  }
   scope.Enter(Phase::kQueue);
   absl::Status submitted =
       batching.compute.Submit({[request] { return request->scope.Check(); },
                                [request](absl::Status status) {
-                                 request->scope.Enter(Phase::kCompute);
                                  if (!status.ok())
                                    return request->Finish(std::move(status));
+                                 request->scope.Enter(Phase::kCompute);
                                  DecodeAndSubmit(request);
                                }});
   if (!submitted.ok()) request->Finish(std::move(submitted));

@@ -31,8 +31,8 @@ void SampleReactor::Start(Executor& executor, ByteBudget& budget) {
   const absl::Status submitted =
       executor.Submit({[this] { return scope_.Check(); },
                        [this](absl::Status status) {
-                         scope_.Enter(RequestScope::Phase::kCompute);
                          if (status.ok()) {
+                           scope_.Enter(RequestScope::Phase::kCompute);
                            status = CatchExceptions([this] { return Run(); });
                          }
                          Finish(scope_.Finish(status));

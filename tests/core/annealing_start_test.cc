@@ -166,6 +166,25 @@ TEST(AnnealingStartTest, IsTheSameProduct) {
   }
 }
 
+// The centre of many opinions hardly varies, where they may agree far from it.
+TEST(AnnealingStartTest, ExpertsThatMayAgreeFarOutKeepTheirBase) {
+  constexpr Index kExperts = 50;
+  GaussianMixture<double>::Settings settings;
+  settings.mean.resize(2 * kExperts, 2);
+  for (Index m = 0; m < kExperts; ++m) {
+    settings.mean.row(2 * m).setConstant(10);
+    settings.mean.row(2 * m + 1).setConstant(-10);
+  }
+  settings.log_variance = RowMatrix<double>::Zero(2 * kExperts, 2);
+  settings.mixing_logit = RowMatrix<double>::Zero(kExperts, 2);
+  EXPECT_FALSE(
+      NearerStart(Beside(30, *GaussianMixture<double>::Create(settings)))
+          .has_value());
+  EXPECT_TRUE(
+      NearerStart(Beside(1e4, *GaussianMixture<double>::Create(settings)))
+          .has_value());
+}
+
 TEST(AnnealingStartTest, ABaseThatIsNotVeryWideStaysWhatItIs) {
   EXPECT_FALSE(NearerStart(Beside(3, Mixture())).has_value());
   for (const OracleKind& kind : {BernoulliUnitsOnBinaryData(),
