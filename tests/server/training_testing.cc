@@ -42,6 +42,17 @@ v1::TrainStart EndlessStart(absl::string_view model_name) {
   return start;
 }
 
+v1::TrainStart LongStart(absl::string_view model_name) {
+  v1::TrainStart start = QuickStart(model_name);
+  start.set_seed(7);
+  for (v1::TrainStage& stage : *start.mutable_stages()) {
+    if (!stage.has_contrastive_divergence()) continue;
+    stage.mutable_contrastive_divergence()->clear_epochs();
+    stage.mutable_contrastive_divergence()->set_updates(30000);
+  }
+  return start;
+}
+
 v1::TrainStart DivergingStart(absl::string_view model_name) {
   v1::TrainStart start = QuickStart(model_name);
   v1::ContrastiveDivergenceStage& stage =

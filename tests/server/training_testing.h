@@ -18,6 +18,9 @@ v1::TrainStart QuickStart(absl::string_view model_name);
 // The same with so many updates that only cancelling ends it.
 v1::TrainStart EndlessStart(absl::string_view model_name);
 
+// A training that takes a while, so that it can be caught on its way.
+v1::TrainStart LongStart(absl::string_view model_name);
+
 // The same, but that parameters stop being finite.
 v1::TrainStart DivergingStart(absl::string_view model_name);
 
