@@ -1,5 +1,6 @@
 #include "poe/numerics/matrix_product.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "gtest/gtest.h"
@@ -54,6 +55,36 @@ TYPED_TEST(MatrixProductTest, RowsDoNotDependOnTheirNumber) {
               SameBits<TypeParam>(added, all_added.middleRows(begin, size)))
               << depth << " x " << columns << ", " << size << " rows";
         }
+      }
+    }
+  }
+}
+
+TYPED_TEST(MatrixProductTest, PackedColumnsGiveTheBitsOfPlainOnes) {
+  for (Index depth : kDepths) {
+    for (Index columns : kColumns) {
+      const auto right = Random<TypeParam>(depth, columns, 7);
+      const RowMatrix<TypeParam> transposed = right.transpose();
+      PackedMatrix<TypeParam> packed;
+      packed.Resize(depth, columns);
+      // In pieces that do not end where panels do.
+      for (Index first = 0; first < columns; first += 7)
+        packed.SetColumns(
+            first,
+            transposed.middleRows(first, std::min<Index>(7, columns - first)));
+      for (Index rows : {1, 3, 4, 8, 31, 150}) {
+        const auto left = Random<TypeParam>(rows, depth, 8);
+        RowMatrix<TypeParam> plain(rows, columns), result(rows, columns);
+        MultiplyRows<TypeParam>(left, right, plain);
+        for (Index first = 0; first < columns; first += 10)
+          packed.MultiplyRows(
+              left, first,
+              result.middleCols(first, std::min<Index>(10, columns - first)));
+        EXPECT_TRUE(SameBits<TypeParam>(result, plain))
+            << rows << " x " << depth << " x " << columns;
+        packed.MultiplyRows(left, 0, result);
+        EXPECT_TRUE(SameBits<TypeParam>(result, plain))
+            << rows << " x " << depth << " x " << columns;
       }
     }
   }

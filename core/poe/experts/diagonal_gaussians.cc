@@ -11,6 +11,8 @@ namespace {
 
 constexpr Index kLeastFeatureRows = 32;
 constexpr Index kLeastGaussians = 16;
+// Up to so many rows are not shared among threads, but the Gaussians are.
+constexpr Index kFewRows = 1024;
 // Nothing is farther than this, so that squares times any precision stay finite
 // in double.
 constexpr double kFarthest = 1e100;
@@ -59,7 +61,7 @@ void DiagonalGaussians<Scalar>::Update(
   distance_.resize(size, dimension);
   offset_ = log_weight;
   messages_.resize(size, 2 * dimension);
-  quadratic_.resize(2 * dimension, size);
+  quadratic_.Resize(2 * dimension, size);
   workers.ParallelFor(size, kLeastGaussians, [&](Index begin, Index end) {
     RowMatrix<double> columns(kTogether, 2 * dimension + kTogether);
     for (Index first = begin; first < end; first += kTogether) {
@@ -91,23 +93,32 @@ void DiagonalGaussians<Scalar>::Update(
         distance *= precision;
         precision *= -0.5;
       }
-      if (count == kTogether)
-        for (Index row = 0; row < 2 * dimension; ++row)
-          quadratic_.row(row).template segment<kTogether>(first) =
-              columns.col(row).transpose();
-      else
-        quadratic_.middleCols(first, count) =
-            columns.topLeftCorner(count, 2 * dimension).transpose();
+      quadratic_.SetColumns(first, columns.topLeftCorner(count, 2 * dimension));
     }
   });
 }
 
 template <typename Scalar>
 void DiagonalGaussians<Scalar>::LogDensities(
-    const ConstRowMatrixRef<double>& features,
+    const ConstRowMatrixRef<double>& features, const Workers& workers,
     RowMatrixRef<double> log_densities) const {
-  MultiplyRows<double>(features, quadratic_, log_densities);
-  log_densities.rowwise() += offset_.transpose();
+  const Index rows = features.rows();
+  const auto compute = [&](Index row, Index count, Index begin, Index end) {
+    auto block = log_densities.block(row, begin, count, end - begin);
+    quadratic_.MultiplyRows(features.middleRows(row, count), begin, block);
+    block.rowwise() += offset_.segment(begin, end - begin).transpose();
+  };
+  // Threads that took these Gaussians when they were updated have them at hand.
+  if (rows <= kFewRows && size() >= 2 * kLeastGaussians)
+    workers.ParallelFor(
+        size(),
+        std::max(kLeastGaussians,
+                 size() * kLeastRows / std::max<Index>(rows, 1)),
+        [&](Index begin, Index end) { compute(0, rows, begin, end); });
+  else
+    workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
+      compute(begin, end - begin, 0, size());
+    });
 }
 
 template <typename Scalar>

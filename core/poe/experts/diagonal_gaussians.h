@@ -44,8 +44,9 @@ class DiagonalGaussians {
   }
 
   // log_densities(n, g) = log w_g + log N(x_n; mu_g, diag exp(s_g)); rows x G,
-  // each row the same bits in any batch.
+  // each row the same bits in any batch and at any thread count.
   void LogDensities(const ConstRowMatrixRef<double>& features,
+                    const Workers& workers,
                     RowMatrixRef<double> log_densities) const;
 
   // mean_gradient += sum_n weights(n, g) d log N(x_n) / d mu_g, and the same
@@ -75,11 +76,11 @@ class DiagonalGaussians {
                    RowMatrixRef<Scalar> precision) const;
 
  private:
-  Vector<double> centre_;        // D: c
-  RowMatrix<Scalar> distance_;   // G x D: mu - c
-  RowMatrix<double> quadratic_;  // 2D x G
-  Vector<double> offset_;        // G: log density at x = c
-  RowMatrix<Scalar> messages_;   // G x 2D
+  Vector<double> centre_;           // D: c
+  RowMatrix<Scalar> distance_;      // G x D: mu - c
+  PackedMatrix<double> quadratic_;  // 2D x G
+  Vector<double> offset_;           // G: log density at x = c
+  RowMatrix<Scalar> messages_;      // G x 2D
 };
 
 // The sums that maximum likelihood rests on: sum_n weights(n, g) features(n,

@@ -198,6 +198,7 @@ class Fitter {
                     .template cast<double>();
             gaussians.ComputeFeatures(part, features.middleRows(begin, size));
             gaussians.LogDensities(features.middleRows(begin, size),
+                                   Workers::Inline(),
                                    shares.middleRows(begin, size));
             NormalizeComponents(shares.middleRows(begin, size),
                                 log_scores.middleRows(begin, size));

@@ -106,10 +106,15 @@ void GaussianMixture<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
   responsibilities.log_scores.resize(rows, num_experts());
   workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
     const Index count = end - begin;
-    auto features = responsibilities.features.middleRows(begin, count);
+    gaussians_.ComputeFeatures(
+        x.values.middleRows(begin, count),
+        responsibilities.features.middleRows(begin, count));
+  });
+  gaussians_.LogDensities(responsibilities.features, workers,
+                          responsibilities.values);
+  workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
+    const Index count = end - begin;
     auto values = responsibilities.values.middleRows(begin, count);
-    gaussians_.ComputeFeatures(x.values.middleRows(begin, count), features);
-    gaussians_.LogDensities(features, values);
     values *= responsibilities.exponent;
     NormalizeComponents(values,
                         responsibilities.log_scores.middleRows(begin, count));

@@ -91,7 +91,7 @@ void HiddenMarkov<Scalar>::LogEmissions(const RowMatrix<Scalar>& frames,
   }
   RowMatrix<double> features(frames.rows(), 2 * frames.cols());
   gaussians_.ComputeFeatures(frames, features);
-  gaussians_.LogDensities(features, result);
+  gaussians_.LogDensities(features, Workers::Inline(), result);
 }
 
 template <typename Scalar>

@@ -120,9 +120,8 @@ void Unigauss<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
     const Index count = end - begin;
     gaussians_.ComputeFeatures(x.values.middleRows(begin, count),
                                energies.features.middleRows(begin, count));
-    gaussians_.LogDensities(energies.features.middleRows(begin, count),
-                            energies.values.middleRows(begin, count));
   });
+  gaussians_.LogDensities(energies.features, workers, energies.values);
 }
 
 template <typename Scalar>

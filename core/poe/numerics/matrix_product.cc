@@ -1,5 +1,6 @@
 #include "poe/numerics/matrix_product.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "hwy/highway.h"
@@ -86,9 +87,21 @@ void MultiplyStrip(D d, Index rows, Strided<Scalar> left, const Scalar* right,
 // From this many rows on it pays to copy columns together.
 constexpr Index kPanelRows = 32;
 
+constexpr int kPanelVectors = 3;
+
+// So many rows of the left factor stay in the cache for all panels.
+constexpr Index kBlockRows = 64;
+
+template <typename Scalar>
+Index PanelWidth() {
+  return kPanelVectors *
+         static_cast<Index>(hn::Lanes(hn::ScalableTag<Scalar>()));
+}
+
+// Columns that `lie_together` need not be copied.
 template <bool kAdd, typename Scalar>
 void Multiply(Strided<Scalar> left, Index depth, Strided<Scalar> right,
-              RowMatrixRef<Scalar> result) {
+              bool lie_together, RowMatrixRef<Scalar> result) {
   const hn::ScalableTag<Scalar> d;
   const hn::CappedTag<Scalar, 4> quarter;
   const hn::CappedTag<Scalar, 1> single;
@@ -98,8 +111,9 @@ void Multiply(Strided<Scalar> left, Index depth, Strided<Scalar> right,
   // Few rows want many columns at a time, many rows a copy of the columns, and
   // columns that lie apart want it in any case.
   const bool scattered = right.column_stride != 1;
-  std::vector<Scalar> panel(
-      rows < kPanelRows && !scattered ? 0 : depth * 3 * lanes);
+  std::vector<Scalar> panel(scattered || (rows >= kPanelRows && !lie_together)
+                                ? depth * PanelWidth<Scalar>()
+                                : 0);
   Index j = 0;
   const auto multiply = [&]<int kVectors>(auto tag, bool copy) {
     const Index width = kVectors * static_cast<Index>(hn::Lanes(tag));
@@ -125,8 +139,8 @@ void Multiply(Strided<Scalar> left, Index depth, Strided<Scalar> right,
   if (rows < 4 && !scattered)
     for (; j + 8 * lanes <= columns; j += 8 * lanes)
       multiply.template operator()<8>(d, false);
-  for (; j + 3 * lanes <= columns; j += 3 * lanes)
-    multiply.template operator()<3>(d, !panel.empty());
+  for (; j + kPanelVectors * lanes <= columns; j += kPanelVectors * lanes)
+    multiply.template operator()<kPanelVectors>(d, !panel.empty());
   for (; j + 2 * lanes <= columns; j += 2 * lanes)
     multiply.template operator()<2>(d, false);
   for (; j + lanes <= columns; j += lanes)
@@ -139,11 +153,60 @@ void Multiply(Strided<Scalar> left, Index depth, Strided<Scalar> right,
 }  // namespace
 
 template <typename Scalar>
+void PackedMatrix<Scalar>::Resize(Index rows, Index columns) {
+  rows_ = rows;
+  columns_ = columns;
+  panels_.resize(rows * columns);
+}
+
+template <typename Scalar>
+template <typename Body>
+void PackedMatrix<Scalar>::ForPanels(Index first, Index end, Body body) const {
+  const Index greatest = PanelWidth<Scalar>();
+  while (first < end) {
+    const Index panel = first / greatest * greatest;
+    const Index width = std::min(greatest, columns_ - panel);
+    const Index count = std::min(end, panel + width) - first;
+    body(panel * rows_ + (first - panel), width, first, count);
+    first += count;
+  }
+}
+
+template <typename Scalar>
+void PackedMatrix<Scalar>::SetColumns(
+    Index first, const ConstRowMatrixRef<Scalar>& transposed) {
+  ForPanels(first, first + transposed.rows(),
+            [&](Index offset, Index width, Index column, Index count) {
+              const auto from = transposed.middleRows(column - first, count);
+              Scalar* to = panels_.data() + offset;
+              for (Index row = 0; row < rows_; ++row, to += width)
+                for (Index c = 0; c < count; ++c) to[c] = from(c, row);
+            });
+}
+
+template <typename Scalar>
+void PackedMatrix<Scalar>::MultiplyRows(const ConstRowMatrixRef<Scalar>& left,
+                                        Index first,
+                                        RowMatrixRef<Scalar> result) const {
+  for (Index row = 0; row < left.rows(); row += kBlockRows) {
+    const Index rows = std::min(kBlockRows, left.rows() - row);
+    ForPanels(first, first + result.cols(),
+              [&](Index offset, Index width, Index column, Index count) {
+                Multiply<false, Scalar>(
+                    Plain<Scalar>(left.middleRows(row, rows)), rows_,
+                    {panels_.data() + offset, width, 1},
+                    /*lie_together=*/true,
+                    result.block(row, column - first, rows, count));
+              });
+  }
+}
+
+template <typename Scalar>
 void MultiplyRows(const ConstRowMatrixRef<Scalar>& left,
                   const ConstRowMatrixRef<Scalar>& right,
                   RowMatrixRef<Scalar> result) {
   Multiply<false>(Plain<Scalar>(left), left.cols(), Plain<Scalar>(right),
-                  result);
+                  /*lie_together=*/false, result);
 }
 
 template <typename Scalar>
@@ -151,7 +214,7 @@ void AddMultiplyRowsByTranspose(const ConstRowMatrixRef<Scalar>& left,
                                 const ConstRowMatrixRef<Scalar>& right,
                                 RowMatrixRef<Scalar> result) {
   Multiply<true>(Plain<Scalar>(left), left.cols(), Transposed<Scalar>(right),
-                 result);
+                 /*lie_together=*/false, result);
 }
 
 template <typename Scalar>
@@ -160,10 +223,12 @@ void AddTransposedProduct(const ConstRowMatrixRef<Scalar>& left,
                           RowMatrixRef<Scalar> result) {
   Strided<Scalar> columns = Transposed<Scalar>(left);
   columns.data = columns.at(begin, 0);
-  Multiply<true>(columns, left.rows(), Plain<Scalar>(right), result);
+  Multiply<true>(columns, left.rows(), Plain<Scalar>(right),
+                 /*lie_together=*/false, result);
 }
 
 #define POE_INSTANTIATE(Scalar)                                                \
+  template class PackedMatrix<Scalar>;                                         \
   template void MultiplyRows<Scalar>(const ConstRowMatrixRef<Scalar>&,         \
                                      const ConstRowMatrixRef<Scalar>&,         \
                                      RowMatrixRef<Scalar>);                    \

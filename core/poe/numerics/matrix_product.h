@@ -7,6 +7,8 @@
 #ifndef POE_NUMERICS_MATRIX_PRODUCT_H_
 #define POE_NUMERICS_MATRIX_PRODUCT_H_
 
+#include <vector>
+
 #include "Eigen/Core"
 
 namespace poe {
@@ -31,6 +33,35 @@ inline constexpr Index kRowQuantum = 4;
 constexpr Index PaddedRows(Index rows) {
   return (rows + kRowQuantum - 1) / kRowQuantum * kRowQuantum;
 }
+
+// The right factor of many products, with its columns lying together as the
+// products take them. Const methods are thread-safe, and so is SetColumns for
+// different columns.
+template <typename Scalar>
+class PackedMatrix {
+ public:
+  // What it holds is lost.
+  void Resize(Index rows, Index columns);
+
+  // The columns from `first` on become the rows of `transposed`, each as long
+  // as a column.
+  void SetColumns(Index first, const ConstRowMatrixRef<Scalar>& transposed);
+
+  // result = left * the columns from `first` on, as many as `result` has: the
+  // same bits as of MultiplyRows with plain columns.
+  void MultiplyRows(const ConstRowMatrixRef<Scalar>& left, Index first,
+                    RowMatrixRef<Scalar> result) const;
+
+ private:
+  // Calls body(offset in panels_, width of the panel, column, count) for each
+  // part of the columns [first, end) that lies in one panel.
+  template <typename Body>
+  void ForPanels(Index first, Index end, Body body) const;
+
+  Index rows_ = 0, columns_ = 0;
+  // One panel of columns after another, each with its rows one after another.
+  std::vector<Scalar> panels_;
+};
 
 // result = left * right, for any number of rows.
 template <typename Scalar>
