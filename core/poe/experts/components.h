@@ -13,7 +13,7 @@ namespace poe {
 
 // Turns log joints of component and x (rows x M K, finite) into P(component |
 // x), and sets log_scores (rows x M) to their log sums. Each row has the same
-// bits in any batch.
+// bits in any batch, and each expert among any others.
 void NormalizeComponents(RowMatrixRef<double> joints,
                          RowMatrixRef<double> log_scores);
 

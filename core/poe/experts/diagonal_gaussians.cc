@@ -1,6 +1,7 @@
 #include "poe/experts/diagonal_gaussians.h"
 
 #include <algorithm>
+#include <cmath>
 #include <type_traits>
 
 #include "poe/numerics/constants.h"
@@ -11,8 +12,14 @@ namespace {
 
 constexpr Index kLeastFeatureRows = 32;
 constexpr Index kLeastGaussians = 16;
-// Up to so many rows are not shared among threads, but the Gaussians are.
+// Up to so many rows are not shared among threads, but the Gaussians are, if
+// every thread gets so many experts that one more or less does not matter.
 constexpr Index kFewRows = 1024;
+constexpr Index kLeastExperts = 4;
+// Rows whose features stay in the cache while all Gaussians see them.
+constexpr Index kDensityRows = 64;
+// Rows that a gradient is summed over at a time, which bounds its memory.
+constexpr Index kGradientRows = 1024;
 // Nothing is farther than this, so that squares times any precision stay finite
 // in double.
 constexpr double kFarthest = 1e100;
@@ -27,24 +34,34 @@ constexpr Scalar kGreatestFeature =
 // two do not put a column into one set of the cache.
 constexpr Index kTogether = 8;
 
+// The features of rows, brought within +-greatest.
+template <typename Scalar, typename Feature>
+void SetFeatures(const Vector<double>& centre,
+                 const ConstRowMatrixRef<Scalar>& x, double greatest,
+                 RowMatrixRef<Feature> features) {
+  const Index dimension = centre.size();
+  for (Index n = 0; n < x.rows(); ++n) {
+    const Scalar* from = x.row(n).data();
+    Feature* squares = features.row(n).data();
+    Feature* distances = squares + dimension;
+    for (Index i = 0; i < dimension; ++i) {
+      const double distance = std::clamp(
+          static_cast<double>(from[i]) - centre(i), -kFarthest, kFarthest);
+      squares[i] =
+          static_cast<Feature>(std::min(distance * distance, greatest));
+      distances[i] =
+          static_cast<Feature>(std::clamp(distance, -greatest, greatest));
+    }
+  }
+}
+
 }  // namespace
 
 template <typename Scalar>
 void GaussianFeatures(const Vector<double>& centre,
                       const ConstRowMatrixRef<Scalar>& x,
                       RowMatrixRef<double> features) {
-  const Index dimension = centre.size();
-  for (Index n = 0; n < x.rows(); ++n) {
-    const Scalar* from = x.row(n).data();
-    double* squares = features.row(n).data();
-    double* distances = squares + dimension;
-    for (Index i = 0; i < dimension; ++i) {
-      const double distance = std::clamp(
-          static_cast<double>(from[i]) - centre(i), -kFarthest, kFarthest);
-      squares[i] = distance * distance;
-      distances[i] = distance;
-    }
-  }
+  SetFeatures<Scalar, double>(centre, x, HUGE_VAL, features);
 }
 
 template <typename Scalar>
@@ -100,54 +117,46 @@ void DiagonalGaussians<Scalar>::Update(
 
 template <typename Scalar>
 void DiagonalGaussians<Scalar>::LogDensities(
-    const ConstRowMatrixRef<double>& features, const Workers& workers,
+    const ConstRowMatrixRef<Scalar>& x, Index first,
     RowMatrixRef<double> log_densities) const {
-  const Index rows = features.rows();
-  const auto compute = [&](Index row, Index count, Index begin, Index end) {
-    auto block = log_densities.block(row, begin, count, end - begin);
-    quadratic_.MultiplyRows(features.middleRows(row, count), begin, block);
-    block.rowwise() += offset_.segment(begin, end - begin).transpose();
-  };
-  // Threads that took these Gaussians when they were updated have them at hand.
-  if (rows <= kFewRows && size() >= 2 * kLeastGaussians)
-    workers.ParallelFor(
-        size(),
-        std::max(kLeastGaussians,
-                 size() * kLeastRows / std::max<Index>(rows, 1)),
-        [&](Index begin, Index end) { compute(0, rows, begin, end); });
-  else
-    workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
-      compute(begin, end - begin, 0, size());
-    });
+  const auto offset = offset_.segment(first, log_densities.cols());
+  RowMatrix<double> features(std::min(kDensityRows, x.rows()), 2 * dimension());
+  for (Index row = 0; row < x.rows(); row += kDensityRows) {
+    const Index count = std::min(kDensityRows, x.rows() - row);
+    auto block = log_densities.middleRows(row, count);
+    GaussianFeatures<Scalar>(centre_, x.middleRows(row, count),
+                             features.topRows(count));
+    quadratic_.MultiplyRows(features.topRows(count), first, block);
+    block.rowwise() += offset.transpose();
+  }
 }
 
 template <typename Scalar>
 Vector<double> DiagonalGaussians<Scalar>::AddGradient(
-    const ConstRowMatrixRef<double>& features,
-    const ConstRowMatrixRef<Scalar>& weights, const Workers& workers,
-    RowMatrixRef<Scalar> mean_gradient,
+    const ConstRowMatrixRef<Scalar>& x, SetWeights set_weights,
+    const Workers& workers, RowMatrixRef<Scalar> mean_gradient,
     RowMatrixRef<Scalar> log_variance_gradient) const {
   const Index width = dimension();
   const bool circular = log_variance_gradient.cols() != width;
   Vector<double> total = Vector<double>::Zero(size());
-  RowMatrix<Scalar> bounded(features.rows(), features.cols());
-  workers.ParallelFor(features.rows(), kLeastFeatureRows,
-                      [&](Index begin, Index end) {
-                        bounded.middleRows(begin, end - begin) =
-                            features.middleRows(begin, end - begin)
-                                .cwiseMin(kGreatestFeature<Scalar>)
-                                .cwiseMax(-kGreatestFeature<Scalar>)
-                                .template cast<Scalar>();
-                      });
   workers.ParallelFor(size(), kRowQuantum, [&](Index begin, Index end) {
     const Index count = end - begin;
-    for (Index n = 0; n < weights.rows(); ++n)
-      total.segment(begin, count) += weights.row(n)
-                                         .segment(begin, count)
-                                         .transpose()
-                                         .template cast<double>();
+    const Index most_rows = std::min(kGradientRows, x.rows());
+    RowMatrix<Scalar> all_weights(most_rows, count);
+    RowMatrix<Scalar> all_features(most_rows, 2 * width);
     RowMatrix<Scalar> sums = RowMatrix<Scalar>::Zero(count, 2 * width);
-    AddTransposedProduct<Scalar>(weights, bounded, begin, sums);
+    for (Index row = 0; row < x.rows(); row += kGradientRows) {
+      const Index rows = std::min(kGradientRows, x.rows() - row);
+      auto weights = all_weights.topRows(rows);
+      auto features = all_features.topRows(rows);
+      set_weights(row, begin, weights);
+      for (Index n = 0; n < rows; ++n)
+        total.segment(begin, count) +=
+            weights.row(n).transpose().template cast<double>();
+      SetFeatures<Scalar, Scalar>(centre_, x.middleRows(row, rows),
+                                  kGreatestFeature<Scalar>, features);
+      AddTransposedProduct<Scalar>(weights, features, 0, sums);
+    }
     Vector<double> of_mean(width), of_log_variance(width);
     for (Index g = begin; g < end; ++g) {
       const Scalar* squares = sums.row(g - begin).data();
@@ -210,6 +219,29 @@ void DiagonalGaussians<Scalar>::AddMessages(
   MultiplyRows<Scalar>(weights, messages_, sums);
   information += sums.leftCols(dimension());
   precision += sums.rightCols(dimension());
+}
+
+void ShareGaussians(Index rows, Index experts, Index components,
+                    const Workers& workers,
+                    absl::FunctionRef<void(Index, Index, Index, Index)> body) {
+  const Index gaussians = experts * components, threads = workers.threads();
+  if (rows == 0 || rows > kFewRows || gaussians < threads * kLeastGaussians ||
+      experts < threads * kLeastExperts) {
+    workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
+      body(begin, end - begin, 0, experts);
+    });
+    return;
+  }
+  // An expert whose Gaussians two threads take in Update is the first one's.
+  const auto border = [&](Index gaussian) {
+    return (gaussian + components - 1) / components;
+  };
+  workers.ParallelFor(gaussians,
+                      std::max(kLeastGaussians, gaussians * kLeastRows / rows),
+                      [&](Index begin, Index end) {
+                        const Index first = border(begin), last = border(end);
+                        if (first < last) body(0, rows, first, last - first);
+                      });
 }
 
 template <typename Scalar>

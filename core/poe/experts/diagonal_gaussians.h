@@ -3,6 +3,7 @@
 #ifndef POE_EXPERTS_DIAGONAL_GAUSSIANS_H_
 #define POE_EXPERTS_DIAGONAL_GAUSSIANS_H_
 
+#include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "poe/numerics/matrix_product.h"
 #include "poe/numerics/workers.h"
@@ -37,25 +38,23 @@ class DiagonalGaussians {
   Index dimension() const { return centre_.size(); }        // D
   const Vector<double>& centre() const { return centre_; }  // c, D
 
-  // x: rows x D, features: rows x 2D.
-  void ComputeFeatures(const ConstRowMatrixRef<Scalar>& x,
-                       RowMatrixRef<double> features) const {
-    GaussianFeatures<Scalar>(centre_, x, features);
-  }
-
-  // log_densities(n, g) = log w_g + log N(x_n; mu_g, diag exp(s_g)); rows x G,
-  // each row the same bits in any batch and at any thread count.
-  void LogDensities(const ConstRowMatrixRef<double>& features,
-                    const Workers& workers,
+  // log_densities(n, k) = log w_g + log N(x_n; mu_g, diag exp(s_g)), g = first
+  // + k, of as many Gaussians as there are columns; x: rows x D. Each has the
+  // same bits in any batch and among any Gaussians.
+  void LogDensities(const ConstRowMatrixRef<Scalar>& x, Index first,
                     RowMatrixRef<double> log_densities) const;
 
-  // mean_gradient += sum_n weights(n, g) d log N(x_n) / d mu_g, and the same
-  // for s_g, shaped like what Update was given. Both `features` (rows x 2D) and
-  // `weights` (rows x G) have their padding; weights of padding are 0. Returns
-  // sum_n weights(n, g). The same bits at any thread count.
-  Vector<double> AddGradient(const ConstRowMatrixRef<double>& features,
-                             const ConstRowMatrixRef<Scalar>& weights,
-                             const Workers& workers,
+  // Sets weights(n, k), 0 where they are padding's, to those of row `row` + n
+  // and Gaussian `first` + k.
+  using SetWeights = absl::FunctionRef<void(Index row, Index first,
+                                            RowMatrixRef<Scalar> weights)>;
+
+  // mean_gradient += sum_n weight(n, g) d log N(x_n) / d mu_g, and the same for
+  // s_g, shaped like what Update was given; x (rows x D) has its padding. Each
+  // thread asks for the weights of its own Gaussians. Returns sum_n weight(n,
+  // g). The same bits at any thread count.
+  Vector<double> AddGradient(const ConstRowMatrixRef<Scalar>& x,
+                             SetWeights set_weights, const Workers& workers,
                              RowMatrixRef<Scalar> mean_gradient,
                              RowMatrixRef<Scalar> log_variance_gradient) const;
 
@@ -82,6 +81,15 @@ class DiagonalGaussians {
   Vector<double> offset_;           // G: log density at x = c
   RowMatrix<Scalar> messages_;      // G x 2D
 };
+
+// Calls body(row, rows, expert, experts) for disjoint blocks of `rows` rows and
+// `experts` experts of K Gaussians each, which cover all, on the threads. Few
+// rows are not cut: each thread takes those experts whose Gaussians it also
+// takes in Update and AddGradient, and has in its cache.
+void ShareGaussians(
+    Index rows, Index experts, Index components, const Workers& workers,
+    absl::FunctionRef<void(Index row, Index rows, Index expert, Index experts)>
+        body);
 
 // The sums that maximum likelihood rests on: sum_n weights(n, g) features(n,
 // .), 2D x G, summed in Scalar. The same bits at any thread count.

@@ -196,10 +196,9 @@ class Fitter {
             const RowMatrix<double> part =
                 x_.values.middleRows(first + begin, size)
                     .template cast<double>();
-            gaussians.ComputeFeatures(part, features.middleRows(begin, size));
-            gaussians.LogDensities(features.middleRows(begin, size),
-                                   Workers::Inline(),
-                                   shares.middleRows(begin, size));
+            GaussianFeatures<double>(gaussians.centre(), part,
+                                     features.middleRows(begin, size));
+            gaussians.LogDensities(part, 0, shares.middleRows(begin, size));
             NormalizeComponents(shares.middleRows(begin, size),
                                 log_scores.middleRows(begin, size));
           });

@@ -13,7 +13,6 @@ namespace poe {
 namespace {
 
 struct Responsibilities : Posterior {
-  RowMatrix<double> features;    // PaddedRows(N) x 2D, of DiagonalGaussians
   RowMatrix<double> values;      // PaddedRows(N) x M K: P(component | x)
   RowMatrix<double> log_scores;  // PaddedRows(N) x M: log f
   double exponent = 1;           // power x inverse temperature
@@ -101,24 +100,20 @@ void GaussianMixture<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
   const Index rows = x.values.rows();
   responsibilities.size = x.size;
   responsibilities.exponent = static_cast<double>(power_) * beta;
-  responsibilities.features.resize(rows, 2 * dimension());
   responsibilities.values.resize(rows, num_hidden());
   responsibilities.log_scores.resize(rows, num_experts());
-  workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
-    const Index count = end - begin;
-    gaussians_.ComputeFeatures(
-        x.values.middleRows(begin, count),
-        responsibilities.features.middleRows(begin, count));
-  });
-  gaussians_.LogDensities(responsibilities.features, workers,
-                          responsibilities.values);
-  workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
-    const Index count = end - begin;
-    auto values = responsibilities.values.middleRows(begin, count);
-    values *= responsibilities.exponent;
-    NormalizeComponents(values,
-                        responsibilities.log_scores.middleRows(begin, count));
-  });
+  const Index components = num_components();
+  ShareGaussians(
+      rows, num_experts(), components, workers,
+      [&](Index row, Index count, Index expert, Index experts) {
+        const Index first = expert * components;
+        auto values = responsibilities.values.block(row, first, count,
+                                                    experts * components);
+        gaussians_.LogDensities(x.values.middleRows(row, count), first, values);
+        values *= responsibilities.exponent;
+        NormalizeComponents(values, responsibilities.log_scores.block(
+                                        row, expert, count, experts));
+      });
 }
 
 template <typename Scalar>
@@ -168,19 +163,21 @@ void GaussianMixture<Scalar>::AddGradient(
     absl::Span<const Scalar> weights, const Workers& workers,
     Eigen::Ref<Vector<Scalar>> gradient) const {
   const Responsibilities& responsibilities = ResponsibilitiesOf(posterior);
-  RowMatrix<Scalar> shares(responsibilities.values.rows(), num_hidden());
   const auto weight_of = [&](Index n) {
     return n < x.size ? weights[n] * responsibilities.exponent : 0;
   };
-  workers.ParallelFor(shares.rows(), kLeastRows, [&](Index begin, Index end) {
-    for (Index n = begin; n < end; ++n)
-      shares.row(n) = (weight_of(n) * responsibilities.values.row(n))
-                          .template cast<Scalar>();
-  });
+  const auto set_shares = [&](Index row, Index first,
+                              RowMatrixRef<Scalar> shares) {
+    for (Index n = 0; n < shares.rows(); ++n)
+      shares.row(n) =
+          (weight_of(row + n) *
+           responsibilities.values.row(row + n).segment(first, shares.cols()))
+              .template cast<Scalar>();
+  };
   double total_weight = 0;
   for (Index n = 0; n < x.size; ++n) total_weight += weight_of(n);
   const Vector<double> total = gaussians_.AddGradient(
-      responsibilities.features, shares, workers, this->BlockOf(gradient, 0),
+      x.values, set_shares, workers, this->BlockOf(gradient, 0),
       this->BlockOf(gradient, 1));
   Vector<double> prior = log_share_;
   Exp(absl::Span<double>(prior.data(), prior.size()));

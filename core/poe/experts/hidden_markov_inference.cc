@@ -89,9 +89,7 @@ void HiddenMarkov<Scalar>::LogEmissions(const RowMatrix<Scalar>& frames,
     symbols_.LogDensities(frames, result);
     return;
   }
-  RowMatrix<double> features(frames.rows(), 2 * frames.cols());
-  gaussians_.ComputeFeatures(frames, features);
-  gaussians_.LogDensities(features, Workers::Inline(), result);
+  gaussians_.LogDensities(frames, 0, result);
 }
 
 template <typename Scalar>
@@ -252,10 +250,14 @@ void HiddenMarkov<Scalar>::AddGradient(
                          this->BlockOf(gradient, 2));
     return;
   }
-  RowMatrix<double> features(x.values.rows(), 2 * dimension());
-  gaussians_.ComputeFeatures(x.values, features);
-  gaussians_.AddGradient(features, counts.occupancy.template cast<Scalar>(),
-                         workers, this->BlockOf(gradient, 2),
+  const auto set_occupancy = [&](Index row, Index first,
+                                 RowMatrixRef<Scalar> occupancy) {
+    occupancy =
+        counts.occupancy.block(row, first, occupancy.rows(), occupancy.cols())
+            .template cast<Scalar>();
+  };
+  gaussians_.AddGradient(x.values, set_occupancy, workers,
+                         this->BlockOf(gradient, 2),
                          this->BlockOf(gradient, 3));
 }
 

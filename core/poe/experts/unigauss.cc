@@ -12,25 +12,25 @@ namespace poe {
 namespace {
 
 struct Energies : Posterior {
-  RowMatrix<double> features;  // PaddedRows(N) x 2D: (x - c)^2, x - c
-  RowMatrix<double> values;    // PaddedRows(N) x M: E(x)
-  double scale = 1;            // power x inverse temperature
-  Index size = 0;              // N
+  RowMatrix<double> values;  // PaddedRows(N) x M: E(x)
+  double scale = 1;          // power x inverse temperature
+  Index size = 0;            // N
 };
 
 const Energies& EnergiesOf(const Posterior& posterior) {
   return static_cast<const Energies&>(posterior);
 }
 
-// P(the Gaussian speaks | x) of rows [begin, end), rounded to Scalar before the
-// logistic function is taken.
+// P(the Gaussian speaks | x) of the energies from (row, first) on, rounded to
+// Scalar before the logistic function is taken.
 template <typename Scalar>
-void SetShares(const Energies& energies, Index begin, Index end,
-               RowMatrix<Scalar>& shares) {
-  auto part = shares.middleRows(begin, end - begin);
-  part = (energies.scale * energies.values.middleRows(begin, end - begin))
-             .template cast<Scalar>();
-  Logistic(absl::Span<Scalar>(part.data(), part.size()));
+void SetShares(const Energies& energies, Index row, Index first,
+               RowMatrixRef<Scalar> shares) {
+  shares = (energies.scale *
+            energies.values.block(row, first, shares.rows(), shares.cols()))
+               .template cast<Scalar>();
+  for (Index n = 0; n < shares.rows(); ++n)
+    Logistic(absl::Span<Scalar>(shares.row(n).data(), shares.cols()));
 }
 
 }  // namespace
@@ -114,14 +114,13 @@ void Unigauss<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
   const Index rows = x.values.rows();
   energies.size = x.size;
   energies.scale = static_cast<double>(power_) * beta;
-  energies.features.resize(rows, 2 * dimension());
   energies.values.resize(rows, num_experts());
-  workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
-    const Index count = end - begin;
-    gaussians_.ComputeFeatures(x.values.middleRows(begin, count),
-                               energies.features.middleRows(begin, count));
-  });
-  gaussians_.LogDensities(energies.features, workers, energies.values);
+  ShareGaussians(rows, num_experts(), 1, workers,
+                 [&](Index row, Index count, Index expert, Index experts) {
+                   gaussians_.LogDensities(
+                       x.values.middleRows(row, count), expert,
+                       energies.values.block(row, expert, count, experts));
+                 });
 }
 
 template <typename Scalar>
@@ -162,7 +161,8 @@ void Unigauss<Scalar>::AddSampledMessages(const Observations<Scalar>& x,
   const Energies& energies = EnergiesOf(posterior);
   RowMatrix<Scalar> states(energies.values.rows(), num_experts());
   workers.ParallelFor(states.rows(), kLeastRows, [&](Index begin, Index end) {
-    SetShares(energies, begin, end, states);
+    SetShares<Scalar>(energies, begin, 0,
+                      states.middleRows(begin, end - begin));
     DrawLatentBits(x, draws, static_cast<Scalar>(energies.scale), begin, end,
                    states);
     gaussians_.AddMessages(states.middleRows(begin, end - begin),
@@ -178,19 +178,19 @@ void Unigauss<Scalar>::AddGradient(const Observations<Scalar>& x,
                                    const Workers& workers,
                                    Eigen::Ref<Vector<Scalar>> gradient) const {
   const Energies& energies = EnergiesOf(posterior);
-  RowMatrix<Scalar> shares(energies.values.rows(), num_experts());
   const auto weight_of = [&](Index n) {
     return n < x.size ? weights[n] * energies.scale : 0;
   };
-  workers.ParallelFor(shares.rows(), kLeastRows, [&](Index begin, Index end) {
-    SetShares(energies, begin, end, shares);
-    for (Index n = begin; n < end; ++n)
-      shares.row(n) *= static_cast<Scalar>(weight_of(n));
-  });
+  const auto set_weighted = [&](Index row, Index first,
+                                RowMatrixRef<Scalar> shares) {
+    SetShares<Scalar>(energies, row, first, shares);
+    for (Index n = 0; n < shares.rows(); ++n)
+      shares.row(n) *= static_cast<Scalar>(weight_of(row + n));
+  };
   double total_weight = 0;
   for (Index n = 0; n < x.size; ++n) total_weight += weight_of(n);
   const Vector<double> total = gaussians_.AddGradient(
-      energies.features, shares, workers, this->BlockOf(gradient, 0),
+      x.values, set_weighted, workers, this->BlockOf(gradient, 0),
       this->BlockOf(gradient, 1));
   Vector<double> prior = this->block(2).template cast<double>();
   Logistic(absl::Span<double>(prior.data(), prior.size()));
@@ -208,9 +208,7 @@ template <typename Scalar>
 void Unigauss<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
   const Energies& energies = EnergiesOf(posterior);
-  RowMatrix<Scalar> shares(energies.values.rows(), num_experts());
-  SetShares(energies, 0, shares.rows(), shares);
-  probabilities = shares;
+  SetShares<Scalar>(energies, 0, 0, probabilities);
 }
 
 template <typename Scalar>

@@ -89,9 +89,6 @@ constexpr Index kPanelRows = 32;
 
 constexpr int kPanelVectors = 3;
 
-// So many rows of the left factor stay in the cache for all panels.
-constexpr Index kBlockRows = 64;
-
 template <typename Scalar>
 Index PanelWidth() {
   return kPanelVectors *
@@ -188,17 +185,13 @@ template <typename Scalar>
 void PackedMatrix<Scalar>::MultiplyRows(const ConstRowMatrixRef<Scalar>& left,
                                         Index first,
                                         RowMatrixRef<Scalar> result) const {
-  for (Index row = 0; row < left.rows(); row += kBlockRows) {
-    const Index rows = std::min(kBlockRows, left.rows() - row);
-    ForPanels(first, first + result.cols(),
-              [&](Index offset, Index width, Index column, Index count) {
-                Multiply<false, Scalar>(
-                    Plain<Scalar>(left.middleRows(row, rows)), rows_,
-                    {panels_.data() + offset, width, 1},
-                    /*lie_together=*/true,
-                    result.block(row, column - first, rows, count));
-              });
-  }
+  ForPanels(first, first + result.cols(),
+            [&](Index offset, Index width, Index column, Index count) {
+              Multiply<false, Scalar>(Plain<Scalar>(left), rows_,
+                                      {panels_.data() + offset, width, 1},
+                                      /*lie_together=*/true,
+                                      result.middleCols(column - first, count));
+            });
 }
 
 template <typename Scalar>

@@ -48,7 +48,8 @@ class PackedMatrix {
   void SetColumns(Index first, const ConstRowMatrixRef<Scalar>& transposed);
 
   // result = left * the columns from `first` on, as many as `result` has: the
-  // same bits as of MultiplyRows with plain columns.
+  // same bits as of MultiplyRows with plain columns. For rows of `left` that
+  // stay in the cache meanwhile: each panel of columns takes all of them.
   void MultiplyRows(const ConstRowMatrixRef<Scalar>& left, Index first,
                     RowMatrixRef<Scalar> result) const;
 
