@@ -1,5 +1,6 @@
 #include "poe/experts/diagonal_gaussians.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <mutex>
@@ -179,6 +180,42 @@ TYPED_TEST(DiagonalGaussiansTest, GradientMatchesTheFormula) {
               .maxCoeff(),
           rounding);
     }
+  }
+}
+
+TYPED_TEST(DiagonalGaussiansTest, UpdateHasTheSameBitsAtAnyThreadCount) {
+  // So wide that threads share the mean of the means.
+  constexpr Index kSize = 60, kWidth = 600;
+  const RowMatrix<TypeParam> mean =
+      RandomMatrix(kSize, kWidth, 1, 57).cast<TypeParam>();
+  const RowMatrix<TypeParam> log_variance =
+      RandomMatrix(kSize, kWidth, 0.5, 58).cast<TypeParam>();
+  const RowMatrix<TypeParam> x =
+      RandomMatrix(4, kWidth, 1, 59).cast<TypeParam>();
+  const auto updated_with = [&](const Workers& workers) {
+    DiagonalGaussians<TypeParam> gaussians;
+    gaussians.Update(mean, log_variance, Vector<double>::Zero(kSize), workers);
+    RowMatrix<double> log_densities(x.rows(), kSize);
+    gaussians.LogDensities(x, 0, log_densities);
+    return std::make_tuple(gaussians.centre(), gaussians.messages(),
+                           log_densities);
+  };
+  const auto one = updated_with(Workers::Inline());
+  EXPECT_TRUE(std::get<0>(one).isApprox(
+      mean.template cast<double>().colwise().mean().transpose(), 1e-12));
+  for (int threads : {2, 3})
+    EXPECT_TRUE(updated_with(Workers(threads)) == one) << threads;
+}
+
+TYPED_TEST(DiagonalGaussiansTest, EveryLogVarianceIsBroughtWithinBounds) {
+  const RowMatrix<TypeParam> given =
+      RandomMatrix(50, 3, 2, 60).cast<TypeParam>();
+  for (int threads : {1, 2, 3}) {
+    RowMatrix<TypeParam> bounded = given;
+    BoundLogVariances<TypeParam>(-1, 2, Workers(threads), bounded);
+    for (Index i = 0; i < given.size(); ++i)
+      EXPECT_EQ(bounded.data()[i],
+                std::clamp<TypeParam>(given.data()[i], -1, 2));
   }
 }
 

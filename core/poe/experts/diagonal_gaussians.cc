@@ -12,6 +12,8 @@ namespace {
 
 constexpr Index kLeastFeatureRows = 32;
 constexpr Index kLeastGaussians = 16;
+// Fewer values are not worth another thread to sum them.
+constexpr Index kLeastSummands = 16384;
 // Up to so many rows are not shared among threads, but the Gaussians are, if
 // every thread gets so many experts that one more or less does not matter.
 constexpr Index kFewRows = 1024;
@@ -72,9 +74,16 @@ void DiagonalGaussians<Scalar>::Update(
   const Index size = mean.rows(), dimension = mean.cols();
   const bool circular = log_variance.cols() != dimension;
   centre_ = Vector<double>::Zero(dimension);
-  for (Index g = 0; g < size; ++g)
-    centre_ += mean.row(g).transpose().template cast<double>();
-  centre_ /= static_cast<double>(size);
+  workers.ParallelFor(dimension, kLeastSummands / size,
+                      [&](Index begin, Index end) {
+                        auto part = centre_.segment(begin, end - begin);
+                        for (Index g = 0; g < size; ++g)
+                          part += mean.row(g)
+                                      .segment(begin, end - begin)
+                                      .transpose()
+                                      .template cast<double>();
+                        part /= static_cast<double>(size);
+                      });
   distance_.resize(size, dimension);
   offset_ = log_weight;
   messages_.resize(size, 2 * dimension);
@@ -259,6 +268,17 @@ RowMatrix<Scalar> FeatureSums(const ConstRowMatrixRef<Scalar>& features,
 }
 
 template <typename Scalar>
+void BoundLogVariances(double least, double greatest, const Workers& workers,
+                       RowMatrixRef<Scalar> log_variance) {
+  workers.ParallelFor(log_variance.rows(), kLeastGaussians,
+                      [&](Index begin, Index end) {
+                        auto part = log_variance.middleRows(begin, end - begin);
+                        part = part.cwiseMax(static_cast<Scalar>(least))
+                                   .cwiseMin(static_cast<Scalar>(greatest));
+                      });
+}
+
+template <typename Scalar>
 void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
                const Workers& workers, RowMatrixRef<Scalar> units) {
   workers.ParallelFor(
@@ -281,6 +301,8 @@ void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
   template RowMatrix<Scalar> FeatureSums<Scalar>(                          \
       const ConstRowMatrixRef<Scalar>&, const ConstRowMatrixRef<Scalar>&,  \
       const Workers&);                                                     \
+  template void BoundLogVariances<Scalar>(double, double, const Workers&,  \
+                                          RowMatrixRef<Scalar>);           \
   template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&,        \
                                   const Workers&, RowMatrixRef<Scalar>);
 POE_INSTANTIATE(float)

@@ -98,6 +98,12 @@ RowMatrix<Scalar> FeatureSums(const ConstRowMatrixRef<Scalar>& features,
                               const ConstRowMatrixRef<Scalar>& weights,
                               const Workers& workers);
 
+// Brings log variances, shaped as in Update, within bounds; each thread those
+// of its own Gaussians.
+template <typename Scalar>
+void BoundLogVariances(double least, double greatest, const Workers& workers,
+                       RowMatrixRef<Scalar> log_variance);
+
 // units(g, i) = exp(s_gi / 2): means move in units of their Gaussian's standard
 // deviation. Shapes as in Update.
 template <typename Scalar>

@@ -75,9 +75,8 @@ GaussianMixture<Scalar>::Create(Settings settings) {
 
 template <typename Scalar>
 void GaussianMixture<Scalar>::ParametersChanged(const Workers& workers) {
-  auto log_variance = this->mutable_block(1);
-  log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
-                     .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
+  BoundLogVariances<Scalar>(least_log_variance_, greatest_log_variance_,
+                            workers, this->mutable_block(1));
   log_share_ = LogShares<Scalar>(this->block(2));
   gaussians_.Update(this->block(0), this->block(1), log_share_, workers);
 }

@@ -123,9 +123,8 @@ void HiddenMarkov<Scalar>::ParametersChanged(const Workers& workers) {
     symbols_.Set(this->block(2), num_symbols_);
     return;
   }
-  auto log_variance = this->mutable_block(3);
-  log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
-                     .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
+  BoundLogVariances<Scalar>(least_log_variance_, greatest_log_variance_,
+                            workers, this->mutable_block(3));
   gaussians_.Update(this->block(2), this->block(3),
                     Vector<double>::Zero(this->blocks()[2].rows), workers);
 }

@@ -85,9 +85,8 @@ absl::StatusOr<std::unique_ptr<Unigauss<Scalar>>> Unigauss<Scalar>::Create(
 
 template <typename Scalar>
 void Unigauss<Scalar>::ParametersChanged(const Workers& workers) {
-  auto log_variance = this->mutable_block(1);
-  log_variance = log_variance.cwiseMax(static_cast<Scalar>(least_log_variance_))
-                     .cwiseMin(static_cast<Scalar>(greatest_log_variance_));
+  BoundLogVariances<Scalar>(least_log_variance_, greatest_log_variance_,
+                            workers, this->mutable_block(1));
   const Vector<double> logit = this->block(2).template cast<double>();
   gaussians_.Update(this->block(0), this->block(1), logit.array() + log_volume_,
                     workers);
