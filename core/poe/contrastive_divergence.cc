@@ -56,7 +56,7 @@ void ContrastiveDivergence<Scalar>::ComputeGradient(
     std::uint32_t step, const Workers& workers) {
   const Product<Scalar>& product = this->product();
   std::vector<Scalar> row_weights = this->Normalized(weights, data.size);
-  this->SetZero();
+  this->SetZero(workers);
   product.Infer(data, 1, workers, posteriors_);
   this->Add(data, posteriors_, row_weights, workers);
   reconstruction_ = data;

@@ -89,7 +89,7 @@ void ExactGradient<Scalar>::ComputeGradient(const Observations<Scalar>& data,
                                             const Workers& workers) {
   const std::vector<Scalar> row_weights = this->Normalized(weights, data.size);
   auto posteriors = this->product().NewPosteriors();
-  this->SetZero();
+  this->SetZero(workers);
   this->product().Infer(data, 1, workers, posteriors);
   this->Add(data, posteriors, row_weights, workers);
   const std::vector<double> own = this->product().LogScores(data, workers);

@@ -114,7 +114,7 @@ absl::Status ExactTreeGradient<Scalar>::ComputeGradient(
   SetPoints<Scalar>(mean, root, 2 * width, points_.values);
   auto posteriors = product.NewPosteriors();
   product.Infer(points_, 1, workers, posteriors);
-  this->SetZero();
+  this->SetZero(workers);
   this->Add(points_, posteriors, weights_, workers);
   return absl::OkStatus();
 }

@@ -25,9 +25,13 @@ double GradientEstimate<Scalar>::gradient_norm() const {
 }
 
 template <typename Scalar>
-void GradientEstimate<Scalar>::SetZero() {
+void GradientEstimate<Scalar>::SetZero(const Workers& workers) {
   base_gradient_.setZero();
-  for (Vector<Scalar>& gradient : group_gradients_) gradient.setZero();
+  for (std::size_t i = 0; i < group_gradients_.size(); ++i)
+    ShareParameters(product_.group(i).blocks(), workers,
+                    [&](const ParameterBlock&, Index begin, Index end) {
+                      group_gradients_[i].segment(begin, end - begin).setZero();
+                    });
 }
 
 template <typename Scalar>

@@ -25,7 +25,7 @@ class GradientEstimate {
 
  protected:
   const Product<Scalar>& product() const { return product_; }
-  void SetZero();
+  void SetZero(const Workers& workers);
   // += sum_n weights[n] d log p*(x_n) / d parameters, once x has been inferred.
   void Add(const Observations<Scalar>& x,
            const typename Product<Scalar>::Posteriors& posteriors,

@@ -10,8 +10,6 @@
 namespace poe {
 namespace {
 
-// Fewer parameters than this are not worth another thread.
-constexpr Index kLeastParameters = 16384;
 constexpr double kAdamEpsilon = 1e-8;
 
 bool IsShare(double value) { return value >= 0 && value <= 1; }
@@ -173,13 +171,7 @@ void Optimizer<Scalar>::Step(std::int64_t update, int epoch,
         StepByMomentum<Scalar>(slopes, first_decay, velocity_.data() + begin,
                                parameters.data() + begin);
     };
-    workers.ParallelFor(size, kLeastParameters, [&](Index begin, Index end) {
-      for (const ParameterBlock& block : target.blocks()) {
-        const Index first = std::max(begin, block.offset);
-        const Index last = std::min(end, block.offset + block.size());
-        if (first < last) move(block, first, last);
-      }
-    });
+    ShareParameters(target.blocks(), workers, move);
   });
 
   const auto first_averaged = static_cast<std::int64_t>(std::ceil(
@@ -187,11 +179,13 @@ void Optimizer<Scalar>::Step(std::int64_t update, int epoch,
   if (settings_.average_share > 0 && update >= first_averaged) {
     if (averaged_ == 0) average_ = Vector<Scalar>::Zero(size);
     ++averaged_;
-    workers.ParallelFor(size, kLeastParameters, [&](Index begin, Index end) {
-      auto part = average_.segment(begin, end - begin);
-      part += (target.parameters().segment(begin, end - begin) - part) /
-              static_cast<Scalar>(averaged_);
-    });
+    ShareParameters(
+        target.blocks(), workers,
+        [&](const ParameterBlock&, Index begin, Index end) {
+          auto part = average_.segment(begin, end - begin);
+          part += (target.parameters().segment(begin, end - begin) - part) /
+                  static_cast<Scalar>(averaged_);
+        });
   }
 }
 

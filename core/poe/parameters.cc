@@ -1,6 +1,14 @@
 #include "poe/parameters.h"
 
+#include <algorithm>
+
 namespace poe {
+namespace {
+
+// Fewer parameters than this are not worth another thread.
+constexpr Index kLeastParameters = 16384;
+
+}  // namespace
 
 absl::string_view ParameterKindName(ParameterKind kind) {
   switch (kind) {
@@ -32,6 +40,26 @@ absl::string_view ParameterKindName(ParameterKind kind) {
       return "log_cholesky";
   }
   return "unknown";
+}
+
+void ShareParameters(
+    const std::vector<ParameterBlock>& blocks, const Workers& workers,
+    absl::FunctionRef<void(const ParameterBlock&, Index, Index)> body) {
+  Index size = 0, longest = 0;
+  for (const ParameterBlock& block : blocks) {
+    size += block.size();
+    longest = std::max(longest, block.size());
+  }
+  if (size == 0) return;
+  workers.ParallelFor(
+      longest, kLeastParameters * longest / size, [&](Index begin, Index end) {
+        for (const ParameterBlock& block : blocks) {
+          const Index first = block.size() * begin / longest;
+          const Index last = block.size() * end / longest;
+          if (first < last)
+            body(block, block.offset + first, block.offset + last);
+        }
+      });
 }
 
 template <typename Scalar>

@@ -41,6 +41,14 @@ struct ParameterBlock {
   Index size() const { return rows * cols; }
 };
 
+// Calls body(block, begin, end) for disjoint ranges of the flat vector that
+// cover all blocks, on the threads. Each thread takes the same share of every
+// block, so that in all of them it has rows of nearly the same experts.
+void ShareParameters(
+    const std::vector<ParameterBlock>& blocks, const Workers& workers,
+    absl::FunctionRef<void(const ParameterBlock& block, Index begin, Index end)>
+        body);
+
 // Something with parameters. Const access is thread-safe; an update must be
 // alone.
 template <typename Scalar>

@@ -49,7 +49,7 @@ absl::Status Unlearning<Scalar>::ComputeGradient(
     if (absl::Status status = StartChains(workers, check); !status.ok())
       return status;
   const Product<Scalar>& product = this->product();
-  this->SetZero();
+  this->SetZero(workers);
   product.Infer(data, 1, workers, posteriors_);
   this->Add(data, posteriors_, this->Normalized(weights, data.size), workers);
   product.Infer(chains_, 1, workers, posteriors_);

@@ -1,5 +1,6 @@
 #include "poe/optimizer.h"
 
+#include <atomic>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -229,6 +230,25 @@ TEST(OptimizerTest, HasTheSameBitsAtAnyThreadCount) {
     const Vector<float> one = trained_with(kind, 1);
     EXPECT_EQ(one, trained_with(kind, 2));
     EXPECT_EQ(one, trained_with(kind, 3));
+  }
+}
+
+TEST(ShareParametersTest, EachIsTakenOnceAndThreadsTakeTheSameShareOfBlocks) {
+  const std::vector<ParameterBlock> blocks = {
+      {ParameterKind::kMean, 0, 400, 100},
+      {ParameterKind::kLogVariance, 40000, 400, 100},
+      {ParameterKind::kMixingLogit, 80000, 50, 7}};
+  for (int threads : {1, 2, 3}) {
+    std::vector<std::atomic<int>> taken(80350);
+    ShareParameters(blocks, Workers(threads),
+                    [&](const ParameterBlock& block, Index begin, Index end) {
+                      EXPECT_GE(begin, block.offset);
+                      EXPECT_LE(end, block.offset + block.size());
+                      for (Index i = begin; i < end; ++i) ++taken[i];
+                      if (threads == 2)
+                        EXPECT_EQ(end - begin, block.size() / 2);
+                    });
+    for (const std::atomic<int>& times : taken) EXPECT_EQ(times, 1);
   }
 }
 
