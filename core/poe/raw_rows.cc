@@ -9,6 +9,9 @@
 namespace poe {
 namespace {
 
+// Fewer values are not worth another thread.
+constexpr Index kLeastValues = 8192;
+
 // Rounds to float, but not across a bound.
 float RoundWithin(double value, double lower, double upper) {
   const auto rounded = static_cast<float>(value);
@@ -35,16 +38,18 @@ Index FindUnobserved(const DataSpec& spec, const RawRows& rows) {
   return -1;
 }
 
-GatheredRows::GatheredRows(const RawRows& rows,
-                           absl::Span<const Index> numbers) {
+GatheredRows::GatheredRows(const RawRows& rows, absl::Span<const Index> numbers,
+                           const Workers& workers) {
   Index frames = 0;
   for (Index n : numbers) frames += rows.length(n);
   const Index columns = rows.values.cols();
   values_.resize(frames, columns);
   Index frame = 0;
+  std::vector<Index> sources;
+  sources.reserve(frames);
   for (Index n : numbers) {
     const Index begin = rows.start(n), length = rows.length(n);
-    values_.middleRows(frame, length) = rows.values.middleRows(begin, length);
+    for (Index t = 0; t < length; ++t) sources.push_back(begin + t);
     row_ids_.push_back(rows.row_id(n));
     if (!rows.observed.empty()) {
       const auto part =
@@ -55,6 +60,11 @@ GatheredRows::GatheredRows(const RawRows& rows,
     frame += length;
   }
   if (!rows.starts.empty()) starts_.push_back(frame);
+  workers.ParallelFor(frames, kLeastValues / std::max<Index>(columns, 1),
+                      [&](Index begin, Index end) {
+                        for (Index f = begin; f < end; ++f)
+                          values_.row(f) = rows.values.row(sources[f]);
+                      });
 }
 
 RawRows GatheredRows::View() const {
@@ -65,7 +75,7 @@ RawRows GatheredRows::View() const {
 }
 
 Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
-                               Index begin, Index end) {
+                               Index begin, Index end, const Workers& workers) {
   const Index first = rows.start(begin), frames = rows.start(end) - first;
   const Index dimension = spec.dimension, width = spec.width();
   Observations<float> x;
@@ -88,7 +98,7 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
     upper[i] = seen(spec.box->upper[i], i);
   }
   const std::vector<Columns> columns = ColumnsOf(spec);
-  for (Index frame = 0; frame < frames; ++frame) {
+  const auto preprocess = [&](Index frame) {
     const auto raw = rows.values.row(first + frame);
     auto row = x.values.row(frame);
     row.setZero();
@@ -107,7 +117,12 @@ Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
           value > -1e-6f && value < 1 + 1e-6f)
         value = std::clamp(value, 0.0f, 1.0f);
     }
-  }
+  };
+  workers.ParallelFor(frames, kLeastValues / std::max<Index>(dimension, 1),
+                      [&](Index from, Index to) {
+                        for (Index frame = from; frame < to; ++frame)
+                          preprocess(frame);
+                      });
   if (!spec.input_coordinates.empty()) {
     const std::vector<std::uint8_t> mask = InputMask(spec);
     for (Index frame = 0; frame < frames; ++frame)

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "poe/data_spec.h"
+#include "poe/numerics/workers.h"
 
 namespace poe {
 
@@ -48,7 +49,8 @@ Index FindUnobserved(const DataSpec& spec, const RawRows& rows);
 // Some observations, copied together.
 class GatheredRows {
  public:
-  GatheredRows(const RawRows& rows, absl::Span<const Index> numbers);
+  GatheredRows(const RawRows& rows, absl::Span<const Index> numbers,
+               const Workers& workers = Workers::Inline());
   // Valid as long as this object is neither moved nor changed.
   RawRows View() const;
 
@@ -63,7 +65,8 @@ class GatheredRows {
 // a conditional model are clamped. Missing values are 0 in preprocessed units.
 // Rounding never carries a value out of the box.
 Observations<float> Preprocess(const DataSpec& spec, const RawRows& rows,
-                               Index begin, Index end);
+                               Index begin, Index end,
+                               const Workers& workers = Workers::Inline());
 
 // The way back, frames x D: raw = seen * scale + shift, and on the box; of
 // several symbols the one with the greatest value.

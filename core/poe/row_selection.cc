@@ -15,11 +15,11 @@ Observations<float> RowSelection::Take(
   numbers.reserve(positions.size());
   for (std::uint32_t position : positions)
     numbers.push_back(numbers_[position]);
-  const GatheredRows gathered(rows_, numbers);
-  return Climb(
-      below_,
-      Preprocess(spec_, gathered.View(), 0, static_cast<Index>(numbers.size())),
-      workers);
+  const GatheredRows gathered(rows_, numbers, workers);
+  return Climb(below_,
+               Preprocess(spec_, gathered.View(), 0,
+                          static_cast<Index>(numbers.size()), workers),
+               workers);
 }
 
 Observations<float> RowSelection::Take(Index begin, Index count,

@@ -151,6 +151,25 @@ TEST(PreprocessTest, SequencesKeepTheirLengths) {
   EXPECT_EQ(gathered.View().length(0), 2);
 }
 
+TEST(ModelTest, ThreadsGatherAndPreprocessTheSameRows) {
+  constexpr Index kRows = 200, kWidth = 300;
+  DataSpec spec;
+  spec.family = Family::kGaussian;
+  spec.dimension = kWidth;
+  spec.preprocessing.shift.assign(kWidth, 0.3);
+  spec.preprocessing.scale.assign(kWidth, 1.7);
+  const RowMatrix<float> raw = UniformMatrix(kRows, kWidth, -1, 1, 75);
+  std::vector<Index> backwards;
+  for (Index n = kRows; n-- > 0;) backwards.push_back(n);
+  const Workers three(3);
+  const GatheredRows gathered(RowsOf(raw), backwards, three);
+  EXPECT_EQ(gathered.View().values, raw.colwise().reverse());
+  const Observations<float> x =
+      Preprocess(spec, gathered.View(), 0, kRows, three);
+  EXPECT_EQ(x.values, Preprocess(spec, gathered.View(), 0, kRows).values);
+  EXPECT_EQ(x.row_ids.back(), 0u);
+}
+
 TEST(ModelTest, PartsThatDoNotFitAreNamed) {
   const Model model = UnigaussModel(3, 2, 3);
   EXPECT_THAT(RefusedModel(model, [](Model& m) { m.data_spec.box.reset(); }),
