@@ -21,6 +21,10 @@ class JobEvents {
       : last_number_(last_number) {}
 
   std::int64_t last_number() const { return last_number_; }
+  // What it will be once so many events come that are no progress.
+  std::int64_t LastNumberAfter(int events) const {
+    return last_number_ + (held_back_.has_value() ? 1 : 0) + events;
+  }
 
   // So many events are kept, the last ones.
   static constexpr std::size_t kKept = 2000;

@@ -29,6 +29,11 @@ v1::Job::State StateOf(const absl::Status& why) {
                                 : v1::Job::STATE_FAILED;
 }
 
+// Then its last event, the one that says so, is the last that the record knows.
+bool HasEndedBy(const v1::JobRecord& record) {
+  return record.job().state() != v1::Job::STATE_QUEUED;
+}
+
 void SetError(const absl::Status& why, v1::Job& job) {
   job.set_error_code(static_cast<int>(why.code()));
   job.set_error_message(std::string(why.message()));
@@ -88,7 +93,8 @@ TrainingJob::TrainingJob(const v1::JobRecord& record, TrainingSettings settings,
       restored_(true),
       due_(SteadyTimeAfter(RestartDelay(record.starts()))),
       job_(record.job()),
-      events_(record.last_event()),
+      events_(HasEndedBy(record) ? record.last_event() - 1
+                                 : record.last_event()),
       recorded_(true),
       starts_(record.starts()),
       spool_(std::move(spool)) {
@@ -461,7 +467,7 @@ void TrainingJob::Suspend() {
   Aftermath aftermath;
   {
     absl::MutexLock lock(&mutex_);
-    if (Ended() || publishing_) return;
+    if (Ended() || publishing_ || IsCancelled()) return;
     if (job_.state() == v1::Job::STATE_RECEIVING) {
       aftermath = SetFailed(absl::UnavailableError(
           "the server is shutting down; send the data again when it is back"));
@@ -487,6 +493,7 @@ absl::Status TrainingJob::PutOff(const absl::Status& why) {
   Aftermath aftermath;
   {
     absl::MutexLock lock(&mutex_);
+    if (IsCancelled()) return absl::CancelledError(cancel_reason_);
     suspended_.store(true, std::memory_order_release);
     left_ = true;
     failure_ = failure;
@@ -511,8 +518,15 @@ absl::Status TrainingJob::WriteRecord(v1::Job::State state,
   {
     absl::MutexLock lock(&mutex_);
     *record.mutable_job() = job_;
-    reserved_events_ = events_.last_number() + kReservedEvents;
-    record.set_last_event(reserved_events_);
+    if (state == v1::Job::STATE_QUEUED) {
+      reserved_events_ = events_.last_number() + kReservedEvents;
+      record.set_last_event(reserved_events_);
+    } else if (job_.has_finished()) {
+      record.set_last_event(events_.last_number());
+    } else {
+      // The version and the end are still to be told.
+      record.set_last_event(events_.LastNumberAfter(version > 0 ? 2 : 1));
+    }
     record.set_starts(starts_);
   }
   v1::Job& job = *record.mutable_job();
@@ -556,6 +570,10 @@ bool TrainingJob::Ended() const {
   return left_ || job_.state() == v1::Job::STATE_SUCCEEDED ||
          job_.state() == v1::Job::STATE_FAILED ||
          job_.state() == v1::Job::STATE_CANCELLED;
+}
+
+bool TrainingJob::IsCancelled() const {
+  return cancel_asked_.load(std::memory_order_acquire) && !is_suspended();
 }
 
 absl::Status TrainingJob::CheckReceiving() const {

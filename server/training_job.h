@@ -156,11 +156,13 @@ class TrainingJob {
   // Ends a job that does not run; asks one that runs to stop.
   void Cancel(absl::string_view why) ABSL_LOCKS_EXCLUDED(mutex_);
   // The process is about to end. The job goes on in the next one, as far as it
-  // has got; but one that still receives fails. Cancel does nothing afterwards.
+  // has got; but one that still receives fails, and one that was asked to stop
+  // for good does. Cancel does nothing afterwards.
   void Suspend() ABSL_LOCKS_EXCLUDED(mutex_);
   // Files of a job that an earlier process has left cannot be read now. It is
   // queued in this process and does not run; it goes on in a later one. Returns
-  // its failure, with what to do in the text.
+  // its failure, with what to do in the text. One that was cancelled is not put
+  // off: Cancelled.
   absl::Status PutOff(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
   bool is_suspended() const {
     return suspended_.load(std::memory_order_acquire);
@@ -192,6 +194,8 @@ class TrainingJob {
   void RecordEnd(v1::Job::State state, const absl::Status& why,
                  std::int64_t version) ABSL_LOCKS_EXCLUDED(mutex_);
   bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Whether a running job has been asked to stop for good.
+  bool IsCancelled() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   absl::Status CheckReceiving() const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // InvalidArgument unless there is a label for each row that needs one.
   absl::Status CheckLabels(const v1::TrainChunk& chunk,

@@ -77,6 +77,18 @@ TEST(JobEventsTest, TheLastProgressOfAStageIsNotLost) {
               ElementsAre("1:a1", "2:a2", "3:b1", "4:b3", "5:version7"));
 }
 
+TEST(JobEventsTest, NumbersOfWhatIsStillToComeAreKnown) {
+  JobEvents events(40);
+  absl::Time now = absl::UnixEpoch();
+  events.AddProgress(Update(1), now);
+  EXPECT_EQ(events.LastNumberAfter(1), 42);
+  events.AddProgress(Update(2), now += kTick);
+  EXPECT_EQ(events.LastNumberAfter(2), 44);
+  events.AddPublishedVersion(7, now);
+  events.AddState(v1::Job::STATE_SUCCEEDED, now);
+  EXPECT_EQ(events.last_number(), 44);
+}
+
 TEST(JobEventsTest, AReaderThatIsBehindMaySkipOldProgress) {
   JobEvents events;
   absl::Time now = absl::UnixEpoch();

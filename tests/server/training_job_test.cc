@@ -1,4 +1,4 @@
-// The data of a job that are sequences.
+// A job by itself: data that are sequences, and how it ends.
 #include "server/training_job.h"
 
 #include <memory>
@@ -8,6 +8,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "poe/v1/job_record.pb.h"
 #include "server/errors.h"
 #include "tests/server/repository_testing.h"
 
@@ -89,6 +90,24 @@ TEST_F(SequenceJobTest, BadSequencesAreNamedAndNothingIsKept) {
   EXPECT_THAT(refused(chunk), HasSubstr("sequences.values[4][0] is 2"));
   EXPECT_EQ(job_->Append(Chunk(5, {1}, {0})).status().code(),
             absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(SequenceJobTest, OneThatWasCancelledIsNeitherPutOffNorSuspended) {
+  ASSERT_TRUE(job_->Append(Chunk(0, {2, 3}, {0, 1})).ok());
+  ASSERT_TRUE(job_->CloseData().ok());
+  ASSERT_TRUE(job_->BeginRunning());
+  job_->Cancel("no longer wanted");
+  // The server is told to end before the job has noticed.
+  job_->Suspend();
+  EXPECT_FALSE(job_->HasEnded());
+  const absl::Status why = job_->PutOff(absl::InternalError("a bad disk"));
+  EXPECT_EQ(why, absl::CancelledError("no longer wanted"));
+  EXPECT_EQ(job_->state(), v1::Job::STATE_RUNNING);
+  job_->End(why);
+  EXPECT_EQ(job_->state(), v1::Job::STATE_CANCELLED);
+  v1::JobRecord record;
+  ASSERT_TRUE(record.ParseFromString(ReadWholeFile(job_->files().record)));
+  EXPECT_EQ(record.job().state(), v1::Job::STATE_CANCELLED);
 }
 
 }  // namespace

@@ -207,19 +207,22 @@ TEST_F(TrainingJobsTest, EndedJobsAreThereAfterARestart) {
   cancelled->Cancel("no longer wanted");
   endless->Cancel("no longer wanted");
   WaitForEnd(*endless);
-  Reopen({});
-  for (const auto& before : {done, diverged, endless, cancelled}) {
-    const auto after = jobs_->Find(before->name());
-    ASSERT_TRUE(after.ok()) << after.status();
-    v1::Job wanted = before->Snapshot(), job = (*after)->Snapshot();
-    *wanted.mutable_finished() = job.finished();
-    EXPECT_EQ(job.DebugString(), wanted.DebugString());
-    EXPECT_EQ((*after)->Failure().code(), before->Failure().code());
-    // Numbers of events go on.
-    const auto event = (*after)->NextEvent(1, JobEvents::Skip::kNothing);
-    ASSERT_TRUE(event.has_value());
-    EXPECT_EQ(event->state(), wanted.state());
-    EXPECT_GT(event->number(), 1);
+  for (int restart = 0; restart < 2; ++restart) {
+    Reopen({});
+    for (const auto& before : {done, diverged, endless, cancelled}) {
+      const auto after = jobs_->Find(before->name());
+      ASSERT_TRUE(after.ok()) << after.status();
+      v1::Job wanted = before->Snapshot(), job = (*after)->Snapshot();
+      *wanted.mutable_finished() = job.finished();
+      EXPECT_EQ(job.DebugString(), wanted.DebugString());
+      EXPECT_EQ((*after)->Failure().code(), before->Failure().code());
+      // Of its events there is the last, which has the number that it had.
+      const auto event = (*after)->NextEvent(1, JobEvents::Skip::kNothing);
+      ASSERT_TRUE(event.has_value());
+      EXPECT_EQ(event->state(), wanted.state());
+      EXPECT_EQ(event->number(), before->last_event());
+      EXPECT_EQ((*after)->last_event(), before->last_event());
+    }
   }
   const auto published = jobs_->PublishCheckpoint(diverged->name());
   EXPECT_TRUE(published.ok()) << published.status();
