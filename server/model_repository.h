@@ -182,7 +182,7 @@ class ModelRepository {
 
   // Points a label (1 to 64 of [a-z0-9_-]) at a version, durably; it is loaded
   // for that, and answers as long as a label names it. FailedPrecondition if it
-  // cannot be loaded or has been unloaded by hand.
+  // cannot be loaded, has been unloaded by hand or is gone from the disk.
   absl::StatusOr<v1::ModelInfo> SetLabel(absl::string_view name,
                                          absl::string_view label,
                                          std::int64_t version)
@@ -295,6 +295,9 @@ class ModelRepository {
   // Of a model that is there.
   v1::ModelInfo InfoOfModel(absl::string_view name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // FailedPrecondition if a version that is known has no files any more.
+  absl::Status CheckOnDisk(absl::string_view name, std::int64_t version) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<v1::ModelInfo> ChangeLabels(
       absl::string_view name, absl::FunctionRef<void(Labels&)> change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -315,9 +315,25 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::SetLabel(absl::string_view name,
   absl::MutexLock change(&change_mutex_);
   if (Resolve(selector).ok()) EnsureLoaded(std::string(name), version);
   if (auto served = Find(selector); !served.ok()) return served.status();
+  if (absl::Status s = CheckOnDisk(name, version); !s.ok()) return s;
   return ChangeLabels(name, [&](Labels& labels) {
     labels.insert_or_assign(std::string(label), version);
   });
+}
+
+absl::Status ModelRepository::CheckOnDisk(absl::string_view name,
+                                          std::int64_t version) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  if (!models_.find(name)->second.versions.find(version)->second.gone) {
+    return absl::OkStatus();
+  }
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "VERSION_GONE",
+      absl::StrCat("version ", version, " of model ", Quoted(name),
+                   " is gone from the disk and answers until another version "
+                   "does, when the label would go with it; label one that is "
+                   "stored, or put its folder back"),
+      {{"model", std::string(name)}, {"version", absl::StrCat(version)}});
 }
 
 absl::StatusOr<v1::ModelInfo> ModelRepository::ClearLabel(

@@ -140,6 +140,21 @@ TEST_F(ModelRepositoryLoadingTest, AVersionThatIsBackIsStoredAsBefore) {
   EXPECT_EQ(Info("digits", 1).reason(), "");
 }
 
+TEST_F(ModelRepositoryLoadingTest, AVersionThatIsGoneGetsNoLabel) {
+  PublishTwoBits(*repository_, "digits", 1);
+  std::filesystem::rename(VersionFolder("digits", 1), temporary_ / "aside");
+  repository_->Refresh();
+  const absl::Status refused =
+      repository_->SetLabel("digits", "stable", 1).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(refused), "VERSION_GONE");
+  EXPECT_EQ(Answer(SelectLabel("digits", "stable")), "LABEL_NOT_FOUND");
+  std::filesystem::rename(temporary_ / "aside", VersionFolder("digits", 1));
+  repository_->Refresh();
+  EXPECT_TRUE(repository_->SetLabel("digits", "stable", 1).ok());
+  EXPECT_EQ(Answer(SelectLabel("digits", "stable")), "version 1 bias 1");
+}
+
 TEST_F(ModelRepositoryLoadingTest, TheLastVersionAnswersWhileThereIsAFolder) {
   PublishTwoBits(*repository_, "digits", 1);
   PublishTwoBits(*repository_, "letters", 1);
