@@ -26,6 +26,8 @@ struct ManifestEntry {
   std::string file;  // a plain name of [A-Za-z0-9_.-], not beginning with "."
   std::int64_t size = 0;  // bytes
   std::string sha256;     // 64 lower case hexadecimal digits
+
+  bool operator==(const ManifestEntry&) const = default;
 };
 
 struct Manifest {
@@ -35,6 +37,8 @@ struct Manifest {
   const ManifestEntry* Find(absl::string_view file) const;
   // Bytes of all files, the manifest itself not counted.
   std::int64_t TotalSize() const;
+
+  bool operator==(const Manifest&) const = default;
 };
 
 // 64 lower case hexadecimal digits.

@@ -123,7 +123,9 @@ class ModelRepository {
   // the policy says so, and only then are those unloaded that it no longer
   // wants or whose folders are gone; labels follow. What the disk does not tell
   // changes nothing, and a version whose folder is gone answers until another
-  // of its model does, or the model's folder is gone too. A version that failed
+  // of its model does, or the model's folder is gone too. One that was put
+  // back with another manifest is loaded anew, and answers as it was until that
+  // has been done; so it does while the new files cannot be loaded. What failed
   // is tried again once its files have changed; if the disk, rights or memory
   // were at fault, without that too, after 1, 2, 4, ... and at most 64
   // Refreshes.
@@ -207,10 +209,15 @@ class ModelRepository {
     bool by_default = false;
     // Loaded, and not on the disk any more.
     bool gone = false;
-    // Of one that failed: why; its files just before, if they could be looked
-    // at; how often, with these files; Refreshes until it is tried again.
-    absl::Status failure;
+    // Of one that is loaded: what it was loaded from, and whether other files
+    // have taken their place since, from which it is to be loaded again.
+    Manifest manifest;
+    bool replaced = false;
+    // Its files when they were last looked at, if they could be.
     std::vector<FileStamp> stamps;
+    // Of one that failed, or of files that have taken the place of what is
+    // loaded: why; how often, with these files; Refreshes until the next time.
+    absl::Status failure;
     int failures = 0, pause = 0;
   };
   struct Entry {
@@ -231,6 +238,10 @@ class ModelRepository {
   static void TakeOver(std::int64_t number,
                        const absl::StatusOr<VersionStore::Summary>& found,
                        bool again, Version& version);
+  // What has been found of one that is loaded.
+  static void CompareWithLoaded(
+      const absl::StatusOr<VersionStore::Summary>& found, bool again,
+      Version& version);
   // The labels on the disk, or those of `before` if they cannot be read.
   Labels ReadLabels(const std::string& name, Labels before) const;
   // LoadAndUnload and Tell: the end of every change.
@@ -248,7 +259,8 @@ class ModelRepository {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether Open has been told to end.
   bool IsStopped() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
-  // Loads a version unless it is loaded; whether it is to answer and can.
+  // Loads a version unless it is loaded from the files that there are; whether
+  // it is to answer and can.
   bool EnsureLoaded(const std::string& name, std::int64_t number)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   // Reads and decodes a version; sets its info and model, or its failure.

@@ -229,12 +229,14 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::LoadByPolicy(
   const VersionPolicy& policy = options_.policies.Of(name);
   for (const auto& [number, version] : models_.find(name)->second.versions) {
     if (!policy.MayWant(number)) continue;
-    if (version.model != nullptr) break;
+    const bool is_loaded = version.model != nullptr;
+    if (is_loaded && version.failures == 0) break;
     // A folder whose manifest does not fit is no version.
-    if (version.info.state() == v1::VersionInfo::STATE_FAILED &&
+    if ((is_loaded || version.info.state() == v1::VersionInfo::STATE_FAILED) &&
         !version.stamps.empty()) {
       return NotLoadable(name, version);
     }
+    if (is_loaded) break;
   }
   v1::ModelSelector selector;
   selector.set_name(name);

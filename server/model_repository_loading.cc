@@ -101,15 +101,25 @@ void ModelRepository::Merge(const std::string& name, bool all_again) {
     models_.erase(entry);
     return;
   }
-  // Those that have not failed are as good as they were.
+  // Those that wait are as good as they were, and so are those that are loaded
+  // as long as their files are.
   std::set<std::int64_t> sound;
+  struct Files {
+    Manifest manifest;
+    std::vector<FileStamp> stamps;
+  };
+  std::map<std::int64_t, Files> loaded;
   Labels labels;
   {
     absl::ReaderMutexLock lock(&mutex_);
     if (const auto entry = models_.find(name); entry != models_.end()) {
       labels = entry->second.labels;
       for (const auto& [number, version] : entry->second.versions) {
-        if (version.info.state() != v1::VersionInfo::STATE_FAILED) {
+        if (version.model != nullptr && version.failures == 0 &&
+            !version.gone) {
+          loaded.emplace(number, Files{version.manifest, version.stamps});
+        } else if (version.model == nullptr &&
+                   version.info.state() != v1::VersionInfo::STATE_FAILED) {
           sound.insert(number);
         }
       }
@@ -117,9 +127,13 @@ void ModelRepository::Merge(const std::string& name, bool all_again) {
   }
   std::map<std::int64_t, absl::StatusOr<VersionStore::Summary>> found;
   for (const std::int64_t number : *numbers) {
-    if (sound.count(number) == 0) {
-      found.emplace(number, store_.Inspect(name, number));
+    if (sound.count(number) > 0) continue;
+    if (const auto known = loaded.find(number); known != loaded.end()) {
+      const auto& [manifest, stamps] = known->second;
+      const auto now = store_.Stamps(name, number, manifest);
+      if (now.ok() && *now == stamps) continue;
     }
+    found.emplace(number, store_.Inspect(name, number));
   }
   labels = ReadLabels(name, std::move(labels));
   absl::MutexLock lock(&mutex_);
@@ -143,7 +157,12 @@ void ModelRepository::Merge(const std::string& name, bool all_again) {
     ++known;
   }
   for (const auto& [number, summary] : found) {
-    TakeOver(number, summary, all_again, entry.versions[number]);
+    Version& version = entry.versions[number];
+    if (version.model != nullptr) {
+      CompareWithLoaded(summary, all_again, version);
+    } else {
+      TakeOver(number, summary, all_again, version);
+    }
   }
   entry.labels = std::move(labels);
   if (entry.versions.empty()) models_.erase(name);
@@ -162,6 +181,22 @@ void ModelRepository::TakeOver(
   if (!is_new && !again && !IsToBeTried(found->stamps, version)) return;
   SetStored(*found, version.info);
   SetState(v1::VersionInfo::STATE_UNLOADED, "", version.info);
+}
+
+void ModelRepository::CompareWithLoaded(
+    const absl::StatusOr<VersionStore::Summary>& found, bool again,
+    Version& version) {
+  // It may be in the middle of being copied.
+  if (!found.ok()) return;
+  if (found->manifest == version.manifest) {
+    version.replaced = false;
+    version.stamps = found->stamps;
+    version.failures = 0;
+    version.info.clear_reason();
+    return;
+  }
+  version.replaced =
+      again || version.failures == 0 || IsToBeTried(found->stamps, version);
 }
 
 void ModelRepository::SetFailed(const absl::Status& failure, Version& version) {
@@ -203,18 +238,27 @@ bool ModelRepository::EnsureLoaded(const std::string& name,
     absl::MutexLock lock(&mutex_);
     Version& known = models_[name].versions[number];
     if (known.held_back) return false;
-    if (known.model != nullptr) return true;
-    if (known.info.state() != v1::VersionInfo::STATE_UNLOADED) return false;
-    SetState(v1::VersionInfo::STATE_LOADING, "", known.info);
+    if (known.model != nullptr) {
+      if (!known.replaced) return true;
+    } else if (known.info.state() != v1::VersionInfo::STATE_UNLOADED) {
+      return false;
+    } else {
+      SetState(v1::VersionInfo::STATE_LOADING, "", known.info);
+    }
     version = known;
   }
-  const bool loaded = LoadFromDisk(name, version).ok();
+  LoadFromDisk(name, version).IgnoreError();
+  const bool answers = version.model != nullptr;
+  // Freed after the lock is.
+  std::shared_ptr<const Model> before;
   {
     absl::MutexLock lock(&mutex_);
-    models_[name].versions.insert_or_assign(number, std::move(version));
+    Version& known = models_[name].versions[number];
+    before = std::move(known.model);
+    known = std::move(version);
   }
   Tell(name);
-  return loaded;
+  return answers;
 }
 
 void ModelRepository::SetListener(Listener* listener) {
@@ -327,6 +371,7 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
                                            Version& version) const {
   const std::int64_t number = version.info.version();
   version.stamps.clear();
+  version.replaced = false;
   const auto load = [&]() -> absl::Status {
     const auto summary = store_.Inspect(name, number);
     if (!summary.ok()) return summary.status();
@@ -356,6 +401,13 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
     return status;
   }
   SetFailed(status, version);
+  if (version.model != nullptr) {
+    SetState(v1::VersionInfo::STATE_AVAILABLE,
+             absl::StrCat("answers as it was loaded; the files that have taken "
+                          "the place of its own cannot be: ",
+                          status.message()),
+             version.info);
+  }
   spdlog::error("model {} version {} cannot be loaded: {}", name, number,
                 status.ToString());
   return NotLoadable(name, version);
@@ -384,6 +436,8 @@ ModelRepository::Version ModelRepository::Loaded(
   SetLoaded(*model, version.info);
   SetState(v1::VersionInfo::STATE_AVAILABLE, "", version.info);
   version.model = std::move(model);
+  version.manifest = summary.manifest;
+  version.stamps = summary.stamps;
   return version;
 }
 

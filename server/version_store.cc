@@ -191,27 +191,41 @@ absl::StatusOr<std::vector<std::int64_t>> VersionStore::ListVersions(
 
 absl::StatusOr<VersionStore::Summary> VersionStore::Inspect(
     const std::string& name, std::int64_t version) const {
-  const std::string folder = VersionFolder(name, version);
-  absl::StatusOr<Manifest> manifest = ReadManifest(folder);
+  absl::StatusOr<Manifest> manifest =
+      ReadManifest(VersionFolder(name, version));
   if (!manifest.ok()) return manifest.status();
-  Summary summary;
-  for (const ManifestEntry& entry : manifest->files) {
-    const absl::StatusOr<FileStamp> stamp = StampOf(Join(folder, entry.file));
-    if (!stamp.ok()) return AsDamage(stamp.status());
-    if (stamp->size != entry.size) {
-      return absl::DataLossError(absl::StrCat(entry.file, " has ", stamp->size,
-                                              " bytes; its MANIFEST says ",
-                                              entry.size));
-    }
-    summary.stamps.push_back(*stamp);
+  absl::StatusOr<std::vector<FileStamp>> stamps =
+      Stamps(name, version, *manifest);
+  if (!stamps.ok()) return stamps.status();
+  for (std::size_t i = 0; i < manifest->files.size(); ++i) {
+    const ManifestEntry& entry = manifest->files[i];
+    if ((*stamps)[i].size == entry.size) continue;
+    return absl::DataLossError(
+        absl::StrCat(entry.file, " has ", (*stamps)[i].size,
+                     " bytes; its MANIFEST says ", entry.size));
   }
-  const absl::StatusOr<FileStamp> stamp = StampOf(Join(folder, kManifestFile));
-  if (!stamp.ok()) return AsDamage(stamp.status());
-  summary.stamps.push_back(*stamp);
-  summary.bytes = manifest->TotalSize() + stamp->size;
-  summary.created = stamp->modified;
+  Summary summary;
+  summary.bytes = manifest->TotalSize() + stamps->back().size;
+  summary.created = stamps->back().modified;
+  summary.stamps = *std::move(stamps);
   summary.manifest = *std::move(manifest);
   return summary;
+}
+
+absl::StatusOr<std::vector<FileStamp>> VersionStore::Stamps(
+    const std::string& name, std::int64_t version,
+    const Manifest& manifest) const {
+  const std::string folder = VersionFolder(name, version);
+  std::vector<std::string> files;
+  for (const ManifestEntry& entry : manifest.files) files.push_back(entry.file);
+  files.emplace_back(kManifestFile);
+  std::vector<FileStamp> stamps;
+  for (const std::string& file : files) {
+    const absl::StatusOr<FileStamp> stamp = StampOf(Join(folder, file));
+    if (!stamp.ok()) return AsDamage(stamp.status());
+    stamps.push_back(*stamp);
+  }
+  return stamps;
 }
 
 absl::StatusOr<v1::Model> VersionStore::Read(const std::string& name,
@@ -285,18 +299,19 @@ absl::StatusOr<VersionStore::Summary> VersionStore::Write(
                               kMostModelBytes, " can be stored"));
   }
   const std::string bytes = model.SerializeAsString();
-  const std::string manifest =
-      FormatManifest({.files = {DescribeFile(kModelFile, bytes)}});
+  Manifest manifest = {.files = {DescribeFile(kModelFile, bytes)}};
+  const std::string text = FormatManifest(manifest);
   const std::string temporary = TemporaryName();
-  absl::Status status = WriteFiles(temporary, bytes, manifest);
+  absl::Status status = WriteFiles(temporary, bytes, text);
   if (status.ok()) status = Adopt(name, version, temporary);
   if (!status.ok()) {
     RemoveTree(temporary);
     return status;
   }
-  return Summary{
-      .bytes = static_cast<std::int64_t>(bytes.size() + manifest.size()),
-      .created = absl::Now()};
+  return Summary{.bytes = static_cast<std::int64_t>(bytes.size() + text.size()),
+                 .created = absl::Now(),
+                 .stamps = {},
+                 .manifest = std::move(manifest)};
 }
 
 absl::Status VersionStore::Adopt(const std::string& name, std::int64_t version,

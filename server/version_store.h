@@ -72,8 +72,7 @@ class VersionStore {
   struct Summary {
     std::int64_t bytes = 0;
     absl::Time created;
-    // By Inspect: of the files that the manifest names, in its order, and of
-    // itself.
+    // Those of Stamps, by Inspect.
     std::vector<FileStamp> stamps;
     Manifest manifest;
   };
@@ -81,6 +80,11 @@ class VersionStore {
   // they do not fit.
   absl::StatusOr<Summary> Inspect(const std::string& name,
                                   std::int64_t version) const;
+  // Of the files that a manifest names, in its order, and of itself; nothing is
+  // opened. DataLoss if one is missing.
+  absl::StatusOr<std::vector<FileStamp>> Stamps(const std::string& name,
+                                                std::int64_t version,
+                                                const Manifest& manifest) const;
   // The model, after its digest has been checked. DataLoss; NotFound if it has
   // been deleted meanwhile.
   absl::StatusOr<v1::Model> Read(const std::string& name,

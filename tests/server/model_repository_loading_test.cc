@@ -215,6 +215,69 @@ TEST_F(ModelRepositoryLoadingTest, WhatWasRefusedIsTriedAgainLessAndLessOften) {
   EXPECT_EQ(Default(*reader), 2);
 }
 
+TEST_F(ModelRepositoryLoadingTest, AVersionPutBackWithOtherContentsIsLoaded) {
+  PublishTwoBits(*repository_, "digits", 1);
+  PublishTwoBits(*repository_, "others", 2);
+  const auto held = repository_->Find(Select("digits"));
+  ASSERT_TRUE(held.ok()) << held.status();
+  // Between two looks, then over several.
+  std::filesystem::remove_all(VersionFolder("digits", 1));
+  std::filesystem::copy(VersionFolder("others", 1), VersionFolder("digits", 1));
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 2");
+  EXPECT_EQ(BiasOf(*held->model), 1);
+  PublishTwoBits(*repository_, "third", 3);
+  std::filesystem::remove_all(VersionFolder("digits", 1));
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 2");
+  std::filesystem::copy(VersionFolder("third", 1), VersionFolder("digits", 1));
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 3");
+  EXPECT_EQ(Info("digits", 1).state(), v1::VersionInfo::STATE_AVAILABLE);
+  EXPECT_EQ(Info("digits", 1).reason(), "");
+  // The same files with other times are the same version.
+  const auto loaded = repository_->Find(Select("digits"));
+  const auto path = VersionFolder("digits", 1) / "MANIFEST";
+  std::filesystem::last_write_time(
+      path, std::filesystem::last_write_time(path) + std::chrono::minutes(1));
+  repository_->Refresh();
+  EXPECT_EQ(repository_->Find(Select("digits"))->model, loaded->model);
+}
+
+TEST_F(ModelRepositoryLoadingTest, HalfAVersionTakesNoPlaceOfOneThatAnswers) {
+  PublishTwoBits(*repository_, "digits", 1);
+  PublishTwoBits(*repository_, "others", 2);
+  const auto here = VersionFolder("digits", 1);
+  const auto there = VersionFolder("others", 1);
+  const std::string model = ReadWholeFile(there / "model.pb");
+  const auto answers_as_it_was = [this] {
+    repository_->Refresh();
+    EXPECT_EQ(Answer(Select("digits")), "version 1 bias 1");
+    return Info("digits", 1).state() == v1::VersionInfo::STATE_AVAILABLE;
+  };
+  std::filesystem::remove_all(here);
+  std::filesystem::create_directory(here);
+  EXPECT_TRUE(answers_as_it_was());
+  WriteWholeFile(here / "MANIFEST", ReadWholeFile(there / "MANIFEST"));
+  EXPECT_TRUE(answers_as_it_was());
+  WriteWholeFile(here / "model.pb", model.substr(0, model.size() / 2));
+  EXPECT_TRUE(answers_as_it_was());
+  // As long as it is to be, and not yet what it is to be.
+  WriteWholeFile(here / "model.pb", std::string(model.size(), '\0'));
+  EXPECT_TRUE(answers_as_it_was());
+  EXPECT_THAT(Info("digits", 1).reason(), HasSubstr("answers as it was"));
+  EXPECT_EQ(repository_->Load("digits", 0).status().code(),
+            absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(answers_as_it_was());
+  WriteWholeFile(here / "model.pb", model);
+  std::filesystem::last_write_time(
+      here / "model.pb", std::filesystem::last_write_time(here / "model.pb") +
+                             std::chrono::minutes(1));
+  repository_->Refresh();
+  EXPECT_EQ(Answer(Select("digits")), "version 1 bias 2");
+  EXPECT_EQ(Info("digits", 1).reason(), "");
+}
+
 // Descriptors run out, and not a byte of the version changes.
 TEST_F(ModelRepositoryLoadingTest, AFailureThatPassesNeedsNoChangeOfFiles) {
   PublishTwoBits(*repository_, "digits", 1);
