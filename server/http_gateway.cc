@@ -104,8 +104,7 @@ class HttpGateway::Parts {
                                  Response& response);
   absl::Status AnswerTrain(const Route& route, const Request& request,
                            const ContentReader& content, Response& response);
-  absl::Status SendTraining(const Request& request,
-                            const ContentReader& content, StreamCall& call);
+  absl::Status SendTraining(const ContentReader& content, StreamCall& call);
   void AnswerReady(const Route& route, const Request& request,
                    Response& response);
 
@@ -418,13 +417,19 @@ absl::Status HttpGateway::Parts::AnswerTrain(const Route& route,
                                              const Request& request,
                                              const ContentReader& content,
                                              Response& response) {
+  if (HttpListener::Connection().body_unread()) {
+    absl::Status type = CheckContentType(request, {kLinesType});
+    if (!type.ok()) return type;
+  }
   const auto call = std::make_shared<StreamCall>(SettingFor(route, request));
-  absl::Status status = SendTraining(request, content, *call);
+  const absl::Status status = SendTraining(content, *call);
   if (!status.ok()) {
-    // Not half-closed: what has come is not all.
+    // Not half-closed: what has come is not all. It counts as a call, and not
+    // as refused besides.
     call->Cancel();
     call->Finish();
-    return status;
+    Fail(status, request, response);
+    return absl::OkStatus();
   }
   AnswerWithLines(RestOf(call, std::make_shared<v1::TrainResponse>()), request,
                   response);
@@ -432,8 +437,7 @@ absl::Status HttpGateway::Parts::AnswerTrain(const Route& route,
 }
 
 // Sends lines on as they come, so that there is no bound on all together.
-absl::Status HttpGateway::Parts::SendTraining(const Request& request,
-                                              const ContentReader& content,
+absl::Status HttpGateway::Parts::SendTraining(const ContentReader& content,
                                               StreamCall& call) {
   const std::int64_t most = options_.max_body_bytes;
   v1::TrainRequest message;
@@ -450,8 +454,6 @@ absl::Status HttpGateway::Parts::SendTraining(const Request& request,
     }
   };
   if (HttpListener::Connection().body_unread()) {
-    status = CheckContentType(request, {kLinesType});
-    if (!status.ok()) return status;
     const absl::Status read =
         ReadPieces(content, [&](const char* data, std::size_t size) {
           status = budget_.Resize(

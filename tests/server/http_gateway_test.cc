@@ -38,9 +38,11 @@
 namespace poe::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using Json = nlohmann::json;
 
@@ -327,6 +329,16 @@ TEST_F(HttpTest, ABadLineOfATrainingKeepsNothing) {
   EXPECT_EQ(error["reason"], "MALFORMED_JSON");
   EXPECT_THAT(error["message"].get<std::string>(), HasSubstr("line 2: "));
   Get("/v1/models/sides", 404);
+}
+
+TEST_F(HttpTest, ATrainingIsRefusedOrFailsAsACallAndCountsOnce) {
+  Checked(NewClient()->Post("/v1/train", "{}", "text/plain"), 415);
+  EXPECT_THAT(server().MetricsText(),
+              AllOf(HasSubstr(R"(reason="WRONG_CONTENT_TYPE"} 1)"),
+                    Not(HasSubstr(R"(method="Train")"))));
+  Checked(NewClient()->Post("/v1/train", "no JSON\n", kLines), 400);
+  EXPECT_THAT(server().MetricsText(),
+              Not(HasSubstr(R"(where="http",reason="MALFORMED_JSON")")));
 }
 
 TEST_F(HttpTest, WhoGoesAwayCancels) {
