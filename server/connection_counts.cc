@@ -1,9 +1,11 @@
 #include "server/connection_counts.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <utility>
 
 namespace poe::server {
@@ -33,6 +35,19 @@ bool IsStillOpen(int socket, const ConnectionCounts::Connection& connection) {
 }
 
 }  // namespace
+
+std::string ClientAddress(int socket) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  auto* general = reinterpret_cast<sockaddr*>(&address);
+  std::array<char, NI_MAXHOST> host{};
+  if (getpeername(socket, general, &length) != 0 ||
+      getnameinfo(general, length, host.data(), host.size(), nullptr, 0,
+                  NI_NUMERICHOST) != 0) {
+    return "";
+  }
+  return host.data();
+}
 
 bool ConnectionCounts::Add(int socket) {
   Remove(socket);

@@ -10,6 +10,9 @@
 
 namespace poe::server {
 
+// The address of a socket's client, as people write it; empty if it has gone.
+std::string ClientAddress(int socket);
+
 // Counts connections by client: an IPv4 address, or an IPv6 network of 64 bits.
 // A connection is known by its socket, from Add until Remove or, where somebody
 // else closes it, until RemoveClosed. Thread-compatible.

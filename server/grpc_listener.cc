@@ -134,7 +134,8 @@ void GrpcListener::AcceptOne(int listening) {
     return;
   }
   if (!Count(socket.get())) {
-    refusals_->Add(Refusals::Port::kGrpc, "TOO_MANY_CONNECTIONS");
+    refusals_->Add(Refusals::Port::kGrpc, "TOO_MANY_CONNECTIONS",
+                   ClientAddress(socket.get()));
     ResetOnClose(socket);
     return;
   }

@@ -236,7 +236,8 @@ bool HttpListener::Open(socket_t socket) {
 }
 
 void HttpListener::TurnAway(socket_t socket) const {
-  refusals_->Add(Refusals::Port::kHttp, "TOO_MANY_CONNECTIONS");
+  refusals_->Add(Refusals::Port::kHttp, "TOO_MANY_CONNECTIONS",
+                 ClientAddress(socket));
   if (tls_.certificate.empty()) {
     send(socket, kTooManyConnections.data(), kTooManyConnections.size(),
          MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -3,8 +3,11 @@
 #ifndef POE_SERVER_REFUSALS_H_
 #define POE_SERVER_REFUSALS_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,14 +15,22 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "server/steady_time.h"
 
 namespace poe::server {
 
 // Counts refusals, and warns of them in the log: of each kind at once when it
-// has been quiet, then once in ten seconds as long as more come. Thread-safe.
+// has been quiet, then once in ten seconds as long as more come. The warning
+// names the first of the clients that are known. Thread-safe.
 class Refusals {
  public:
+  // So many clients are named in a line.
+  static constexpr std::size_t kMostClients = 5;
+
+  explicit Refusals(absl::Duration between_lines = absl::Seconds(10))
+      : between_lines_(between_lines) {}
+
   enum class Port { kGrpc, kHttp };
 
   struct Count {
@@ -29,8 +40,10 @@ class Refusals {
   };
 
   // `reason` is one of the server's own, of which there are few, and nothing
-  // that a client has made up.
-  void Add(Port port, absl::string_view reason) ABSL_LOCKS_EXCLUDED(mutex_);
+  // that a client has made up. `client` is its address, empty if it is not
+  // known.
+  void Add(Port port, absl::string_view reason, absl::string_view client = "")
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Of every kind that there has been.
   std::vector<Count> Counts() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -40,7 +53,17 @@ class Refusals {
     std::int64_t refusals = 0;
     std::int64_t logged = 0;  // of them
     SteadyTime next_line;
+    // Since the last line.
+    std::set<std::string, std::less<>> clients;
+    bool more_clients = false;
   };
+
+  // Adds to those that the next line names.
+  static void AddClient(absl::string_view client, Tally& tally);
+  // What the line says of clients, who are then forgotten.
+  static std::string TakeClients(Tally& tally);
+
+  const absl::Duration between_lines_;
 
   mutable absl::Mutex mutex_;
   std::map<std::pair<Port, std::string>, Tally> tallies_

@@ -40,6 +40,13 @@ class ConnectionCountsTest : public ::testing::Test {
   std::list<RawConnection> clients_;
 };
 
+TEST_F(ConnectionCountsTest, AClientHasAnAddressForPeople) {
+  Listen("127.0.0.1");
+  const FileDescriptor accepted = Accept("127.0.0.2");
+  EXPECT_EQ(ClientAddress(accepted.get()), "127.0.0.2");
+  EXPECT_EQ(ClientAddress(-1), "");
+}
+
 TEST_F(ConnectionCountsTest, EachAddressMayHaveSoMany) {
   // Where there are such sockets, they see addresses of IPv4 as ones of IPv6.
   for (const char* host : {"127.0.0.1", "0.0.0.0"}) {
