@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 
 namespace poe::server {
@@ -80,6 +81,30 @@ TEST(InferenceStatisticsTest, CallsThatWereTurnedAwayAreNotCounted) {
   malformed.End(&InferenceTimes::queue);
   malformed.Report(absl::InvalidArgumentError("malformed"));
   EXPECT_EQ(statistics.Get(served).inference_stats().fail().count(), 1);
+}
+
+TEST(InferenceStatisticsTest, ACallThatExpiredInLineIsNoFailure) {
+  InferenceStatistics statistics;
+  const ServedModel served = Serve(1);
+  const absl::Status late = absl::DeadlineExceededError("late");
+  const grpc::CallbackServerContext context;
+  const auto finish = [&](bool waiting) {
+    statistics.OnFinish({.method = "Score",
+                         .model = served.name,
+                         .version = served.version,
+                         .rows = 1,
+                         .served = &served,
+                         .status = late,
+                         .waiting = waiting,
+                         .total = absl::Seconds(1),
+                         .queue = absl::Seconds(1),
+                         .compute = absl::ZeroDuration(),
+                         .request_id = "",
+                         .context = context});
+    return statistics.Get(served).inference_stats().fail().count();
+  };
+  EXPECT_EQ(finish(/*waiting=*/true), 0);
+  EXPECT_EQ(finish(/*waiting=*/false), 1);
 }
 
 TEST(InferenceStatisticsTest, PartsOfACallAreItsTime) {
