@@ -128,15 +128,17 @@ absl::StatusOr<std::vector<AnnealedEstimate>> EstimateIncompleteLogScores(
   AnnealedEstimate known;
   known.effective_sample_size = static_cast<double>(options.chains);
   std::vector<AnnealedEstimate> estimates(x.size, known);
+  const auto is_complete = [&](Index n) {
+    if (x.clamped.empty()) return false;
+    const auto mask = x.clamped.begin() + starts[n] * x.dimension();
+    const auto end = mask + x.length(n) * x.dimension();
+    return std::find(mask, end, 0) == end;
+  };
   std::vector<Index> complete, incomplete;
   for (Index n = 0; n < x.size; ++n) {
-    const auto mask = x.clamped.begin() + starts[n] * x.dimension();
-    const auto end = x.clamped.begin() + starts[n + 1] * x.dimension();
     estimates[n].value = of_base[n];
     if (!std::isfinite(of_base[n])) continue;
-    const bool is_complete =
-        !x.clamped.empty() && std::find(mask, end, 0) == end;
-    (is_complete ? complete : incomplete).push_back(n);
+    (is_complete(n) ? complete : incomplete).push_back(n);
   }
   if (!complete.empty()) {
     const std::vector<double> log_scores =
