@@ -15,8 +15,9 @@ constexpr Index kLeastGaussians = 16;
 // Fewer values are not worth another thread to sum them.
 constexpr Index kLeastSummands = 16384;
 // Up to so many rows are not shared among threads, but the Gaussians are, if
-// every thread gets so many experts that one more or less does not matter.
-constexpr Index kFewRows = 1024;
+// every thread gets so many experts that one more or less does not matter. Of
+// more, what one thread writes and the other reads would outweigh that.
+constexpr Index kFewRows = 256;
 constexpr Index kLeastExperts = 4;
 // Rows whose features stay in the cache while all Gaussians see them.
 constexpr Index kDensityRows = 64;
