@@ -299,7 +299,13 @@ TEST(ExpertsOfGaussiansTest, AnswersHaveTheSameBitsAtAnyThreadCount) {
         Vector<float> gradient =
             Vector<float>::Zero(group->parameters().size());
         group->AddGradient(x, *posterior, weights, workers, gradient);
-        return std::make_tuple(log_scores, hidden, gradient);
+        Messages<float> messages;
+        messages.linear = messages.precision =
+            RowMatrix<float>::Zero(x.values.rows(), x.dimension());
+        group->AddSampledMessages(x, *posterior, {57, Purpose::kLatents, 1, 2},
+                                  workers, messages);
+        return std::make_tuple(log_scores, hidden, gradient, messages.linear,
+                               messages.precision);
       };
       const auto one = answers_with(Workers::Inline());
       for (int threads : {2, 3})
