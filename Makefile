@@ -2,11 +2,10 @@
 #
 #   make build   poe-server and poe, in build/release/bin
 #   make demo    trains on real images through a server and shows the results
-#   make test    builds everything and runs all tests
+#   make test    builds everything and runs all tests; with PRESET=asan under
+#                AddressSanitizer and UndefinedBehaviorSanitizer
 #   make test-threads  runs the tests of code that shares work among threads
 #                under ThreadSanitizer
-#   make sanitize  the same, and unit and server tests under AddressSanitizer and
-#                UndefinedBehaviorSanitizer
 #   make fuzz    runs the fuzzers of all decoders, each for FUZZ_SECONDS (10)
 #   make soak    the server under stress for minutes; figures also in
 #                build/soak.json
@@ -21,13 +20,12 @@
 BUILD := build/release
 INSTALL := cmake/install_dependencies.sh
 FUZZ_SECONDS ?= 10
-# For cmake, besides the preset.
-CMAKE_ARGS ?=
+PRESET ?= release
 DEPLOY := build/deploy/node_modules
 SOURCES = $(shell find core server client tests -name '*.h' -o -name '*.cc')
 
 .DEFAULT_GOAL := build
-.PHONY: build demo test test-threads sanitize fuzz soak bench check-deploy image \
+.PHONY: build demo test test-threads fuzz soak bench check-deploy image \
   format lint clean
 
 build:
@@ -40,10 +38,10 @@ demo: build
 	docs/demo.sh $(BUILD)/bin build/demo
 
 test:
-	$(INSTALL) build
-	cmake --preset release $(CMAKE_ARGS)
-	cmake --build --preset release
-	ctest --preset release -j $(shell nproc)
+	$(INSTALL) build $(if $(filter-out release,$(PRESET)),sanitize)
+	cmake --preset $(PRESET)
+	cmake --build --preset $(PRESET)
+	ctest --preset $(PRESET) -j $(shell nproc)
 
 test-threads:
 	$(INSTALL) build sanitize
@@ -51,16 +49,12 @@ test-threads:
 	cmake --build --preset tsan
 	ctest --preset tsan -j $(shell nproc)
 
-sanitize: test-threads
-	cmake --preset asan
-	cmake --build --preset asan
-	ctest --preset asan -j $(shell nproc)
-
+fuzz: PRESET = asan
 fuzz:
 	$(INSTALL) build sanitize
-	cmake --preset fuzz
-	cmake --build --preset fuzz
-	tests/fuzz/run.sh build/fuzz/bin build/fuzz/found $(FUZZ_SECONDS)
+	cmake --preset $(PRESET)
+	cmake --build --preset $(PRESET) --target fuzzers
+	tests/fuzz/run.sh build/$(PRESET)/bin build/$(PRESET)/found $(FUZZ_SECONDS)
 
 soak:
 	$(INSTALL) build soak
