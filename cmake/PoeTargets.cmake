@@ -32,6 +32,11 @@ add_library(poe_decoder_flags INTERFACE)
 if(POE_BUILD_FUZZERS)
   target_compile_options(poe_decoder_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+# All that is sanitized with the server rests on a decoder.
+if(POE_SANITIZE_SERVER)
+  target_link_options(poe_decoder_flags INTERFACE
+    -fsanitize=${POE_SANITIZE_SERVER})
+endif()
 
 # Tests compile sooner with less of it. Without a build type they have none.
 set(POE_TEST_OPTIMIZATION $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
