@@ -68,9 +68,7 @@ void CopyWhatIsThere(const std::filesystem::path& from,
 }
 
 TEST_F(TrainingJobsTest, WhatACrashLeavesGoesOnWithTheSameBits) {
-  TrainingJobsOptions options;
-  options.snapshot_interval = absl::Milliseconds(5);
-  Reopen(options);
+  ReopenWithSnapshots();
   ASSERT_EQ(WaitForEnd(*Send(LongStart("undisturbed"))),
             v1::Job::STATE_SUCCEEDED);
   const auto job = Send(LongStart("disturbed"));
@@ -127,9 +125,7 @@ TEST_F(TrainingJobsTest, StartsAreCountedUntilASnapshotOrAnEndAsTold) {
   jobs_.reset();
   EXPECT_EQ(RecordOf(*job).starts(), 0);
   SetStarts(*job, 1);
-  TrainingJobsOptions options;
-  options.snapshot_interval = absl::Milliseconds(5);
-  Reopen(options);
+  ReopenWithSnapshots();
   EXPECT_TRUE(ComesToStarts(*job, 0));
   EXPECT_EQ((*jobs_->Find(job->name()))->state(), v1::Job::STATE_RUNNING);
 }
@@ -267,19 +263,12 @@ TEST_F(TrainingJobsTest, WhatCannotGoOnFailsOrIsRemoved) {
   jobs_.reset();
   std::filesystem::remove(job->files().rows + "/values");
   WriteWholeFile(folder_ / "models/.jobs/x.job", "no record");
-  Reopen({});
-  const auto after = jobs_->Find(job->name());
-  ASSERT_TRUE(after.ok()) << after.status();
-  EXPECT_EQ((*after)->state(), v1::Job::STATE_FAILED);
-  EXPECT_THAT(std::string((*after)->Failure().message()),
-              HasSubstr("cannot go on after a restart"));
+  ExpectCannotGoOn(job->name());
   EXPECT_FALSE(std::filesystem::exists(folder_ / "models/.jobs/x.job"));
 }
 
 TEST_F(TrainingJobsTest, WhatCannotBeReadAtOneStartGoesOnAtTheNext) {
-  TrainingJobsOptions options;
-  options.snapshot_interval = absl::Milliseconds(5);
-  Reopen(options);
+  ReopenWithSnapshots();
   ASSERT_EQ(WaitForEnd(*Send(LongStart("undisturbed"))),
             v1::Job::STATE_SUCCEEDED);
   const auto job = Send(LongStart("disturbed"));

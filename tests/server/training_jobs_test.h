@@ -5,8 +5,11 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/model_repository.h"
 #include "server/training_jobs.h"
@@ -32,6 +35,13 @@ class TrainingJobsTest : public ::testing::Test {
     jobs_ = *std::move(jobs);
   }
 
+  // Jobs then keep snapshots all the time.
+  void ReopenWithSnapshots() {
+    TrainingJobsOptions options;
+    options.snapshot_interval = absl::Milliseconds(5);
+    Reopen(std::move(options));
+  }
+
   std::shared_ptr<TrainingJob> Start(const v1::TrainStart& start) {
     auto started = jobs_->Start(start);
     EXPECT_TRUE(started.ok()) << started.status();
@@ -55,6 +65,16 @@ class TrainingJobsTest : public ::testing::Test {
       if (entry.path().extension() != ".job") ++count;
     }
     return count;
+  }
+
+  // Opens them again, where a job fails that has lost a file.
+  void ExpectCannotGoOn(const std::string& name) {
+    Reopen({});
+    const auto after = jobs_->Find(name);
+    ASSERT_TRUE(after.ok()) << after.status();
+    EXPECT_EQ((*after)->state(), v1::Job::STATE_FAILED);
+    EXPECT_THAT(std::string((*after)->Failure().message()),
+                ::testing::HasSubstr("cannot go on after a restart"));
   }
 
   TemporaryFolder folder_;
