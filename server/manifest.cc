@@ -1,7 +1,5 @@
 #include "server/manifest.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 
@@ -52,13 +50,26 @@ std::int64_t Manifest::TotalSize() const {
   return total;
 }
 
-std::string Sha256(absl::string_view bytes) {
+Sha256Digest::Sha256Digest() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+}
+
+void Sha256Digest::Add(absl::string_view bytes) {
+  EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+}
+
+std::string Sha256Digest::Finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(),
-             nullptr);
+  EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
   return absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(digest.data()), size));
+}
+
+std::string Sha256(absl::string_view bytes) {
+  Sha256Digest digest;
+  digest.Add(bytes);
+  return digest.Finish();
 }
 
 ManifestEntry DescribeFile(absl::string_view file, absl::string_view contents) {
@@ -122,14 +133,13 @@ absl::StatusOr<Manifest> ParseManifest(absl::string_view text) {
   return manifest;
 }
 
-absl::Status CheckContents(const ManifestEntry& entry,
-                           absl::string_view contents) {
-  if (static_cast<std::int64_t>(contents.size()) != entry.size) {
-    return absl::DataLossError(
-        absl::StrCat(entry.file, " has ", contents.size(),
-                     " bytes; its MANIFEST says ", entry.size));
+absl::Status CheckFile(const ManifestEntry& entry, const ManifestEntry& found) {
+  if (found.size != entry.size) {
+    return absl::DataLossError(absl::StrCat(entry.file, " has ", found.size,
+                                            " bytes; its MANIFEST says ",
+                                            entry.size));
   }
-  if (Sha256(contents) != entry.sha256) {
+  if (found.sha256 != entry.sha256) {
     return absl::DataLossError(absl::StrCat(
         entry.file, " is damaged: its SHA-256 is not that of its MANIFEST"));
   }

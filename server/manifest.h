@@ -12,7 +12,10 @@
 #ifndef POE_SERVER_MANIFEST_H_
 #define POE_SERVER_MANIFEST_H_
 
+#include <openssl/evp.h>
+
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -41,7 +44,21 @@ struct Manifest {
   bool operator==(const Manifest&) const = default;
 };
 
-// 64 lower case hexadecimal digits.
+// Of bytes that come piece by piece.
+class Sha256Digest {
+ public:
+  Sha256Digest();
+
+  void Add(absl::string_view bytes);
+  // Of all bytes so far, 64 lower case hexadecimal digits. Only once, and
+  // nothing can be added afterwards.
+  std::string Finish();
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
+};
+
+// The same of bytes that are there.
 std::string Sha256(absl::string_view bytes);
 
 ManifestEntry DescribeFile(absl::string_view file, absl::string_view contents);
@@ -52,9 +69,8 @@ std::string FormatManifest(const Manifest& manifest);
 // written.
 absl::StatusOr<Manifest> ParseManifest(absl::string_view text);
 
-// DataLoss unless size and digest fit.
-absl::Status CheckContents(const ManifestEntry& entry,
-                           absl::string_view contents);
+// DataLoss unless a file that was found has the size and digest that it should.
+absl::Status CheckFile(const ManifestEntry& entry, const ManifestEntry& found);
 
 }  // namespace poe::server
 

@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "absl/time/clock.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/errors.h"
 #include "server/manifest.h"
 
@@ -57,6 +57,44 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
   }
   return manifest;
 }
+
+constexpr int kPieceBytes = 1 << 16;
+
+// A file for a parser that takes it piece by piece, digested on the way.
+class DigestedFile : public google::protobuf::io::CopyingInputStream {
+ public:
+  // `path` is for errors.
+  DigestedFile(RegularFile file, std::string path)
+      : file_(std::move(file)), path_(std::move(path)) {}
+
+  int Read(void* buffer, int size) override {
+    const absl::StatusOr<std::size_t> count = ReadAt(
+        file_.descriptor, buffer, static_cast<std::size_t>(size), read_, path_);
+    if (!count.ok()) {
+      status_ = count.status();
+      return -1;
+    }
+    digest_.Add({static_cast<const char*>(buffer), *count});
+    read_ += static_cast<std::int64_t>(*count);
+    return static_cast<int>(*count);
+  }
+
+  // Of reading, so far.
+  const absl::Status& status() const { return status_; }
+
+  // What has been read, as it would be in a manifest. Only once.
+  ManifestEntry Describe(absl::string_view name) {
+    return {
+        .file = std::string(name), .size = read_, .sha256 = digest_.Finish()};
+  }
+
+ private:
+  const RegularFile file_;
+  const std::string path_;
+  std::int64_t read_ = 0;
+  Sha256Digest digest_;
+  absl::Status status_;
+};
 
 // Errors of Open: whatever stands in the way is for the operator to mend.
 absl::Status CannotOpen(const std::string& folder, const absl::Status& status) {
@@ -262,15 +300,20 @@ absl::StatusOr<v1::Model> VersionStore::ReadModel(
 
 absl::StatusOr<v1::Model> VersionStore::ReadContents(const std::string& folder,
                                                      const Manifest& manifest) {
-  absl::StatusOr<std::string> bytes =
-      ReadFile(Join(folder, kModelFile), kMostModelBytes);
-  if (!bytes.ok()) return AsDamage(bytes.status());
-  absl::Status fits = CheckContents(*manifest.Find(kModelFile), *bytes);
-  if (!fits.ok()) return fits;
+  const std::string path = Join(folder, kModelFile);
+  absl::StatusOr<RegularFile> opened = OpenFile(path);
+  if (!opened.ok()) return AsDamage(opened.status());
+  DigestedFile file(*std::move(opened), path);
+  google::protobuf::io::CopyingInputStreamAdaptor pieces(&file, kPieceBytes);
   v1::Model model;
-  if (!model.ParseFromString(*bytes)) {
-    return absl::DataLossError("model.pb is not a poe.v1.Model");
-  }
+  const bool is_model = model.ParseFromZeroCopyStream(&pieces);
+  // Behind what is no model; what it is damaged by is for the digest to tell.
+  pieces.Skip(std::numeric_limits<int>::max());
+  if (!file.status().ok()) return file.status();
+  absl::Status fits =
+      CheckFile(*manifest.Find(kModelFile), file.Describe(kModelFile));
+  if (!fits.ok()) return fits;
+  if (!is_model) return absl::DataLossError("model.pb is not a poe.v1.Model");
   return model;
 }
 
@@ -299,8 +342,8 @@ absl::StatusOr<VersionStore::Summary> VersionStore::Write(
                               kMostModelBytes, " can be stored"));
   }
   const std::string bytes = model.SerializeAsString();
-  Manifest manifest = {.files = {DescribeFile(kModelFile, bytes)}};
-  const std::string text = FormatManifest(manifest);
+  const std::string text =
+      FormatManifest({.files = {DescribeFile(kModelFile, bytes)}});
   const std::string temporary = TemporaryName();
   absl::Status status = WriteFiles(temporary, bytes, text);
   if (status.ok()) status = Adopt(name, version, temporary);
@@ -308,10 +351,7 @@ absl::StatusOr<VersionStore::Summary> VersionStore::Write(
     RemoveTree(temporary);
     return status;
   }
-  return Summary{.bytes = static_cast<std::int64_t>(bytes.size() + text.size()),
-                 .created = absl::Now(),
-                 .stamps = {},
-                 .manifest = std::move(manifest)};
+  return Inspect(name, version);
 }
 
 absl::Status VersionStore::Adopt(const std::string& name, std::int64_t version,

@@ -115,20 +115,28 @@ std::vector<double> Examples::FrameWeights() const {
 
 DataMoments MomentsOf(const Examples& examples) {
   const std::vector<double> weights = examples.FrameWeights();
-  const Eigen::Map<const Vector<double>> weight(
-      weights.data(), static_cast<Index>(weights.size()));
-  const double total = weight.sum();
-  const RowMatrix<double> values =
-      examples.x.values.topRows(weight.size()).template cast<double>();
+  const auto rows = static_cast<Index>(weights.size());
+  const RowMatrix<float>& values = examples.x.values;
+  const double total =
+      std::accumulate(weights.begin(), weights.end(), double{0});
+  // Row by row: there may be many.
   DataMoments moments;
-  RowMatrix<double> weighted = values.array().colwise() * weight.array();
-  moments.mean = weighted.colwise().sum() / total;
-  weighted =
-      (values.rowwise() - moments.mean.transpose()).array().square().colwise() *
-      weight.array();
-  moments.variance = weighted.colwise().sum() / total;
-  moments.least = values.colwise().minCoeff();
-  moments.greatest = values.colwise().maxCoeff();
+  moments.mean = moments.variance = Vector<double>::Zero(values.cols());
+  moments.least = moments.greatest =
+      values.row(0).transpose().template cast<double>();
+  for (Index n = 0; n < rows; ++n) {
+    const auto row = values.row(n).transpose().template cast<double>();
+    moments.mean += weights[n] * row;
+    moments.least = moments.least.cwiseMin(row);
+    moments.greatest = moments.greatest.cwiseMax(row);
+  }
+  moments.mean /= total;
+  for (Index n = 0; n < rows; ++n)
+    moments.variance +=
+        weights[n] *
+        (values.row(n).transpose().template cast<double>() - moments.mean)
+            .cwiseAbs2();
+  moments.variance /= total;
   return moments;
 }
 

@@ -31,21 +31,20 @@ RowMatrix<float> ParameterReader::Read(const v1::Tensor& tensor,
                                        const ParameterShape& shape,
                                        Index columns) {
   if (!status_.ok()) return RowMatrix<float>(0, columns);
-  const auto values =
-      DecodeParameters(tensor, absl::StrCat(field_, ".", name), shape);
+  absl::StatusOr<RowMatrix<float>> values =
+      DecodeParameters(tensor, absl::StrCat(field_, ".", name), shape, columns);
   if (!values.ok()) {
     status_ = values.status();
     return RowMatrix<float>(0, columns);
   }
-  for (std::size_t i = 0; i < values->size(); ++i) {
-    if (std::isfinite((*values)[i])) continue;
-    Refuse(absl::StrCat(name, PlaceText(shape, static_cast<Index>(i))),
-           "INVALID_VALUE",
-           absl::StrCat("is ", (*values)[i], "; must be finite"));
+  for (Index i = 0; i < values->size(); ++i) {
+    const float value = values->data()[i];
+    if (std::isfinite(value)) continue;
+    Refuse(absl::StrCat(name, PlaceText(shape, i)), "INVALID_VALUE",
+           absl::StrCat("is ", value, "; must be finite"));
     return RowMatrix<float>(0, columns);
   }
-  return Eigen::Map<const RowMatrix<float>>(
-      values->data(), static_cast<Index>(values->size()) / columns, columns);
+  return *std::move(values);
 }
 
 bool ParameterReader::IsWithin(float value, double greatest,

@@ -24,14 +24,13 @@ namespace {
 template <typename T>
 using StatusOrUnique = absl::StatusOr<std::unique_ptr<T>>;
 
-Vector<float> ToVector(const std::vector<float>& values) {
-  return Eigen::Map<const Vector<float>>(values.data(),
-                                         static_cast<Index>(values.size()));
-}
-
-RowMatrix<float> ToMatrix(const std::vector<float>& values, Index rows,
-                          Index columns) {
-  return Eigen::Map<const RowMatrix<float>>(values.data(), rows, columns);
+absl::StatusOr<Vector<float>> DecodeVector(const v1::Tensor& tensor,
+                                           absl::string_view field,
+                                           Index size) {
+  absl::StatusOr<RowMatrix<float>> column =
+      DecodeParameters(tensor, field, {size}, 1);
+  if (!column.ok()) return column.status();
+  return column->col(0);
 }
 
 // One block as a vector.
@@ -54,10 +53,10 @@ StatusOrUnique<Base<float>> DecodeBernoulliBase(
     const v1::BernoulliBase& message, const DataSpec& spec,
     absl::string_view field) {
   const Index inputs = spec.num_real_inputs();
-  const auto bias = DecodeParameters(
-      message.bias(), absl::StrCat(field, ".bias"), {spec.dimension - inputs});
+  const auto bias = DecodeVector(message.bias(), absl::StrCat(field, ".bias"),
+                                 spec.dimension - inputs);
   if (!bias.ok()) return bias.status();
-  auto base = BernoulliBase<float>::Create(ToVector(*bias), inputs);
+  auto base = BernoulliBase<float>::Create(*bias, inputs);
   if (!base.ok()) return AsFieldError(field, kInvalidParameters, base.status());
   return *std::move(base);
 }
@@ -70,15 +69,15 @@ StatusOrUnique<Base<float>> DecodeGaussianBase(const v1::GaussianBase& message,
   settings.lower = box.lower;
   settings.upper = box.upper;
   if (!IsEmpty(message.mean()) || !IsEmpty(message.log_variance())) {
-    const auto mean = DecodeParameters(
-        message.mean(), absl::StrCat(field, ".mean"), {spec.dimension});
+    const auto mean = DecodeVector(message.mean(), absl::StrCat(field, ".mean"),
+                                   spec.dimension);
     if (!mean.ok()) return mean.status();
-    const auto log_variance = DecodeParameters(
-        message.log_variance(), absl::StrCat(field, ".log_variance"),
-        {spec.dimension});
+    const auto log_variance =
+        DecodeVector(message.log_variance(),
+                     absl::StrCat(field, ".log_variance"), spec.dimension);
     if (!log_variance.ok()) return log_variance.status();
-    settings.mean = ToVector(*mean);
-    settings.log_variance = ToVector(*log_variance);
+    settings.mean = *mean;
+    settings.log_variance = *log_variance;
   }
   auto base = GaussianBase<float>::Create(std::move(settings));
   if (!base.ok()) return AsFieldError(field, kInvalidParameters, base.status());
@@ -92,10 +91,9 @@ StatusOrUnique<Base<float>> DecodeCategoricalBase(
   const Index outputs = spec.dimension - inputs;
   const auto logits =
       DecodeParameters(message.logits(), absl::StrCat(field, ".logits"),
-                       {outputs, spec.num_symbols});
+                       {outputs, spec.num_symbols}, spec.num_symbols);
   if (!logits.ok()) return logits.status();
-  auto base = CategoricalBase<float>::Create(
-      ToMatrix(*logits, outputs, spec.num_symbols), inputs);
+  auto base = CategoricalBase<float>::Create(*logits, inputs);
   if (!base.ok()) return AsFieldError(field, kInvalidParameters, base.status());
   return *std::move(base);
 }
@@ -103,15 +101,14 @@ StatusOrUnique<Base<float>> DecodeCategoricalBase(
 StatusOrUnique<Base<float>> DecodeStructuredBase(
     const v1::StructuredGaussianBase& message, const DataSpec& spec,
     absl::string_view field) {
-  const auto mean = DecodeParameters(
-      message.mean(), absl::StrCat(field, ".mean"), {spec.dimension});
+  const auto mean = DecodeVector(message.mean(), absl::StrCat(field, ".mean"),
+                                 spec.dimension);
   if (!mean.ok()) return mean.status();
   const auto log_precision =
-      DecodeParameters(message.log_precision(),
-                       absl::StrCat(field, ".log_precision"), {spec.dimension});
+      DecodeVector(message.log_precision(),
+                   absl::StrCat(field, ".log_precision"), spec.dimension);
   if (!log_precision.ok()) return log_precision.status();
-  auto base = StructuredGaussianBase<float>::Create(ToVector(*mean),
-                                                    -ToVector(*log_precision));
+  auto base = StructuredGaussianBase<float>::Create(*mean, -*log_precision);
   if (!base.ok()) return AsFieldError(field, kInvalidParameters, base.status());
   return *std::move(base);
 }

@@ -242,9 +242,9 @@ absl::Status DecodeElements(const v1::Tensor& tensor, absl::string_view field,
   }
 }
 
-absl::StatusOr<std::vector<float>> DecodeParameters(
+absl::StatusOr<RowMatrix<float>> DecodeParameters(
     const v1::Tensor& tensor, absl::string_view field,
-    absl::Span<const std::int64_t> expected) {
+    absl::Span<const std::int64_t> expected, Index columns) {
   if (ShapeOf(tensor) != expected)
     return FieldError(absl::StrCat(field, ".shape"), "INVALID_SHAPE",
                       absl::StrCat("is ", ShapeText(ShapeOf(tensor)),
@@ -257,9 +257,12 @@ absl::StatusOr<std::vector<float>> DecodeParameters(
                       "INVALID_ELEMENT_TYPE",
                       absl::StrCat("is ", TypeText(tensor.element_type()),
                                    "; parameters are ELEMENT_TYPE_FLOAT32"));
-  std::vector<float> values;
-  const absl::Status status = DecodeElements(tensor, field, {}, values);
-  if (!status.ok()) return status;
+  RowMatrix<float> values(*elements / columns, columns);
+  if (tensor.data().empty()) {
+    std::copy(tensor.values().begin(), tensor.values().end(), values.data());
+  } else {
+    std::memcpy(values.data(), tensor.data().data(), tensor.data().size());
+  }
   return values;
 }
 

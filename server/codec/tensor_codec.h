@@ -44,10 +44,11 @@ absl::Status DecodeElements(const v1::Tensor& tensor, absl::string_view field,
                             std::vector<float>& values,
                             Elements kind = Elements::kNumbers);
 
-// Model parameters: FLOAT32 only, of exactly the shape `expected`.
-absl::StatusOr<std::vector<float>> DecodeParameters(
+// Model parameters: FLOAT32 only, of exactly the shape `expected`, as a matrix
+// with so many columns.
+absl::StatusOr<RowMatrix<float>> DecodeParameters(
     const v1::Tensor& tensor, absl::string_view field,
-    absl::Span<const std::int64_t> expected);
+    absl::Span<const std::int64_t> expected, Index columns);
 
 // A matrix as FLOAT32 or FLOAT64 bytes. `shape` replaces rows x columns where
 // it is given; it must have as many elements.

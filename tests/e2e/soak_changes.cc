@@ -41,7 +41,8 @@ bool IsWhole(const std::filesystem::path& version) {
   const absl::StatusOr<std::string> model =
       ReadFile(version / "model.pb", kMostFileBytes);
   const ManifestEntry* const entry = manifest->Find("model.pb");
-  return model.ok() && entry != nullptr && CheckContents(*entry, *model).ok();
+  return model.ok() && entry != nullptr &&
+         CheckFile(*entry, DescribeFile("model.pb", *model)).ok();
 }
 
 }  // namespace

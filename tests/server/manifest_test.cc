@@ -112,11 +112,12 @@ TEST(ManifestTest, RefusesMoreBytesThanCanBeCounted) {
 
 TEST(ManifestTest, ContentsMustHaveTheSizeAndTheDigest) {
   const ManifestEntry entry = DescribeFile("model.pb", "abc");
-  EXPECT_TRUE(CheckContents(entry, "abc").ok());
-  const absl::Status longer = CheckContents(entry, "abcd");
+  EXPECT_TRUE(CheckFile(entry, DescribeFile("model.pb", "abc")).ok());
+  const absl::Status longer =
+      CheckFile(entry, DescribeFile("model.pb", "abcd"));
   EXPECT_EQ(longer.code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(longer.message(), "model.pb has 4 bytes; its MANIFEST says 3");
-  const absl::Status other = CheckContents(entry, "abd");
+  const absl::Status other = CheckFile(entry, DescribeFile("model.pb", "abd"));
   EXPECT_EQ(other.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(other.message()), StartsWith("model.pb is damaged"));
 }

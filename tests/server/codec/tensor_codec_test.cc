@@ -145,10 +145,16 @@ TEST(TensorCodecTest, InfinityAndNanAreLeftToTheRowsValidation) {
 TEST(TensorCodecTest, ParametersAreFloatsOfOneShape) {
   const std::int64_t shape[] = {2, 1};
   auto decode = [&](const v1::Tensor& tensor) {
-    return DecodeParameters(tensor, "weights", shape).status();
+    return DecodeParameters(tensor, "weights", shape, 1).status();
   };
-  EXPECT_EQ(decode(FromText<v1::Tensor>("shape: [2, 1] values: [1, 2]")),
-            absl::OkStatus());
+  RowMatrix<float> as_row(1, 2);
+  as_row << 1, 2;
+  for (const v1::Tensor& tensor :
+       {FromText<v1::Tensor>("shape: [2, 1] values: [1, 2]"),
+        MakeFloats({2, 1}, {1, 2})}) {
+    EXPECT_EQ(DecodeParameters(tensor, "weights", shape, 1)->rows(), 2);
+    EXPECT_EQ(*DecodeParameters(tensor, "weights", shape, 2), as_row);
+  }
   using R = Refusal<v1::Tensor>;
   ExpectRefused<v1::Tensor>(
       MakeFloats({2, 1}, {3, 4}),
