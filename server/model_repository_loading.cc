@@ -11,6 +11,7 @@
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/model_repository.h"
+#include "server/thread_priority.h"
 #include "server/timestamp.h"
 #include "server/warm_up.h"
 #include "spdlog/spdlog.h"
@@ -372,6 +373,7 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
   const std::int64_t number = version.info.version();
   version.stamps.clear();
   version.replaced = false;
+  const FrequentYields yields;
   const auto load = [&]() -> absl::Status {
     const auto summary = store_.Inspect(name, number);
     if (!summary.ok()) return summary.status();

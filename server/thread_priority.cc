@@ -1,14 +1,52 @@
 #include "server/thread_priority.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "spdlog/spdlog.h"
 
 namespace poe::server {
+namespace {
+
+constexpr long kYieldNanoseconds = 250'000;
+
+void YieldOnSignal(int) {
+  const int error = errno;
+  sched_yield();
+  errno = error;
+}
+
+// Whether SIGURG makes the thread that it reaches yield.
+bool HandleSignal() {
+  struct sigaction action = {};
+  action.sa_handler = YieldOnSignal;
+  action.sa_flags = SA_RESTART;
+  return sigaction(SIGURG, &action, nullptr) == 0;
+}
+
+// A timer that sends SIGURG to this thread again and again.
+std::optional<timer_t> StartTimer() {
+  struct sigevent event = {};
+  event.sigev_notify = SIGEV_THREAD_ID;
+  event.sigev_signo = SIGURG;
+  event._sigev_un._tid = gettid();  // glibc has no other name for it
+  timer_t timer;
+  if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return std::nullopt;
+  const struct timespec interval = {.tv_sec = 0, .tv_nsec = kYieldNanoseconds};
+  const struct itimerspec times = {.it_interval = interval,
+                                   .it_value = interval};
+  if (timer_settime(timer, 0, &times, nullptr) == 0) return timer;
+  timer_delete(timer);
+  return std::nullopt;
+}
+
+}  // namespace
 
 void LowerThreadPriority(int niceness, absl::string_view work) {
   if (niceness == 0) return;
@@ -18,6 +56,18 @@ void LowerThreadPriority(int niceness, absl::string_view work) {
     spdlog::warn("{} runs at normal priority: {}",
                  std::string_view(work.data(), work.size()), strerror(errno));
   }
+}
+
+FrequentYields::FrequentYields() {
+  static const bool is_handled = HandleSignal();
+  if (is_handled) timer_ = StartTimer();
+  if (!timer_.has_value()) {
+    spdlog::warn("long work on files does not yield: {}", strerror(errno));
+  }
+}
+
+FrequentYields::~FrequentYields() {
+  if (timer_.has_value()) timer_delete(*timer_);
 }
 
 }  // namespace poe::server

@@ -2,6 +2,10 @@
 #ifndef POE_SERVER_THREAD_PRIORITY_H_
 #define POE_SERVER_THREAD_PRIORITY_H_
 
+#include <time.h>
+
+#include <optional>
+
 #include "absl/strings/string_view.h"
 
 namespace poe::server {
@@ -17,6 +21,24 @@ inline constexpr int kTrainingNiceness = 19;
 // Makes this thread, and those that it will make, at least as nice, up to 19; 0
 // changes nothing. Logs, naming `work`, where that is not possible.
 void LowerThreadPriority(int niceness, absl::string_view work);
+
+// While it lives, the thread that made it yields its processor every quarter of
+// a millisecond, by a timer and SIGURG. Without that, a thread that Linux lets
+// run goes on until the next tick of the scheduler's clock, for 4 ms where
+// there are 250 of them a second, and threads that wait for its processor do so
+// as long, however nice it is. For long computations; not for code that holds a
+// lock that calls wait for.
+class FrequentYields {
+ public:
+  // Logs where that is not possible.
+  FrequentYields();
+  ~FrequentYields();
+  FrequentYields(const FrequentYields&) = delete;
+  FrequentYields& operator=(const FrequentYields&) = delete;
+
+ private:
+  std::optional<timer_t> timer_;
+};
 
 }  // namespace poe::server
 
