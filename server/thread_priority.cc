@@ -14,6 +14,8 @@
 namespace poe::server {
 namespace {
 
+// What is over sooner yields nothing.
+constexpr long kFirstNanoseconds = 2'000'000;
 constexpr long kYieldNanoseconds = 250'000;
 
 void YieldOnSignal(int) {
@@ -38,9 +40,9 @@ std::optional<timer_t> StartTimer() {
   event._sigev_un._tid = gettid();  // glibc has no other name for it
   timer_t timer;
   if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return std::nullopt;
-  const struct timespec interval = {.tv_sec = 0, .tv_nsec = kYieldNanoseconds};
-  const struct itimerspec times = {.it_interval = interval,
-                                   .it_value = interval};
+  const struct itimerspec times = {
+      .it_interval = {.tv_sec = 0, .tv_nsec = kYieldNanoseconds},
+      .it_value = {.tv_sec = 0, .tv_nsec = kFirstNanoseconds}};
   if (timer_settime(timer, 0, &times, nullptr) == 0) return timer;
   timer_delete(timer);
   return std::nullopt;
