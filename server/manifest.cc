@@ -1,7 +1,10 @@
 #include "server/manifest.h"
 
+#include <openssl/evp.h>
+
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -51,6 +54,7 @@ std::int64_t Manifest::TotalSize() const {
 }
 
 Sha256Digest::Sha256Digest() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+  if (context_ == nullptr) throw std::bad_alloc();
   EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
 }
 

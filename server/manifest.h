@@ -12,8 +12,6 @@
 #ifndef POE_SERVER_MANIFEST_H_
 #define POE_SERVER_MANIFEST_H_
 
-#include <openssl/evp.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,6 +20,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
 
 namespace poe::server {
 
@@ -55,7 +55,7 @@ class Sha256Digest {
   std::string Finish();
 
  private:
-  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
+  std::unique_ptr<evp_md_ctx_st, void (*)(evp_md_ctx_st*)> context_;
 };
 
 // The same of bytes that are there.

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/model_repository.h"
 #include "server/warm_up.h"
@@ -150,20 +149,17 @@ absl::StatusOr<v1::ModelInfo> ModelRepository::FinishImport(
   const absl::StatusOr<v1::Model> stored =
       VersionStore::ReadFolder(incoming.folder());
   if (!stored.ok()) return stored.status();
-  absl::StatusOr<Model> decoded = DecodeModel(*stored);
+  absl::StatusOr<Model> decoded = DecodeAndWarmUp(*stored);
   if (!decoded.ok()) {
     return WithPrefix(std::string(kModelFile), decoded.status());
   }
-  if (absl::Status warm = WarmUp(*decoded); !warm.ok()) return warm;
   const std::string& name = model.name();
   absl::MutexLock change(&change_mutex_);
   if (absl::Status s = CheckFree(model); !s.ok()) return s;
   const auto number = Add(
       name, model.version(),
-      [&](std::int64_t number) -> absl::StatusOr<VersionStore::Summary> {
-        absl::Status adopted = store_.Adopt(name, number, incoming.folder());
-        if (!adopted.ok()) return adopted;
-        return store_.Inspect(name, number);
+      [&](std::int64_t number) {
+        return store_.Adopt(name, number, incoming.folder());
       },
       std::make_shared<const Model>(*std::move(decoded)));
   if (!number.ok()) return number.status();

@@ -11,7 +11,6 @@
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/model_repository.h"
-#include "server/thread_priority.h"
 #include "server/timestamp.h"
 #include "server/warm_up.h"
 #include "spdlog/spdlog.h"
@@ -373,7 +372,6 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
   const std::int64_t number = version.info.version();
   version.stamps.clear();
   version.replaced = false;
-  const FrequentYields yields;
   const auto load = [&]() -> absl::Status {
     const auto summary = store_.Inspect(name, number);
     if (!summary.ok()) return summary.status();
@@ -382,9 +380,8 @@ absl::Status ModelRepository::LoadFromDisk(const std::string& name,
     absl::StatusOr<v1::Model> stored =
         store_.ReadModel(name, number, summary->manifest);
     if (!stored.ok()) return stored.status();
-    absl::StatusOr<Model> model = DecodeModel(*stored);
+    absl::StatusOr<Model> model = DecodeAndWarmUp(*stored);
     if (!model.ok()) return model.status();
-    if (absl::Status warm = WarmUp(*model); !warm.ok()) return warm;
     const bool pinned = version.pinned, by_default = version.by_default;
     version = Loaded(number, *summary,
                      std::make_shared<const Model>(*std::move(model)));

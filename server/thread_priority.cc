@@ -24,12 +24,18 @@ void YieldOnSignal(int) {
   errno = error;
 }
 
+void WarnOfYields() {
+  spdlog::warn("long loads do not yield the processor: {}", strerror(errno));
+}
+
 // Whether SIGURG makes the thread that it reaches yield.
 bool HandleSignal() {
   struct sigaction action = {};
   action.sa_handler = YieldOnSignal;
   action.sa_flags = SA_RESTART;
-  return sigaction(SIGURG, &action, nullptr) == 0;
+  if (sigaction(SIGURG, &action, nullptr) == 0) return true;
+  WarnOfYields();
+  return false;
 }
 
 // A timer that sends SIGURG to this thread again and again.
@@ -39,11 +45,15 @@ std::optional<timer_t> StartTimer() {
   event.sigev_signo = SIGURG;
   event._sigev_un._tid = gettid();  // glibc has no other name for it
   timer_t timer;
-  if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return std::nullopt;
+  if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) {
+    WarnOfYields();
+    return std::nullopt;
+  }
   const struct itimerspec times = {
       .it_interval = {.tv_sec = 0, .tv_nsec = kYieldNanoseconds},
       .it_value = {.tv_sec = 0, .tv_nsec = kFirstNanoseconds}};
   if (timer_settime(timer, 0, &times, nullptr) == 0) return timer;
+  WarnOfYields();
   timer_delete(timer);
   return std::nullopt;
 }
@@ -63,9 +73,6 @@ void LowerThreadPriority(int niceness, absl::string_view work) {
 FrequentYields::FrequentYields() {
   static const bool is_handled = HandleSignal();
   if (is_handled) timer_ = StartTimer();
-  if (!timer_.has_value()) {
-    spdlog::warn("long work on files does not yield: {}", strerror(errno));
-  }
 }
 
 FrequentYields::~FrequentYields() {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr absl::string_view kLabelsFile = "LABELS";
 constexpr absl::string_view kLabelsFirstLine = "poe-labels 1\n";
+constexpr int kPieceBytes = 1 << 16;
 
 // The version that a folder name stands for, or 0.
 std::int64_t VersionOf(absl::string_view name) {
@@ -58,9 +60,8 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
   return manifest;
 }
 
-constexpr int kPieceBytes = 1 << 16;
-
-// A file for a parser that takes it piece by piece, digested on the way.
+// A file for a parser that takes it piece by piece, digested on the way;
+// between pieces the thread yields.
 class DigestedFile : public google::protobuf::io::CopyingInputStream {
  public:
   // `path` is for errors.
@@ -68,6 +69,7 @@ class DigestedFile : public google::protobuf::io::CopyingInputStream {
       : file_(std::move(file)), path_(std::move(path)) {}
 
   int Read(void* buffer, int size) override {
+    std::this_thread::yield();
     const absl::StatusOr<std::size_t> count = ReadAt(
         file_.descriptor, buffer, static_cast<std::size_t>(size), read_, path_);
     if (!count.ok()) {
@@ -229,11 +231,14 @@ absl::StatusOr<std::vector<std::int64_t>> VersionStore::ListVersions(
 
 absl::StatusOr<VersionStore::Summary> VersionStore::Inspect(
     const std::string& name, std::int64_t version) const {
-  absl::StatusOr<Manifest> manifest =
-      ReadManifest(VersionFolder(name, version));
+  return InspectFolder(VersionFolder(name, version));
+}
+
+absl::StatusOr<VersionStore::Summary> VersionStore::InspectFolder(
+    const std::string& folder) {
+  absl::StatusOr<Manifest> manifest = ReadManifest(folder);
   if (!manifest.ok()) return manifest.status();
-  absl::StatusOr<std::vector<FileStamp>> stamps =
-      Stamps(name, version, *manifest);
+  absl::StatusOr<std::vector<FileStamp>> stamps = StampsIn(folder, *manifest);
   if (!stamps.ok()) return stamps.status();
   for (std::size_t i = 0; i < manifest->files.size(); ++i) {
     const ManifestEntry& entry = manifest->files[i];
@@ -253,7 +258,11 @@ absl::StatusOr<VersionStore::Summary> VersionStore::Inspect(
 absl::StatusOr<std::vector<FileStamp>> VersionStore::Stamps(
     const std::string& name, std::int64_t version,
     const Manifest& manifest) const {
-  const std::string folder = VersionFolder(name, version);
+  return StampsIn(VersionFolder(name, version), manifest);
+}
+
+absl::StatusOr<std::vector<FileStamp>> VersionStore::StampsIn(
+    const std::string& folder, const Manifest& manifest) {
   std::vector<std::string> files;
   for (const ManifestEntry& entry : manifest.files) files.push_back(entry.file);
   files.emplace_back(kManifestFile);
@@ -303,15 +312,20 @@ absl::StatusOr<v1::Model> VersionStore::ReadContents(const std::string& folder,
   const std::string path = Join(folder, kModelFile);
   absl::StatusOr<RegularFile> opened = OpenFile(path);
   if (!opened.ok()) return AsDamage(opened.status());
+  const ManifestEntry& entry = *manifest.Find(kModelFile);
+  if (opened->size > kMostModelBytes) {
+    return absl::DataLossError(absl::StrCat(path, " has ", opened->size,
+                                            " bytes; a model has at most ",
+                                            kMostModelBytes));
+  }
   DigestedFile file(*std::move(opened), path);
   google::protobuf::io::CopyingInputStreamAdaptor pieces(&file, kPieceBytes);
   v1::Model model;
   const bool is_model = model.ParseFromZeroCopyStream(&pieces);
-  // Behind what is no model; what it is damaged by is for the digest to tell.
+  // Parsing may have stopped early; the digest is of the whole file.
   pieces.Skip(std::numeric_limits<int>::max());
   if (!file.status().ok()) return file.status();
-  absl::Status fits =
-      CheckFile(*manifest.Find(kModelFile), file.Describe(kModelFile));
+  absl::Status fits = CheckFile(entry, file.Describe(kModelFile));
   if (!fits.ok()) return fits;
   if (!is_model) return absl::DataLossError("model.pb is not a poe.v1.Model");
   return model;
@@ -345,17 +359,20 @@ absl::StatusOr<VersionStore::Summary> VersionStore::Write(
   const std::string text =
       FormatManifest({.files = {DescribeFile(kModelFile, bytes)}});
   const std::string temporary = TemporaryName();
-  absl::Status status = WriteFiles(temporary, bytes, text);
-  if (status.ok()) status = Adopt(name, version, temporary);
-  if (!status.ok()) {
+  if (absl::Status s = WriteFiles(temporary, bytes, text); !s.ok()) {
     RemoveTree(temporary);
-    return status;
+    return s;
   }
-  return Inspect(name, version);
+  absl::StatusOr<Summary> written = Adopt(name, version, temporary);
+  if (!written.ok()) RemoveTree(temporary);
+  return written;
 }
 
-absl::Status VersionStore::Adopt(const std::string& name, std::int64_t version,
-                                 const std::string& folder) const {
+absl::StatusOr<VersionStore::Summary> VersionStore::Adopt(
+    const std::string& name, std::int64_t version,
+    const std::string& folder) const {
+  absl::StatusOr<Summary> summary = InspectFolder(folder);
+  if (!summary.ok()) return summary;
   absl::Status status = MakeModelFolder(name);
   if (status.ok()) status = RenameToNew(folder, VersionFolder(name, version));
   if (!status.ok()) {
@@ -364,8 +381,11 @@ absl::Status VersionStore::Adopt(const std::string& name, std::int64_t version,
     return status;
   }
   status = SyncFolder(ModelFolder(name));
-  if (!status.ok()) RemoveTree(VersionFolder(name, version));
-  return status;
+  if (!status.ok()) {
+    RemoveTree(VersionFolder(name, version));
+    return status;
+  }
+  return summary;
 }
 
 absl::StatusOr<std::string> VersionStore::MakeTemporary() const {

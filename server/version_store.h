@@ -72,7 +72,7 @@ class VersionStore {
   struct Summary {
     std::int64_t bytes = 0;
     absl::Time created;
-    // Those of Stamps, by Inspect.
+    // Those of Stamps.
     std::vector<FileStamp> stamps;
     Manifest manifest;
   };
@@ -107,9 +107,10 @@ class VersionStore {
   // The model in a folder, after its digest has been checked. DataLoss.
   static absl::StatusOr<v1::Model> ReadFolder(const std::string& folder);
   // Makes a folder that holds a version, synced, that version in one step.
-  // AlreadyExists if there is one of that number; then the folder stays.
-  absl::Status Adopt(const std::string& name, std::int64_t version,
-                     const std::string& folder) const;
+  // AlreadyExists if there is one of that number; errors of Inspect. The folder
+  // then stays.
+  absl::StatusOr<Summary> Adopt(const std::string& name, std::int64_t version,
+                                const std::string& folder) const;
 
   absl::Status RemoveVersion(const std::string& name,
                              std::int64_t version) const;
@@ -123,6 +124,9 @@ class VersionStore {
   VersionStore(std::string folder, FileDescriptor lock)
       : folder_(std::move(folder)), lock_(std::move(lock)) {}
 
+  static absl::StatusOr<Summary> InspectFolder(const std::string& folder);
+  static absl::StatusOr<std::vector<FileStamp>> StampsIn(
+      const std::string& folder, const Manifest& manifest);
   static absl::StatusOr<v1::Model> ReadContents(const std::string& folder,
                                                 const Manifest& manifest);
   // NotFound unless there are folders for it.

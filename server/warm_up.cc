@@ -6,6 +6,8 @@
 #include "poe/numerics/workers.h"
 #include "poe/raw_rows.h"
 #include "poe/scoring.h"
+#include "server/codec/model_codec.h"
+#include "server/thread_priority.h"
 
 namespace poe::server {
 namespace {
@@ -26,8 +28,6 @@ float Middle(const DataSpec& spec, Index i) {
   return shift.empty() ? 0.5f : static_cast<float>(shift[i]);
 }
 
-}  // namespace
-
 absl::Status WarmUp(const Model& model) {
   const DataSpec& spec = model.data_spec;
   RowMatrix<float> values(kRows, spec.dimension);
@@ -39,6 +39,16 @@ absl::Status WarmUp(const Model& model) {
   const std::vector<Index> one_sequence = {0, kRows};
   if (spec.sequential) rows.starts = one_sequence;
   return Score(model, rows, {}, Workers::Inline(), NeverInterrupt).status();
+}
+
+}  // namespace
+
+absl::StatusOr<Model> DecodeAndWarmUp(const v1::Model& stored) {
+  const FrequentYields yields;
+  absl::StatusOr<Model> model = DecodeModel(stored);
+  if (!model.ok()) return model;
+  if (absl::Status warm = WarmUp(*model); !warm.ok()) return warm;
+  return model;
 }
 
 }  // namespace poe::server

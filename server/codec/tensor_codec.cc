@@ -1,6 +1,8 @@
 #include "server/codec/tensor_codec.h"
 
+#include <algorithm>
 #include <bit>
+#include <cassert>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -257,6 +259,7 @@ absl::StatusOr<RowMatrix<float>> DecodeParameters(
                       "INVALID_ELEMENT_TYPE",
                       absl::StrCat("is ", TypeText(tensor.element_type()),
                                    "; parameters are ELEMENT_TYPE_FLOAT32"));
+  assert(columns > 0 && *elements % columns == 0);
   RowMatrix<float> values(*elements / columns, columns);
   if (tensor.data().empty()) {
     std::copy(tensor.values().begin(), tensor.values().end(), values.data());

@@ -23,7 +23,7 @@ void FuzzModel(absl::string_view input) {
               stored.SerializeAsString(),
           "a model that is loaded is stored as the same bytes");
   // It may refuse: a model can be good and have no score for made up rows.
-  server::WarmUp(*model).IgnoreError();
+  server::DecodeAndWarmUp(stored).IgnoreError();
 }
 
 }  // namespace poe::fuzz

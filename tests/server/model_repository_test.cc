@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
+#include "server/manifest.h"
 #include "tests/server/model_repository_test.h"
 #include "tests/server/repository_testing.h"
 
@@ -141,6 +142,31 @@ TEST_F(ModelRepositoryTest, ADamagedVersionTellsWhyItDoesNotAnswer) {
   WriteWholeFile(path, good);
   ASSERT_TRUE(repository_->Load("digits", 1).ok());
   EXPECT_EQ(Answer(Select("digits")), "version 1 bias 0.5");
+}
+
+TEST_F(ModelRepositoryTest, WhatIsWrongWithAFileIsToldApart) {
+  const std::string no_model(200'000, '\xff');
+  const auto write = [&](absl::string_view described) {
+    WriteWholeFile(VersionFolder("digits", 1) / "model.pb", no_model);
+    WriteWholeFile(
+        VersionFolder("digits", 1) / "MANIFEST",
+        FormatManifest({.files = {DescribeFile("model.pb", described)}}));
+    return std::string(repository_->Load("digits", 1).status().message());
+  };
+  PublishTwoBits(*repository_, "digits", 0.5);
+  ASSERT_TRUE(repository_->Unload("digits", 1).ok());
+  // It stops being a model long before its end.
+  EXPECT_THAT(write(no_model), HasSubstr("model.pb is not a poe.v1.Model"));
+  std::string other = no_model;
+  other.back() = 'a';
+  EXPECT_THAT(write(other), HasSubstr("model.pb is damaged"));
+}
+
+TEST_F(ModelRepositoryTest, AVersionTellsTheSameAfterARestart) {
+  PublishTwoBits(*repository_, "digits", 0.5);
+  const v1::VersionInfo before = Info("digits", 1);
+  Reopen();
+  EXPECT_EQ(Info("digits", 1).SerializeAsString(), before.SerializeAsString());
 }
 
 // Files that fit their manifest and hold what this server cannot use.
