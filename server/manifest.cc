@@ -38,6 +38,11 @@ absl::Status BadManifest(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("MANIFEST is damaged: ", what));
 }
 
+// Of OpenSSL's digests, which fail for want of memory alone.
+void Check(bool succeeded) {
+  if (!succeeded) throw std::bad_alloc();
+}
+
 }  // namespace
 
 const ManifestEntry* Manifest::Find(absl::string_view file) const {
@@ -54,18 +59,18 @@ std::int64_t Manifest::TotalSize() const {
 }
 
 Sha256Digest::Sha256Digest() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-  if (context_ == nullptr) throw std::bad_alloc();
-  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+  Check(context_ != nullptr);
+  Check(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
 }
 
 void Sha256Digest::Add(absl::string_view bytes) {
-  EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+  Check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1);
 }
 
 std::string Sha256Digest::Finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned int size = 0;
-  EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+  Check(EVP_DigestFinal_ex(context_.get(), digest.data(), &size) == 1);
   return absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(digest.data()), size));
 }

@@ -14,10 +14,6 @@
 namespace poe::server {
 namespace {
 
-// What is over sooner yields nothing.
-constexpr long kFirstNanoseconds = 2'000'000;
-constexpr long kYieldNanoseconds = 250'000;
-
 void YieldOnSignal(int) {
   const int error = errno;
   sched_yield();
@@ -50,8 +46,8 @@ std::optional<timer_t> StartTimer() {
     return std::nullopt;
   }
   const struct itimerspec times = {
-      .it_interval = {.tv_sec = 0, .tv_nsec = kYieldNanoseconds},
-      .it_value = {.tv_sec = 0, .tv_nsec = kFirstNanoseconds}};
+      .it_interval = absl::ToTimespec(kBetweenYields),
+      .it_value = absl::ToTimespec(kFirstYield)};
   if (timer_settime(timer, 0, &times, nullptr) == 0) return timer;
   WarnOfYields();
   timer_delete(timer);

@@ -20,6 +20,8 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/errors.h"
 #include "server/manifest.h"
+#include "server/steady_time.h"
+#include "server/thread_priority.h"
 
 namespace poe::server {
 namespace {
@@ -60,8 +62,9 @@ absl::StatusOr<Manifest> ReadManifest(const std::string& folder) {
   return manifest;
 }
 
-// A file for a parser that takes it piece by piece, digested on the way;
-// between pieces the thread yields.
+// A file for a parser that takes it piece by piece, digested on the way.
+// Between pieces the thread yields, as often as by FrequentYields, whose
+// signals would interrupt some file systems.
 class DigestedFile : public google::protobuf::io::CopyingInputStream {
  public:
   // `path` is for errors.
@@ -69,7 +72,10 @@ class DigestedFile : public google::protobuf::io::CopyingInputStream {
       : file_(std::move(file)), path_(std::move(path)) {}
 
   int Read(void* buffer, int size) override {
-    std::this_thread::yield();
+    if (SteadyNow() >= next_yield_) {
+      std::this_thread::yield();
+      next_yield_ = SteadyTimeAfter(kBetweenYields);
+    }
     const absl::StatusOr<std::size_t> count = ReadAt(
         file_.descriptor, buffer, static_cast<std::size_t>(size), read_, path_);
     if (!count.ok()) {
@@ -93,6 +99,7 @@ class DigestedFile : public google::protobuf::io::CopyingInputStream {
  private:
   const RegularFile file_;
   const std::string path_;
+  SteadyTime next_yield_ = SteadyTimeAfter(kFirstYield);
   std::int64_t read_ = 0;
   Sha256Digest digest_;
   absl::Status status_;
@@ -312,9 +319,8 @@ absl::StatusOr<v1::Model> VersionStore::ReadContents(const std::string& folder,
   const std::string path = Join(folder, kModelFile);
   absl::StatusOr<RegularFile> opened = OpenFile(path);
   if (!opened.ok()) return AsDamage(opened.status());
-  const ManifestEntry& entry = *manifest.Find(kModelFile);
   if (opened->size > kMostModelBytes) {
-    return absl::DataLossError(absl::StrCat(path, " has ", opened->size,
+    return absl::DataLossError(absl::StrCat(kModelFile, " has ", opened->size,
                                             " bytes; a model has at most ",
                                             kMostModelBytes));
   }
@@ -325,7 +331,8 @@ absl::StatusOr<v1::Model> VersionStore::ReadContents(const std::string& folder,
   // Parsing may have stopped early; the digest is of the whole file.
   pieces.Skip(std::numeric_limits<int>::max());
   if (!file.status().ok()) return file.status();
-  absl::Status fits = CheckFile(entry, file.Describe(kModelFile));
+  absl::Status fits =
+      CheckFile(*manifest.Find(kModelFile), file.Describe(kModelFile));
   if (!fits.ok()) return fits;
   if (!is_model) return absl::DataLossError("model.pb is not a poe.v1.Model");
   return model;
@@ -381,11 +388,12 @@ absl::StatusOr<VersionStore::Summary> VersionStore::Adopt(
     return status;
   }
   status = SyncFolder(ModelFolder(name));
-  if (!status.ok()) {
+  if (status.ok()) return summary;
+  // In one step: there must not be half a version.
+  if (!RenameToNew(VersionFolder(name, version), folder).ok()) {
     RemoveTree(VersionFolder(name, version));
-    return status;
   }
-  return summary;
+  return status;
 }
 
 absl::StatusOr<std::string> VersionStore::MakeTemporary() const {

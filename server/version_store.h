@@ -108,7 +108,7 @@ class VersionStore {
   static absl::StatusOr<v1::Model> ReadFolder(const std::string& folder);
   // Makes a folder that holds a version, synced, that version in one step.
   // AlreadyExists if there is one of that number; errors of Inspect. The folder
-  // then stays.
+  // then stays, or is gone if the disk fails.
   absl::StatusOr<Summary> Adopt(const std::string& name, std::int64_t version,
                                 const std::string& folder) const;
 

@@ -1,4 +1,4 @@
-// A stored model's way to answering, before anybody waits for it.
+// Makes a stored model ready to answer, before anybody waits for it.
 #ifndef POE_SERVER_WARM_UP_H_
 #define POE_SERVER_WARM_UP_H_
 

@@ -45,7 +45,7 @@ absl::Status DecodeElements(const v1::Tensor& tensor, absl::string_view field,
                             Elements kind = Elements::kNumbers);
 
 // Model parameters: FLOAT32 only, of exactly the shape `expected`, as a matrix
-// with so many columns; the elements must fill its rows.
+// with so many columns; a divisor of their number.
 absl::StatusOr<RowMatrix<float>> DecodeParameters(
     const v1::Tensor& tensor, absl::string_view field,
     absl::Span<const std::int64_t> expected, Index columns);

@@ -225,6 +225,7 @@ TEST_F(QuietTest, LoadingALargeModelIsNotNoticed) {
         seconds.push_back(absl::ToDoubleSeconds(absl::Now() - begin));
       },
       IsLongForm() ? 20 : 3, callers);
+  ASSERT_FALSE(seconds.empty());
   if (IsLongForm()) {
     Report("seconds that 40 MB take to load beside calls", Median(seconds), "",
            true, false);

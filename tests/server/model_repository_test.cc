@@ -15,6 +15,7 @@
 #include "server/codec/model_codec.h"
 #include "server/errors.h"
 #include "server/manifest.h"
+#include "server/version_store.h"
 #include "tests/server/model_repository_test.h"
 #include "tests/server/repository_testing.h"
 
@@ -160,13 +161,37 @@ TEST_F(ModelRepositoryTest, WhatIsWrongWithAFileIsToldApart) {
   std::string other = no_model;
   other.back() = 'a';
   EXPECT_THAT(write(other), HasSubstr("model.pb is damaged"));
+  // Too large to be a model, whatever the manifest says; most of it is a hole.
+  const std::int64_t size = kMostModelBytes + 1;
+  std::filesystem::resize_file(VersionFolder("digits", 1) / "model.pb", size);
+  WriteWholeFile(VersionFolder("digits", 1) / "MANIFEST",
+                 FormatManifest({.files = {{"model.pb", size, Sha256("")}}}));
+  EXPECT_THAT(std::string(repository_->Load("digits", 1).status().message()),
+              HasSubstr("model.pb has 2147483648 bytes; a model has at most"));
 }
 
-TEST_F(ModelRepositoryTest, AVersionTellsTheSameAfterARestart) {
-  PublishTwoBits(*repository_, "digits", 0.5);
-  const v1::VersionInfo before = Info("digits", 1);
-  Reopen();
-  EXPECT_EQ(Info("digits", 1).SerializeAsString(), before.SerializeAsString());
+TEST(VersionStoreTest, AFolderWithoutAVersionIsNotAdopted) {
+  const TemporaryFolder temporary;
+  const auto store = VersionStore::Open(temporary / "models");
+  ASSERT_TRUE(store.ok()) << store.status();
+  const auto folder = store->MakeTemporary();
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(store->Adopt("digits", 1, *folder).status().code(),
+            absl::StatusCode::kDataLoss);
+  EXPECT_TRUE(std::filesystem::exists(*folder));
+  EXPECT_FALSE(std::filesystem::exists(temporary / "models/digits"));
+}
+
+TEST(VersionStoreTest, WhatWasWrittenHasTheStampsOfItsFiles) {
+  const TemporaryFolder temporary;
+  const auto store = VersionStore::Open(temporary / "models");
+  ASSERT_TRUE(store.ok()) << store.status();
+  const auto written = store->Write("digits", 1, TwoBits(0.5));
+  ASSERT_TRUE(written.ok()) << written.status();
+  const auto found = store->Inspect("digits", 1);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(written->stamps, found->stamps);
+  EXPECT_EQ(written->created, found->created);
 }
 
 // Files that fit their manifest and hold what this server cannot use.
