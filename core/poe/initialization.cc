@@ -120,22 +120,21 @@ DataMoments MomentsOf(const Examples& examples) {
   const double total =
       std::accumulate(weights.begin(), weights.end(), double{0});
   // Row by row: there may be many.
+  const auto row = [&values](Index n) -> Vector<double> {
+    return values.row(n).transpose().cast<double>();
+  };
   DataMoments moments;
   moments.mean = moments.variance = Vector<double>::Zero(values.cols());
-  moments.least = moments.greatest =
-      values.row(0).transpose().template cast<double>();
+  moments.least = moments.greatest = row(0);
   for (Index n = 0; n < rows; ++n) {
-    const auto row = values.row(n).transpose().template cast<double>();
-    moments.mean += weights[n] * row;
-    moments.least = moments.least.cwiseMin(row);
-    moments.greatest = moments.greatest.cwiseMax(row);
+    const Vector<double> x = row(n);
+    moments.mean += weights[n] * x;
+    moments.least = moments.least.cwiseMin(x);
+    moments.greatest = moments.greatest.cwiseMax(x);
   }
   moments.mean /= total;
   for (Index n = 0; n < rows; ++n)
-    moments.variance +=
-        weights[n] *
-        (values.row(n).transpose().template cast<double>() - moments.mean)
-            .cwiseAbs2();
+    moments.variance += weights[n] * (row(n) - moments.mean).cwiseAbs2();
   moments.variance /= total;
   return moments;
 }

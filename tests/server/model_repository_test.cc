@@ -170,30 +170,6 @@ TEST_F(ModelRepositoryTest, WhatIsWrongWithAFileIsToldApart) {
               HasSubstr("model.pb has 2147483648 bytes; a model has at most"));
 }
 
-TEST(VersionStoreTest, AFolderWithoutAVersionIsNotAdopted) {
-  const TemporaryFolder temporary;
-  const auto store = VersionStore::Open(temporary / "models");
-  ASSERT_TRUE(store.ok()) << store.status();
-  const auto folder = store->MakeTemporary();
-  ASSERT_TRUE(folder.ok()) << folder.status();
-  EXPECT_EQ(store->Adopt("digits", 1, *folder).status().code(),
-            absl::StatusCode::kDataLoss);
-  EXPECT_TRUE(std::filesystem::exists(*folder));
-  EXPECT_FALSE(std::filesystem::exists(temporary / "models/digits"));
-}
-
-TEST(VersionStoreTest, WhatWasWrittenHasTheStampsOfItsFiles) {
-  const TemporaryFolder temporary;
-  const auto store = VersionStore::Open(temporary / "models");
-  ASSERT_TRUE(store.ok()) << store.status();
-  const auto written = store->Write("digits", 1, TwoBits(0.5));
-  ASSERT_TRUE(written.ok()) << written.status();
-  const auto found = store->Inspect("digits", 1);
-  ASSERT_TRUE(found.ok()) << found.status();
-  EXPECT_EQ(written->stamps, found->stamps);
-  EXPECT_EQ(written->created, found->created);
-}
-
 // Files that fit their manifest and hold what this server cannot use.
 TEST_F(ModelRepositoryTest, AForeignModelFails) {
   v1::Model foreign = TwoBits(0.5);
