@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 #include <utility>
 #include <vector>
 
@@ -12,10 +13,6 @@
 #include "tests/core/expert_oracles.h"
 
 namespace poe {
-namespace {
-
-constexpr double kPi = 3.14159265358979323846;
-}  // namespace
 
 RowMatrix<double> RandomMatrix(Index rows, Index cols, double scale,
                                std::uint32_t stream) {
@@ -163,7 +160,7 @@ double UnigaussLogJoint(const ExpertGroup<double>& group, Index m, Index z,
     const double variance = std::exp(group.block(1)(m, circular ? 0 : i));
     const double distance = x(0, i) - group.block(0)(m, i);
     density *= std::exp(-distance * distance / (2 * variance)) /
-               std::sqrt(2 * kPi * variance);
+               std::sqrt(2 * std::numbers::pi * variance);
   }
   return std::log(density);
 }

@@ -1,6 +1,7 @@
 #include "poe/experts/fit_gaussian_mixture.h"
 
 #include <cmath>
+#include <numbers>
 #include <utility>
 #include <vector>
 
@@ -12,8 +13,6 @@ namespace poe {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr double kPi = 3.14159265358979323846;
 
 Observations<double> RowsOf(const RowMatrix<double>& values) {
   Observations<double> x = MakeDense<double>(values.rows(), values.cols());
@@ -109,7 +108,7 @@ GaussianMixture<double>::Settings PlainStep(
         const double variance = std::exp(from.log_variance(k, i));
         const double distance = values(n, i) - from.mean(k, i);
         shares(n, k) *= std::exp(-distance * distance / (2 * variance)) /
-                        std::sqrt(2 * kPi * variance);
+                        std::sqrt(2 * std::numbers::pi * variance);
       }
     }
     shares.row(n) *= weights[n] / shares.row(n).sum();

@@ -1,6 +1,7 @@
 #include "tests/core/linear_dense.h"
 
 #include <cmath>
+#include <numbers>
 
 #include "Eigen/Cholesky"
 #include "Eigen/LU"
@@ -8,8 +9,6 @@
 
 namespace poe {
 namespace {
-
-constexpr double kPi = 3.14159265358979323846;
 
 Eigen::MatrixXd CovarianceFrom(const ExpertGroup<double>& group, int block,
                                Index m, Index latents) {
@@ -106,10 +105,12 @@ double DenseLogScore(const DenseSystem& system, const RowMatrix<double>& x,
   const Eigen::LLT<Eigen::MatrixXd> factor(covariance);
   double score = 0;
   for (Index i = 0; i < distance.size(); ++i) {
-    score -= std::log(2 * kPi) / 2 + std::log(factor.matrixLLT()(i, i));
-    score += ((1 - exponent) * std::log(2 * kPi * path.variance(i)) -
-              std::log(exponent)) /
-             2;
+    score -=
+        std::log(2 * std::numbers::pi) / 2 + std::log(factor.matrixLLT()(i, i));
+    score +=
+        ((1 - exponent) * std::log(2 * std::numbers::pi * path.variance(i)) -
+         std::log(exponent)) /
+        2;
   }
   return score - distance.dot(factor.solve(distance)) / 2;
 }

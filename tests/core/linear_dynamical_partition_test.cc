@@ -1,6 +1,7 @@
 #include "poe/experts/linear_dynamical_partition.h"
 
 #include <cmath>
+#include <numbers>
 #include <utility>
 #include <vector>
 
@@ -70,7 +71,7 @@ double DenseLogPartition(const Product<double>& product, Index length) {
   for (Index i = 0; i < values; ++i)
     log_determinant += 2 * std::log(factor.matrixLLT()(i, i));
   return constant + information.dot(factor.solve(information)) / 2 +
-         (static_cast<double>(values) * std::log(2 * 3.14159265358979323846) -
+         (static_cast<double>(values) * std::log(2 * std::numbers::pi) -
           log_determinant) /
              2;
 }

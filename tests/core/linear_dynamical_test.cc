@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <functional>
+#include <numbers>
 #include <string>
 #include <vector>
 
@@ -214,7 +215,7 @@ TEST(LinearDynamicalTest, OneFrameOfOneLatentIsAGaussian) {
                           c * settings.initial_mean(0, 0);
   EXPECT_NEAR(Scores(*group, x, 1)(0, 0),
               -(distance * distance / variance +
-                std::log(2 * 3.14159265358979323846 * variance)) /
+                std::log(2 * std::numbers::pi * variance)) /
                   2,
               1e-13);
 }

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 #include <utility>
 
 #include "poe/experts/gaussian_mixture.h"
@@ -7,7 +8,6 @@
 namespace poe {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 constexpr Index kDimension = 2, kComponents = 3;
 
 template <typename Scalar>
@@ -36,7 +36,7 @@ double MixtureLogJoint(const ExpertGroup<double>& group, Index m, Index z,
     const double variance = std::exp(group.block(1)(row, i));
     const double distance = x(0, i) - group.block(0)(row, i);
     density *= std::exp(-distance * distance / (2 * variance)) /
-               std::sqrt(2 * kPi * variance);
+               std::sqrt(2 * std::numbers::pi * variance);
   }
   return std::log(density);
 }

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 #include <utility>
 #include <vector>
 
@@ -7,8 +8,6 @@
 
 namespace poe {
 namespace {
-
-constexpr double kPi = 3.14159265358979323846;
 
 // Trees of every shape that two coordinates have, cycled through; chains, stars
 // and forests of more.
@@ -70,7 +69,7 @@ OracleKind Trees(std::string name, Index dimension, Index experts, Index trees,
       double mean = group.block(1)(t, i);
       if (parent >= 0) mean += group.block(0)(t, i) * x(0, parent);
       const double variance = std::exp(group.block(2)(t, i));
-      log_joint -= std::log(2 * kPi * variance) / 2 +
+      log_joint -= std::log(2 * std::numbers::pi * variance) / 2 +
                    (x(0, i) - mean) * (x(0, i) - mean) / (2 * variance);
     }
     return log_joint;

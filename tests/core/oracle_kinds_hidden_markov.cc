@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 #include <utility>
 #include <vector>
 
@@ -9,7 +10,6 @@
 namespace poe {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 constexpr Index kRealLength = 2, kRealStates = 3;
 constexpr Index kSymbolLength = 3, kSymbols = 3, kSymbolStates = 2;
 
@@ -63,7 +63,7 @@ double LogJoint(const ExpertGroup<double>& group, Index m, Index z,
       const double variance = std::exp(group.block(3)(row, i));
       const double distance = x(t, i) - group.block(2)(row, i);
       sum -= distance * distance / (2 * variance) +
-             std::log(2 * kPi * variance) / 2;
+             std::log(2 * std::numbers::pi * variance) / 2;
     }
   }
   return sum;

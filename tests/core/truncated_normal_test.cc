@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 #include "boost/math/quadrature/gauss.hpp"
@@ -199,7 +200,7 @@ TEST(TruncatedNormalTest, LogIntegralStaysFinite) {
 TEST(TruncatedNormalTest, LogIntegralOfSimpleCases) {
   EXPECT_DOUBLE_EQ((TruncatedNormal{0, 0, -3, 5}).LogIntegral(), std::log(8.0));
   // The whole normal, and half of it.
-  const double whole = std::log(2 * 3.14159265358979323846 / 4) / 2;
+  const double whole = std::log(2 * std::numbers::pi / 4) / 2;
   EXPECT_NEAR((TruncatedNormal{0, 4, -50, 50}).LogIntegral(), whole, 1e-14);
   EXPECT_NEAR((TruncatedNormal{0, 4, 0, 50}).LogIntegral(),
               whole - std::log(2.0), 1e-14);

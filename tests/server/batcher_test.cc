@@ -58,8 +58,8 @@ class Answerer {
 };
 
 // One call and what became of it.
-struct Asked {
-  explicit Asked(Rows values) : rows(std::move(values)) {}
+struct Submitted {
+  explicit Submitted(Rows values) : rows(std::move(values)) {}
 
   Rows rows;
   ScoreOptions options;
@@ -87,7 +87,7 @@ class BatcherTest : public ::testing::Test {
                InterruptCheck check) { return answerer_(rows, check); });
   }
 
-  Batcher::Call CallOf(Asked& asked,
+  Batcher::Call CallOf(Submitted& asked,
                        const std::shared_ptr<const Model>& model) const {
     return {.model = model,
             .question = asked.options,
@@ -104,8 +104,8 @@ class BatcherTest : public ::testing::Test {
                 }};
   }
 
-  void Submit(Asked& asked) { Submit(asked, model_); }
-  void Submit(Asked& asked, const std::shared_ptr<const Model>& model) {
+  void Submit(Submitted& asked) { Submit(asked, model_); }
+  void Submit(Submitted& asked, const std::shared_ptr<const Model>& model) {
     batcher_->Submit(CallOf(asked, model));
   }
 
@@ -136,7 +136,7 @@ class BatcherTest : public ::testing::Test {
 
   const std::shared_ptr<const Model> model_ = std::make_shared<Model>();
   const std::shared_ptr<const Model> other_model_ = std::make_shared<Model>();
-  Asked occupant_{{0}};
+  Submitted occupant_{{0}};
   absl::Notification release_;
   Answerer answerer_;
   std::unique_ptr<Batcher> batcher_;
@@ -145,8 +145,8 @@ class BatcherTest : public ::testing::Test {
 TEST_F(BatcherTest, WhatHasComeMeanwhileIsAnsweredTogetherInItsOrder) {
   Start({});
   Occupy();
-  Asked first({1, 2}), second({3}), third({4, 5, 6});
-  for (Asked* asked : {&first, &second, &third}) Submit(*asked);
+  Submitted first({1, 2}), second({3}), third({4, 5, 6});
+  for (Submitted* asked : {&first, &second, &third}) Submit(*asked);
   EXPECT_EQ(batcher_->waiting_calls(), 3);
   Finish();
   EXPECT_THAT(Batches(), ElementsAre(Rows{1, 2, 3, 4, 5, 6}));
@@ -158,8 +158,8 @@ TEST_F(BatcherTest, WhatHasComeMeanwhileIsAnsweredTogetherInItsOrder) {
 TEST_F(BatcherTest, RowsOfACallStayTogetherAndBatchesAreBounded) {
   Start({.rows = 4});
   Occupy();
-  Asked first({1, 2}), second({3, 4, 5}), third({6}), large(Rows(9, 7));
-  for (Asked* asked : {&first, &second, &third, &large}) Submit(*asked);
+  Submitted first({1, 2}), second({3, 4, 5}), third({6}), large(Rows(9, 7));
+  for (Submitted* asked : {&first, &second, &third, &large}) Submit(*asked);
   Finish();
   EXPECT_THAT(Batches(), ElementsAre(Rows{1, 2}, Rows{3, 4, 5, 6}, Rows(9, 7)));
   EXPECT_EQ(large.answer, large.rows);
@@ -168,10 +168,10 @@ TEST_F(BatcherTest, RowsOfACallStayTogetherAndBatchesAreBounded) {
 TEST_F(BatcherTest, TheFirstCallOfABatchIsToldItsSize) {
   Start({.rows = 5});
   Occupy();
-  Asked first({1, 2}), second({3, 4, 5}), third({6});
+  Submitted first({1, 2}), second({3, 4, 5}), third({6});
   // Only the batcher's thread adds to it.
-  std::vector<std::tuple<const Asked*, std::size_t, Index>> leads;
-  for (Asked* asked : {&first, &second, &third}) {
+  std::vector<std::tuple<const Submitted*, std::size_t, Index>> leads;
+  for (Submitted* asked : {&first, &second, &third}) {
     Batcher::Call call = CallOf(*asked, model_);
     call.lead = [&leads, asked](std::size_t calls, Index rows) {
       leads.emplace_back(asked, calls, rows);
@@ -186,7 +186,7 @@ TEST_F(BatcherTest, TheFirstCallOfABatchIsToldItsSize) {
 TEST_F(BatcherTest, OneRowABatchIsEachCallByItself) {
   Start({.rows = 1});
   Occupy();
-  Asked first({1}), second({2, 3});
+  Submitted first({1}), second({2, 3});
   Submit(first);
   Submit(second);
   Finish();
@@ -196,7 +196,7 @@ TEST_F(BatcherTest, OneRowABatchIsEachCallByItself) {
 TEST_F(BatcherTest, OnlyCallsThatAskTheSameShareABatch) {
   Start({});
   Occupy();
-  Asked first({1}), other({2}), masked({3}), last({4});
+  Submitted first({1}), other({2}), masked({3}), last({4});
   other.options.per_expert = true;
   const std::vector<std::uint8_t> mask = {0};
   Submit(first);
@@ -212,8 +212,8 @@ TEST_F(BatcherTest, OnlyCallsThatAskTheSameShareABatch) {
 TEST_F(BatcherTest, ABusyModelDoesNotKeepOthersWaiting) {
   Start({.rows = 1});
   Occupy();
-  Asked first({1}), second({2}), third({3}), other({4});
-  for (Asked* asked : {&first, &second, &third}) Submit(*asked);
+  Submitted first({1}), second({2}), third({3}), other({4});
+  for (Submitted* asked : {&first, &second, &third}) Submit(*asked);
   Submit(other, std::make_shared<Model>());
   Finish();
   EXPECT_THAT(Batches(), ElementsAre(Rows{1}, Rows{4}, Rows{2}, Rows{3}));
@@ -222,8 +222,8 @@ TEST_F(BatcherTest, ABusyModelDoesNotKeepOthersWaiting) {
 TEST_F(BatcherTest, CallsThatNobodyWaitsForAreNotAnswered) {
   Start({});
   Occupy();
-  Asked first({1}), cancelled({2}), last({3});
-  for (Asked* asked : {&first, &cancelled, &last}) Submit(*asked);
+  Submitted first({1}), cancelled({2}), last({3});
+  for (Submitted* asked : {&first, &cancelled, &last}) Submit(*asked);
   cancelled.gone = true;
   Finish();
   EXPECT_THAT(Batches(), ElementsAre(Rows{1, 3}));
@@ -246,7 +246,7 @@ class LateBatcherTest : public BatcherTest {
         });
   }
 
-  void SubmitLate(Asked& asked) {
+  void SubmitLate(Submitted& asked) {
     Batcher::Call call = CallOf(asked, model_);
     call.deadline = SteadyTimeAfter(kBatchTime);
     batcher_->Submit(std::move(call));
@@ -256,7 +256,7 @@ class LateBatcherTest : public BatcherTest {
 TEST_F(LateBatcherTest, CallsThatABatchWouldOutlastComeLast) {
   Start({.rows = 1});
   Occupy();
-  Asked first({1}), late({2}), patient({3}), endless({4});
+  Submitted first({1}), late({2}), patient({3}), endless({4});
   Submit(first);
   SubmitLate(late);
   Batcher::Call call = CallOf(patient, model_);
@@ -271,7 +271,7 @@ TEST_F(LateBatcherTest, CallsThatABatchWouldOutlastComeLast) {
 TEST_F(LateBatcherTest, CallsThatABatchWouldOutlastTakeTheRoomThatIsLeft) {
   Start({.rows = 3});
   Occupy();
-  Asked first({1, 1, 1}), late({2}), patient({3}), too_late({4, 4});
+  Submitted first({1, 1, 1}), late({2}), patient({3}), too_late({4, 4});
   Submit(first);
   SubmitLate(late);
   Submit(patient);
@@ -281,14 +281,14 @@ TEST_F(LateBatcherTest, CallsThatABatchWouldOutlastTakeTheRoomThatIsLeft) {
 }
 
 TEST_F(BatcherTest, ABatchEndsEarlyOnlyIfAllItsCallsAreGone) {
-  Asked first({1}), second({2});
+  Submitted first({1}), second({2});
   std::vector<absl::StatusCode> checks;
   batcher_ = std::make_unique<Batcher>(
       Batcher::Options(),
       [&](const Model&, const RawRows& rows, const RowQuestion&,
           InterruptCheck check) -> absl::StatusOr<RowAnswer> {
         if (rows.size() < 2) return RowAnswer();
-        for (Asked* asked : {&first, &second}) {
+        for (Submitted* asked : {&first, &second}) {
           asked->gone = true;
           checks.push_back(check().code());
         }
@@ -305,7 +305,7 @@ TEST_F(BatcherTest, ABatchEndsEarlyOnlyIfAllItsCallsAreGone) {
 }
 
 TEST_F(BatcherTest, WhatGoesWrongIsToldToAllWhoStillWait) {
-  Asked first({1}), second({2});
+  Submitted first({1}), second({2});
   batcher_ = std::make_unique<Batcher>(
       Batcher::Options(),
       [&](const Model&, const RawRows& rows, const RowQuestion&,
@@ -325,8 +325,8 @@ TEST_F(BatcherTest, WhatGoesWrongIsToldToAllWhoStillWait) {
 TEST_F(BatcherTest, AFullLineRefusesAtOnceAndSaysWhenToTryAgain) {
   Start({.waiting_calls = 2});
   Occupy();
-  Asked first({1}), second({2}), third({3}), other({4});
-  for (Asked* asked : {&first, &second, &third}) Submit(*asked);
+  Submitted first({1}), second({2}), third({3}), other({4});
+  for (Submitted* asked : {&first, &second, &third}) Submit(*asked);
   ASSERT_TRUE(third.answered.HasBeenNotified());
   EXPECT_EQ(third.status.code(), absl::StatusCode::kResourceExhausted);
   google::rpc::Status details;
@@ -353,7 +353,7 @@ TEST_F(BatcherTest, AFullLineRefusesAtOnceAndSaysWhenToTryAgain) {
 TEST_F(BatcherTest, UnwantedCallsMakeRoomInAFullLine) {
   Start({.waiting_calls = 1});
   Occupy();
-  Asked cancelled({1}), wanted({2});
+  Submitted cancelled({1}), wanted({2});
   Submit(cancelled);
   cancelled.gone = true;
   Submit(wanted);
@@ -366,7 +366,7 @@ TEST_F(BatcherTest, UnwantedCallsMakeRoomInAFullLine) {
 
 TEST_F(BatcherTest, WithADelayABatchWaitsUntilItIsFull) {
   Start({.rows = 3, .delay = absl::Hours(1)});
-  Asked first({1}), second({2, 3});
+  Submitted first({1}), second({2, 3});
   Submit(first);
   Submit(second);
   first.answered.WaitForNotification();
@@ -376,7 +376,7 @@ TEST_F(BatcherTest, WithADelayABatchWaitsUntilItIsFull) {
 
 TEST_F(BatcherTest, ABatchThatIsNotFullLeavesAfterTheDelay) {
   Start({.rows = 3, .delay = absl::Milliseconds(1)});
-  Asked only({1});
+  Submitted only({1});
   Submit(only);
   only.answered.WaitForNotification();
   EXPECT_EQ(only.answer, Rows{1});
@@ -384,7 +384,7 @@ TEST_F(BatcherTest, ABatchThatIsNotFullLeavesAfterTheDelay) {
 
 TEST_F(BatcherTest, TheEndAnswersWhoeverWaits) {
   Start({.threads = 2, .delay = absl::Hours(1)});
-  Asked first({1}), second({2});
+  Submitted first({1}), second({2});
   Submit(first);
   Submit(second, std::make_shared<Model>());
   EXPECT_EQ(batcher_->waiting_calls(), 2);
@@ -397,10 +397,10 @@ TEST_F(BatcherTest, TheEndAnswersWhoeverWaits) {
 TEST_F(BatcherTest, ManyThreadsGetTheirOwnAnswersEachOnce) {
   constexpr int kCallers = 4, kCalls = 500;
   Start({.threads = 2, .rows = 8, .waiting_calls = kCallers * kCalls});
-  std::vector<std::unique_ptr<Asked>> asked;
+  std::vector<std::unique_ptr<Submitted>> asked;
   for (int i = 0; i < kCallers * kCalls; ++i) {
     asked.push_back(
-        std::make_unique<Asked>(Rows(1 + i % 3, static_cast<float>(i))));
+        std::make_unique<Submitted>(Rows(1 + i % 3, static_cast<float>(i))));
   }
   std::vector<std::thread> callers;
   for (int caller = 0; caller < kCallers; ++caller) {

@@ -16,8 +16,8 @@ namespace {
 using ::testing::HasSubstr;
 
 // Too wide for its rows to be listed in training, and not for this test.
-constexpr int kWidth = 13;
-constexpr int kRows = 60;
+constexpr int kBits = 13;
+constexpr int kAllRows = 60;
 
 class NormalizerServiceTest : public ServingTest {
  protected:
@@ -28,7 +28,7 @@ class NormalizerServiceTest : public ServingTest {
     start.add_class_names("few");
     start.add_class_names("many");
     start.mutable_data_spec()->set_family(v1::FAMILY_BERNOULLI);
-    start.mutable_data_spec()->set_dimension(kWidth);
+    start.mutable_data_spec()->set_dimension(kBits);
     v1::GroupSettings& group = *start.add_products()->add_groups();
     group.set_num_experts(24);  // too many to sum over
     group.mutable_bernoulli_units();
@@ -47,8 +47,8 @@ class NormalizerServiceTest : public ServingTest {
     *request.mutable_start() = start;
     stream->Write(request);
     v1::TrainChunk& chunk = *request.mutable_chunk();
-    RowMatrix<float> rows = RandomBits(kRows, kWidth, 3);
-    for (int n = 0; n < kRows; ++n) {
+    RowMatrix<float> rows = RandomBits(kAllRows, kBits, 3);
+    for (int n = 0; n < kAllRows; ++n) {
       if (n % 2 == 1) rows.row(n).leftCols(6).setOnes();
       chunk.add_labels(n % 2);
     }
@@ -67,8 +67,7 @@ class NormalizerServiceTest : public ServingTest {
     request.mutable_model()->set_name("bits");
     *request.mutable_observations() =
         ToObservations(RowMatrix<float>::NullaryExpr(
-            1 << kWidth, kWidth,
-            [](Index n, Index i) { return (n >> i) % 2; }));
+            1 << kBits, kBits, [](Index n, Index i) { return (n >> i) % 2; }));
     grpc::ClientContext context;
     v1::ScoreResponse response;
     const grpc::Status status = stub().Score(&context, request, &response);
@@ -91,7 +90,7 @@ TEST_F(NormalizerServiceTest, LogProbabilitiesSumToOneWithinTheirErrors) {
   const std::vector<double> log_scores = Doubles(response.log_scores());
   const std::vector<double> log_probabilities =
       Doubles(response.log_probabilities());
-  ASSERT_EQ(log_probabilities.size(), std::size_t{2} << kWidth);
+  ASSERT_EQ(log_probabilities.size(), std::size_t{2} << kBits);
   double exact[2];
   for (int c = 0; c < 2; ++c) {
     double sum = 0, mass = 0;

@@ -46,7 +46,7 @@ std::vector<Expert> Experts() {
 
 // Three rows; the last is out of support. Experts of "dog" say of each row the
 // same as those of "cat", plus 100.
-v1::ScoreResponse Response() {
+v1::ScoreResponse ExplainedResponse() {
   v1::ScoreResponse response;
   response.mutable_model()->set_name("pets");
   response.mutable_model()->set_version(2);
@@ -73,7 +73,7 @@ v1::ScoreResponse Response() {
 }
 
 TEST(ExplanationTest, TheGreatestObjectionIsNamedFirst) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   ASSERT_TRUE(scores.ok()) << scores.status();
   const std::vector<Expert> experts = Experts();
   const auto explained = Explain(*scores, {}, experts, "", 2);
@@ -92,7 +92,7 @@ TEST(ExplanationTest, TheGreatestObjectionIsNamedFirst) {
 }
 
 TEST(ExplanationTest, WhoIsPleasedOrOutOfSupportIsNotNamed) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   const std::vector<Expert> experts = Experts();
   const auto explained = Explain(*scores, {}, experts, "", 5);
   ASSERT_TRUE(explained.ok()) << explained.status();
@@ -103,7 +103,7 @@ TEST(ExplanationTest, WhoIsPleasedOrOutOfSupportIsNotNamed) {
 }
 
 TEST(ExplanationTest, TheClassAskedForExplainsAllRows) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   const std::vector<Expert> experts = Experts();
   const auto explained = Explain(*scores, {}, experts, "dog", 1);
   ASSERT_TRUE(explained.ok()) << explained.status();
@@ -116,7 +116,7 @@ TEST(ExplanationTest, TheClassAskedForExplainsAllRows) {
 }
 
 TEST(ExplanationTest, WhatIsUsualOfASequenceGrowsWithItsLength) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   const std::vector<Expert> experts = Experts();
   const auto explained = Explain(*scores, {10, 1, 1}, experts, "dog", 1);
   ASSERT_TRUE(explained.ok()) << explained.status();
@@ -125,7 +125,7 @@ TEST(ExplanationTest, WhatIsUsualOfASequenceGrowsWithItsLength) {
 }
 
 TEST(ExplanationTest, AModelThatDoesNotKnowWhatIsUsualSaysWhatToDo) {
-  v1::ScoreResponse response = Response();
+  v1::ScoreResponse response = ExplainedResponse();
   for (v1::ExpertScores& experts : *response.mutable_expert_scores()) {
     experts.clear_usual_quantiles();
     experts.clear_objections();
@@ -139,7 +139,7 @@ TEST(ExplanationTest, AModelThatDoesNotKnowWhatIsUsualSaysWhatToDo) {
 }
 
 TEST(ExplanationTest, WithoutLabelsOneOfSeveralClassesMustBeNamed) {
-  v1::ScoreResponse response = Response();
+  v1::ScoreResponse response = ExplainedResponse();
   response.clear_labels();
   const auto scores = ReadScores(response);
   const std::vector<Expert> experts = Experts();
@@ -149,16 +149,16 @@ TEST(ExplanationTest, WithoutLabelsOneOfSeveralClassesMustBeNamed) {
 }
 
 TEST(ExplanationTest, ScoresOfOtherExpertsAreRefused) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   std::vector<Expert> experts = Experts();
   experts.pop_back();
   EXPECT_THAT(Explain(*scores, {}, experts, "dog", 3),
               IsError(absl::StatusCode::kInternal, "differ"));
-  v1::ScoreResponse response = Response();
+  v1::ScoreResponse response = ExplainedResponse();
   response.mutable_expert_scores(1)->mutable_objections()->set_shape(0, 4);
   EXPECT_THAT(ReadScores(response),
               IsError(absl::StatusCode::kInternal, "objections"));
-  response = Response();
+  response = ExplainedResponse();
   *response.mutable_expert_scores(1)->mutable_usual_quantiles() =
       MakeTensor({1, 2}, std::vector<double>{1, 2});
   EXPECT_THAT(ReadScores(response),
@@ -166,7 +166,7 @@ TEST(ExplanationTest, ScoresOfOtherExpertsAreRefused) {
 }
 
 TEST(ExplanationTest, TheTableHasALineForEachObjector) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   const std::vector<Expert> experts = Experts();
   const auto explained = Explain(*scores, {}, experts, "", 2);
   EXPECT_EQ(ExplanationTable(*explained, scores->class_names, 10, "row"),
@@ -185,7 +185,7 @@ TEST(ExplanationTest, TheTableHasALineForEachObjector) {
 }
 
 TEST(ExplanationTest, JsonHasThemByRow) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   const std::vector<Expert> experts = Experts();
   const auto explained = Explain(*scores, {}, experts, "", 2);
   Json document = ScoreJson(*scores, {}, 0, 3);
@@ -206,7 +206,7 @@ TEST(ExplanationTest, JsonHasThemByRow) {
 }
 
 TEST(ExplanationTest, TheFileHasALineForEachObjector) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   const std::vector<Expert> experts = Experts();
   const auto explained = Explain(*scores, {}, experts, "dog", 2);
   const std::string path = FreshPath("why.csv");
@@ -230,7 +230,7 @@ v1::DataSpec ImageSpec() {
 }
 
 TEST(ExplanationTest, ThePictureShowsTheImageAndThenItsObjectors) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   const std::vector<Expert> experts = Experts();
   const auto explained = Explain(*scores, {}, experts, "", 3);
   const auto picture =
@@ -255,7 +255,7 @@ TEST(ExplanationTest, ThePictureShowsTheImageAndThenItsObjectors) {
 }
 
 TEST(ExplanationTest, RealImagesAndMeansShareOneScale) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   std::vector<Expert> experts = Experts();
   experts[2].values = {-6, 4};
   const auto explained = Explain(*scores, {}, experts, "", 2);
@@ -270,7 +270,7 @@ TEST(ExplanationTest, RealImagesAndMeansShareOneScale) {
 }
 
 TEST(ExplanationTest, WhatHasNoPictureIsSaid) {
-  const auto scores = ReadScores(Response());
+  const auto scores = ReadScores(ExplainedResponse());
   std::vector<Expert> experts = Experts();
   for (Expert& expert : experts) {
     expert.kind = ExpertKind::kTree;

@@ -8,7 +8,7 @@
 namespace poe::client {
 namespace {
 
-DataSet Measurements() {
+DataSet Reals() {
   DataSet set;
   set.rows = 100;
   set.dimension = 6;
@@ -16,7 +16,7 @@ DataSet Measurements() {
 }
 
 DataSet Bytes() {
-  DataSet set = Measurements();
+  DataSet set = Reals();
   set.grey_levels = true;
   return set;
 }
@@ -26,7 +26,7 @@ TEST(TrainKindsTest, KindsSayWhatTheDataAre) {
   for (const ExpertKind kind : {ExpertKind::kMarkov, ExpertKind::kDynamics}) {
     options.kinds = {{kind}};
     EXPECT_TRUE(FormOf(options).sequential);
-    const auto start = MakeTrainStart(options, Measurements(), {});
+    const auto start = MakeTrainStart(options, Reals(), {});
     ASSERT_TRUE(start.ok()) << start.status();
     EXPECT_TRUE(start->data_spec().sequential());
     EXPECT_EQ(start->data_spec().family(), v1::FAMILY_STRUCTURED_GAUSSIAN);
@@ -35,7 +35,7 @@ TEST(TrainKindsTest, KindsSayWhatTheDataAre) {
     EXPECT_EQ(start->products(0).groups(0).num_experts(), 3);
   }
   options.kinds = {{ExpertKind::kTree}};
-  auto start = MakeTrainStart(options, Measurements(), {});
+  auto start = MakeTrainStart(options, Reals(), {});
   EXPECT_EQ(start->data_spec().family(), v1::FAMILY_STRUCTURED_GAUSSIAN);
   EXPECT_FALSE(start->data_spec().sequential());
   options.kinds = {{ExpertKind::kMixture}};
@@ -43,7 +43,7 @@ TEST(TrainKindsTest, KindsSayWhatTheDataAre) {
   EXPECT_EQ(start->data_spec().family(), v1::FAMILY_GAUSSIAN);
   options.kinds = {{ExpertKind::kMarkov}};
   options.symbols = 4;
-  start = MakeTrainStart(options, Measurements(), {});
+  start = MakeTrainStart(options, Reals(), {});
   EXPECT_EQ(start->data_spec().family(), v1::FAMILY_CATEGORICAL);
 }
 
@@ -52,7 +52,7 @@ TEST(TrainKindsTest, ShapesArriveInTheirKinds) {
   options.kinds = {{ExpertKind::kMixture}};
   options.components = 7;
   options.initial_deviation = 0.5;
-  auto start = MakeTrainStart(options, Measurements(), {});
+  auto start = MakeTrainStart(options, Reals(), {});
   ASSERT_TRUE(start.ok()) << start.status();
   const auto& mixture = start->products(0).groups(0).gaussian_mixture();
   EXPECT_EQ(mixture.num_components(), 7);
@@ -63,20 +63,20 @@ TEST(TrainKindsTest, ShapesArriveInTheirKinds) {
   options = {};
   options.kinds = {{ExpertKind::kMarkov}};
   options.states = 6;
-  start = MakeTrainStart(options, Measurements(), {});
+  start = MakeTrainStart(options, Reals(), {});
   EXPECT_EQ(start->products(0).groups(0).hidden_markov().num_states(), 6);
 
   options = {};
   options.kinds = {{ExpertKind::kDynamics}};
   options.latent = 4;
-  start = MakeTrainStart(options, Measurements(), {});
+  start = MakeTrainStart(options, Reals(), {});
   EXPECT_EQ(start->products(0).groups(0).linear_dynamical().num_latent(), 4);
 
   options = {};
   options.kinds = {{ExpertKind::kTree}};
   options.trees = 2;
   options.uniform = true;
-  start = MakeTrainStart(options, Measurements(), {});
+  start = MakeTrainStart(options, Reals(), {});
   EXPECT_EQ(start->products(0).groups(0).gaussian_tree().num_trees(), 2);
   EXPECT_TRUE(start->products(0).groups(0).gaussian_tree().with_uniform());
 }
@@ -85,7 +85,7 @@ TEST(TrainKindsTest, KindsAreMixedEachWithItsNumber) {
   TrainOptions options;
   options.kinds = {{ExpertKind::kMixture, 20}, {ExpertKind::kUnits}};
   options.experts = 50;
-  const auto start = MakeTrainStart(options, Measurements(), {});
+  const auto start = MakeTrainStart(options, Reals(), {});
   ASSERT_TRUE(start.ok()) << start.status();
   ASSERT_EQ(start->products(0).groups_size(), 2);
   EXPECT_TRUE(start->products(0).groups(0).has_gaussian_mixture());
@@ -100,14 +100,14 @@ TEST(TrainKindsTest, FittedApartAloneOrBeforeTheRest) {
   options.kinds = {{ExpertKind::kMarkov}};
   options.fit_apart = true;
   options.exact = true;
-  auto start = MakeTrainStart(options, Measurements(), {});
+  auto start = MakeTrainStart(options, Reals(), {});
   ASSERT_TRUE(start.ok()) << start.status();
   ASSERT_EQ(start->stages_size(), 3);
   EXPECT_TRUE(start->stages(0).has_initialize());
   EXPECT_TRUE(start->stages(1).contrastive_divergence().exact());
   EXPECT_FALSE(start->products(0).base().fixed_variance());
   options.no_together = true;
-  start = MakeTrainStart(options, Measurements(), {});
+  start = MakeTrainStart(options, Reals(), {});
   ASSERT_EQ(start->stages_size(), 2);
   EXPECT_TRUE(start->stages(0).has_initialize());
   EXPECT_TRUE(start->stages(1).has_calibration());
@@ -118,7 +118,7 @@ TEST(TrainKindsTest, PooledInsteadOfTrainedTogether) {
   TrainOptions options;
   options.kinds = {{ExpertKind::kTree}};
   options.pool = true;
-  const auto start = MakeTrainStart(options, Measurements(), {});
+  const auto start = MakeTrainStart(options, Reals(), {});
   ASSERT_TRUE(start.ok()) << start.status();
   ASSERT_EQ(start->stages_size(), 2);
   EXPECT_TRUE(start->stages(0).has_pool());
@@ -130,7 +130,7 @@ TEST(TrainKindsTest, OptionsMustBelongToAKindThatIsThere) {
   const auto refused = [](auto change) {
     TrainOptions options;
     change(options);
-    return IsUsageError(MakeTrainStart(options, Measurements(), {}).status());
+    return IsUsageError(MakeTrainStart(options, Reals(), {}).status());
   };
   EXPECT_TRUE(refused([](TrainOptions& o) { o.components = 3; }));
   EXPECT_TRUE(refused([](TrainOptions& o) { o.states = 3; }));

@@ -12,6 +12,7 @@
 #include "google/protobuf/stubs/logging.h"
 #include "server/codec/model_codec.h"
 #include "tests/server/codec/kind_models.h"
+#include "tests/server/codec/message_parts.h"
 #include "tests/server/codec/refusal.h"
 #include "tests/server/codec/round_trip.h"
 
@@ -21,20 +22,6 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-v1::Product& ProductOf(v1::Model& model) {
-  return *model.mutable_classes(0)->mutable_layers(0);
-}
-
-v1::ExpertGroup& GroupOf(v1::Model& model) {
-  return *ProductOf(model).mutable_groups(0);
-}
-
-absl::Status Decode(const v1::Model& model) {
-  return DecodeModel(model).status();
-}
 
 // `use` with each tensor in a message and its path.
 void ForEachTensor(
@@ -68,7 +55,7 @@ Spoilers() {
   };
   return {
       {"missing", [](auto& t) { t.Clear(); }},
-      {"NaN", set(0, kNan)},
+      {"NaN", set(0, std::numeric_limits<float>::quiet_NaN())},
       {"infinite",
        set(~std::size_t{0}, std::numeric_limits<float>::infinity())},
       {"absurd", reshape({1'000'000'000, 1'000'000'000})},
@@ -106,17 +93,18 @@ TEST_P(ExpertCodecTest, ScoresAreTheSameBitsAfterARoundTrip) {
 
 TEST_P(ExpertCodecTest, SpoiledTensorsAreNamed) {
   v1::Model model = EncodeModel(GetParam().model);
-  ForEachTensor(GroupOf(model), "groups[0]", [&](auto& tensor, auto& path) {
-    const v1::Tensor good = tensor;
-    for (const auto& [name, spoil] : Spoilers()) {
-      SCOPED_TRACE(absl::StrCat(path, " ", name));
-      spoil(tensor);
-      const absl::Status status = Decode(model);
-      EXPECT_EQ(status.code(), kInvalid);
-      EXPECT_THAT(std::string(status.message()), testing::HasSubstr(path));
-      tensor = good;
-    }
-  });
+  ForEachTensor(
+      FirstGroupOf(model), "groups[0]", [&](auto& tensor, auto& path) {
+        const v1::Tensor good = tensor;
+        for (const auto& [name, spoil] : Spoilers()) {
+          SCOPED_TRACE(absl::StrCat(path, " ", name));
+          spoil(tensor);
+          const absl::Status status = DecodeStatus(model);
+          EXPECT_EQ(status.code(), kInvalid);
+          EXPECT_THAT(std::string(status.message()), testing::HasSubstr(path));
+          tensor = good;
+        }
+      });
 }
 
 TEST_P(ExpertCodecTest, FlippedBytesNeverCrash) {
@@ -139,12 +127,12 @@ TEST_P(ExpertCodecTest, OtherDataAreRefused) {
   v1::Model model = EncodeModel(GetParam().model);
   model.mutable_data_spec()->set_sequential(
       !GetParam().model.data_spec.sequential);
-  EXPECT_EQ(Decode(model).code(), kInvalid);
+  EXPECT_EQ(DecodeStatus(model).code(), kInvalid);
   model = EncodeModel(GetParam().model);
   model.mutable_data_spec()->set_dimension(2);
-  EXPECT_EQ(Decode(model).code(), kInvalid);
+  EXPECT_EQ(DecodeStatus(model).code(), kInvalid);
   model.mutable_data_spec()->set_dimension(1LL << 60);
-  EXPECT_EQ(Decode(model).code(), kInvalid);
+  EXPECT_EQ(DecodeStatus(model).code(), kInvalid);
 }
 
 INSTANTIATE_TEST_SUITE_P(AllKinds, ExpertCodecTest,
@@ -157,7 +145,7 @@ using R = Refusal<v1::Model>;
 
 std::function<void(v1::Model&)> ReplaceGroup(const std::string& kind) {
   return [kind](v1::Model& model) {
-    GroupOf(model) =
+    FirstGroupOf(model) =
         EncodeModel(ModelOfKind(kind)).classes(0).layers(0).groups(0);
   };
 }
@@ -175,7 +163,7 @@ TEST(ExpertKindsTest, OthersThanTheDataTakeAreRefused) {
          "groups[0] has experts that cannot see data"},
        R{ReplaceGroup("SingleTree"), kInvalid, "CONFLICT",
          "groups[0] has experts that cannot see data"}},
-      Decode);
+      DecodeStatus);
   ExpectRefused<v1::Model>(
       EncodeModel(ModelOfKind("MixtureOnABox")),
       {R{ReplaceGroup("SingleTree"), kInvalid, "CONFLICT",
@@ -185,18 +173,18 @@ TEST(ExpertKindsTest, OthersThanTheDataTakeAreRefused) {
          "false"},
        R{ReplaceGroup("MarkovWithSymbols"), kInvalid, "CONFLICT",
          "groups[0].hidden_markov.emission must be gaussian"}},
-      Decode);
+      DecodeStatus);
   ExpectRefused<v1::Model>(
       EncodeModel(ModelOfKind("System")),
       {R{ReplaceGroup("MixtureOnABox"), kInvalid, "CONFLICT",
          "groups[0] has experts for dense rows, but data_spec.sequential is "
          "true"}},
-      Decode);
+      DecodeStatus);
 }
 
 TEST(ExpertKindsTest, EmissionsAreThoseOfTheFamily) {
   const auto other_symbols = [](v1::Model& model) {
-    v1::Tensor& logit = *GroupOf(model)
+    v1::Tensor& logit = *FirstGroupOf(model)
                              .mutable_hidden_markov()
                              ->mutable_categorical()
                              ->mutable_logit();
@@ -205,11 +193,13 @@ TEST(ExpertKindsTest, EmissionsAreThoseOfTheFamily) {
   ExpectRefused<v1::Model>(
       EncodeModel(ModelOfKind("MarkovWithSymbols")),
       {R{[](auto& m) {
-           GroupOf(m).mutable_hidden_markov()->mutable_gaussian();
+           FirstGroupOf(m).mutable_hidden_markov()->mutable_gaussian();
          },
          kInvalid, "CONFLICT",
          "groups[0].hidden_markov.emission must be categorical"},
-       R{[](auto& m) { GroupOf(m).mutable_hidden_markov()->clear_emission(); },
+       R{[](auto& m) {
+           FirstGroupOf(m).mutable_hidden_markov()->clear_emission();
+         },
          kInvalid, "CONFLICT", "hidden_markov.emission must be categorical"},
        R{other_symbols, kInvalid, "INVALID_SHAPE",
          "hidden_markov.categorical.logit.shape is [2, 3, 3, 5]; must be [2, "
@@ -217,7 +207,7 @@ TEST(ExpertKindsTest, EmissionsAreThoseOfTheFamily) {
        R{[](auto& m) {
            m.mutable_data_spec()->add_input_coordinates(1);
            m.mutable_data_spec()->set_real_inputs(true);
-           *ProductOf(m)
+           *FirstProductOf(m)
                 .mutable_base()
                 ->mutable_categorical()
                 ->mutable_logits() = MakeFloats({2, 4}, std::vector<float>(8));
@@ -225,13 +215,13 @@ TEST(ExpertKindsTest, EmissionsAreThoseOfTheFamily) {
          kInvalid, "CONFLICT",
          "groups[0].hidden_markov is given; hidden Markov models cannot see "
          "real inputs beside symbols"}},
-      Decode);
+      DecodeStatus);
 }
 
 TEST(ExpertKindsTest, BadTreesAreRefused) {
   const auto tree = [](auto spoil) {
     return [=](v1::Model& model) {
-      spoil(*GroupOf(model).mutable_gaussian_tree());
+      spoil(*FirstGroupOf(model).mutable_gaussian_tree());
     };
   };
   const std::string parent = "groups[0].gaussian_tree.parent ";
@@ -266,23 +256,23 @@ TEST(ExpertKindsTest, BadTreesAreRefused) {
          "INVALID_PARAMETERS", "coordinate 1 is its own ancestor"},
        R{tree([](auto& t) { t.set_parent(0, 2); }), kInvalid,
          "INVALID_PARAMETERS", parent + "of tree 0: coordinate 0 is its own"}},
-      Decode);
+      DecodeStatus);
 }
 
 TEST(ExpertKindsTest, VariancesBeyondFloatAreRefused) {
   ExpectRefused<v1::Model>(
       EncodeModel(ModelOfKind("MixtureOnABox")),
       {R{[](auto& m) {
-           *GroupOf(m).mutable_gaussian_mixture()->mutable_log_variance() =
+           *FirstGroupOf(m).mutable_gaussian_mixture()->mutable_log_variance() =
                MakeFloats({2, 3, 3}, std::vector<float>(18, -81));
          },
          kInvalid, "INVALID_VALUE",
          "gaussian_mixture.log_variance[0][0][0] is -81; must be in [-80"}},
-      Decode);
+      DecodeStatus);
   ExpectRefused<v1::Model>(
       EncodeModel(ModelOfKind("System")),
       {R{[](auto& m) {
-           *GroupOf(m)
+           *FirstGroupOf(m)
                 .mutable_linear_dynamical()
                 ->mutable_initial_log_cholesky() =
                MakeFloats({2, 3}, {0, 99, 0, 0, 99, 41});
@@ -291,14 +281,15 @@ TEST(ExpertKindsTest, VariancesBeyondFloatAreRefused) {
          "linear_dynamical.initial_log_cholesky[1][2] is 41; must be in [-40"},
        // So many latents that their triangle would be beyond any tensor.
        R{[](auto& m) {
-           v1::LinearDynamical& system = *GroupOf(m).mutable_linear_dynamical();
+           v1::LinearDynamical& system =
+               *FirstGroupOf(m).mutable_linear_dynamical();
            *system.mutable_initial_mean() =
                MakeFloats({1, 70000}, std::vector<float>(70000, 0));
            *system.mutable_initial_log_cholesky() = MakeFloats({1, 0}, {});
          },
          kInvalid, "INVALID_SHAPE",
          "initial_log_cholesky.shape is [1, 0]; must be [1, 2450035000]"}},
-      Decode);
+      DecodeStatus);
 }
 
 }  // namespace

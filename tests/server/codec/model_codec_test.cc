@@ -9,6 +9,7 @@
 #include "google/protobuf/stubs/logging.h"
 #include "poe/scoring.h"
 #include "poe/training.h"
+#include "tests/server/codec/message_parts.h"
 #include "tests/server/codec/refusal.h"
 #include "tests/server/codec/round_trip.h"
 #include "tests/server/codec/test_models.h"
@@ -177,21 +178,12 @@ TEST(ModelCodecTest, ModelsOfBeforeDoNotKnowWhatExpertsUsuallySay) {
   EXPECT_FALSE(model->classes[0].usual_verdicts.has_value());
 }
 
-absl::Status Decode(const v1::Model& model) {
-  return DecodeModel(model).status();
-}
-
-v1::ExpertGroup& GroupOf(v1::Model& model) {
-  return *model.mutable_classes(0)->mutable_layers(0)->mutable_groups(0);
-}
-
 v1::Base& BaseOf(v1::Model& model) {
-  return *model.mutable_classes(0)->mutable_layers(0)->mutable_base();
+  return *FirstProductOf(model).mutable_base();
 }
 
 v1::LogPartition& AddLogPartition(v1::Model& model) {
-  v1::LogPartition& known =
-      *model.mutable_classes(0)->mutable_layers(0)->add_log_partitions();
+  v1::LogPartition& known = *FirstProductOf(model).add_log_partitions();
   known.set_method(v1::LogPartition::METHOD_EXACT);
   return known;
 }
@@ -249,10 +241,8 @@ TEST(ModelCodecTest, BadModelsAreRefused) {
          },
          kInvalid, "INVALID_MODEL",
          "quantiles[2][1] is 0, less than 1 before it"},
-       R{[](auto& m) {
-           m.mutable_classes(0)->mutable_layers(0)->add_log_partitions();
-         },
-         kInvalid, "INVALID_VALUE",
+       R{[](auto& m) { FirstProductOf(m).add_log_partitions(); }, kInvalid,
+         "INVALID_VALUE",
          "classes[0].layers[0].log_partitions[0].method is 0; must be"},
        R{[](auto& m) {
            AddLogPartition(m).set_value(
@@ -287,7 +277,7 @@ TEST(ModelCodecTest, BadModelsAreRefused) {
          kInvalid, "INVALID_MODEL", "probability_calibration"},
        R{[](auto& m) { m.clear_separator(); }, kInvalid, "INVALID_MODEL",
          "class probabilities but no separator"}},
-      Decode);
+      DecodeStatus);
 }
 
 TEST(ModelCodecTest, BadUnitsAreRefused) {
@@ -310,52 +300,61 @@ TEST(ModelCodecTest, BadUnitsAreRefused) {
                {4}, {0, 0, std::numeric_limits<float>::infinity(), 0});
          },
          kInvalid, "INVALID_PARAMETERS", "base.bernoulli: "},
-       R{[](auto& m) {
-           m.mutable_classes(0)->mutable_layers(0)->clear_groups();
-         },
-         kInvalid, "INVALID_PARAMETERS", "at least one group"},
-       R{[](auto& m) { GroupOf(m).clear_kind(); }, kInvalid, "REQUIRED",
+       R{[](auto& m) { FirstProductOf(m).clear_groups(); }, kInvalid,
+         "INVALID_PARAMETERS", "at least one group"},
+       R{[](auto& m) { FirstGroupOf(m).clear_kind(); }, kInvalid, "REQUIRED",
          "classes[0].layers[0].groups[0] names no kind"},
-       R{[](auto& m) { GroupOf(m).add_coordinates(-1); }, kInvalid,
+       R{[](auto& m) { FirstGroupOf(m).add_coordinates(-1); }, kInvalid,
          "INVALID_PARAMETERS",
          "groups[0].coordinates[0] is -1; they must ascend"},
-       R{[](auto& m) { GroupOf(m).set_power(0); }, kInvalid, "OUT_OF_RANGE",
-         "groups[0].power is 0"},
-       R{[](auto& m) { GroupOf(m).set_power(1e300); }, kInvalid, "OUT_OF_RANGE",
-         "groups[0].power is 1e+300"},
-       R{[](auto& m) { GroupOf(m).mutable_unigauss(); }, kInvalid, "CONFLICT",
+       R{[](auto& m) { FirstGroupOf(m).set_power(0); }, kInvalid,
+         "OUT_OF_RANGE", "groups[0].power is 0"},
+       R{[](auto& m) { FirstGroupOf(m).set_power(1e300); }, kInvalid,
+         "OUT_OF_RANGE", "groups[0].power is 1e+300"},
+       R{[](auto& m) { FirstGroupOf(m).mutable_unigauss(); }, kInvalid,
+         "CONFLICT",
          "groups[0].unigauss is given; unigauss experts need FAMILY_GAUSSIAN"},
-       R{[](auto& m) { GroupOf(m).mutable_bernoulli_units()->clear_weights(); },
+       R{[](auto& m) {
+           FirstGroupOf(m).mutable_bernoulli_units()->clear_weights();
+         },
          kInvalid, "INVALID_SHAPE",
          "bernoulli_units.weights.shape is []; must have 2 dimensions"},
        R{[](auto& m) {
-           GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_shape(
-               1, 1LL << 62);
+           FirstGroupOf(m)
+               .mutable_bernoulli_units()
+               ->mutable_weights()
+               ->set_shape(1, 1LL << 62);
          },
          kInvalid, "INVALID_SHAPE",
          "weights.shape is [4, 4611686018427387904]; "
          "that many elements cannot be"},
        R{[](auto& m) {
-           GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_shape(
-               1, 0);
+           FirstGroupOf(m)
+               .mutable_bernoulli_units()
+               ->mutable_weights()
+               ->set_shape(1, 0);
          },
          kInvalid, "INVALID_SHAPE", "weights.shape is [4, 0]"},
        R{[](auto& m) {
-           GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_shape(
-               0, 3);
+           FirstGroupOf(m)
+               .mutable_bernoulli_units()
+               ->mutable_weights()
+               ->set_shape(0, 3);
          },
          kInvalid, "INVALID_SHAPE", "weights.shape is [3, 3]; must be [4, 3]"},
        R{[](auto& m) {
-           GroupOf(m).mutable_bernoulli_units()->mutable_bias()->set_shape(0,
-                                                                           4);
+           FirstGroupOf(m).mutable_bernoulli_units()->mutable_bias()->set_shape(
+               0, 4);
          },
          kInvalid, "INVALID_SHAPE", "bias.shape is [4]; must be [3]"},
        R{[](auto& m) {
-           GroupOf(m).mutable_bernoulli_units()->mutable_weights()->set_data(
-               std::string(48, '\xff'));
+           FirstGroupOf(m)
+               .mutable_bernoulli_units()
+               ->mutable_weights()
+               ->set_data(std::string(48, '\xff'));
          },
          kInvalid, "INVALID_VALUE", "bernoulli_units.weights[0][0] is "}},
-      Decode);
+      DecodeStatus);
 }
 
 TEST(ModelCodecTest, BadUnigaussIsRefused) {
@@ -369,27 +368,29 @@ TEST(ModelCodecTest, BadUnigaussIsRefused) {
            m.mutable_data_spec()->mutable_preprocessing()->set_scale(0, 1e-320);
          },
          kInvalid, "INVALID_PARAMETERS", "base.gaussian"},
-       R{[](auto& m) { GroupOf(m).mutable_unigauss()->clear_mean(); }, kInvalid,
-         "INVALID_SHAPE", "unigauss.mean.shape is []"},
+       R{[](auto& m) { FirstGroupOf(m).mutable_unigauss()->clear_mean(); },
+         kInvalid, "INVALID_SHAPE", "unigauss.mean.shape is []"},
        R{[](auto& m) {
-           *GroupOf(m).mutable_unigauss()->mutable_log_variance() =
+           *FirstGroupOf(m).mutable_unigauss()->mutable_log_variance() =
                MakeFloats({4, 2}, std::vector<float>(8, 0));
          },
          kInvalid, "INVALID_SHAPE",
          "log_variance.shape is [4, 2]; must be [4, 3]"},
        R{[](auto& m) {
-           *GroupOf(m).mutable_unigauss()->mutable_log_variance() =
+           *FirstGroupOf(m).mutable_unigauss()->mutable_log_variance() =
                MakeFloats({4, 1}, {0, 0, 81, 0});
          },
          kInvalid, "INVALID_VALUE", "unigauss.log_variance[2][0] is 81"},
-       R{[](auto& m) { GroupOf(m).mutable_unigauss()->clear_mixing_logit(); },
+       R{[](auto& m) {
+           FirstGroupOf(m).mutable_unigauss()->clear_mixing_logit();
+         },
          kInvalid, "INVALID_SHAPE", "mixing_logit.shape is []; must be [4]"},
        R{[](auto& m) {
-           GroupOf(m).mutable_unigauss()->mutable_mean()->set_data(
+           FirstGroupOf(m).mutable_unigauss()->mutable_mean()->set_data(
                std::string(48, '\xff'));
          },
          kInvalid, "INVALID_VALUE", "groups[0].unigauss.mean[0][0] is "}},
-      Decode);
+      DecodeStatus);
 }
 
 // Every prefix of a stored model is a model, an error, or unreadable: never

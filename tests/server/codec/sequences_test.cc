@@ -1,4 +1,5 @@
 // Observations that are sequences, symbols, or inputs of conditional models.
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -12,8 +13,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::StartsWith;
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 DataSpec SequenceSpec() {
   DataSpec spec;
@@ -146,7 +145,7 @@ TEST(SequencesTest, BadSequencesAreRefused) {
            o.mutable_sequences()->mutable_lengths()->Truncate(1);
            o.mutable_sequences()->set_lengths(0, 1);
            *o.mutable_sequences()->mutable_values() =
-               MakeFloats({1, 2}, {0, kNan});
+               MakeFloats({1, 2}, {0, NAN});
          },
          kInvalid, "INVALID_VALUE",
          "observations.sequences.values[0][1] is NaN"}},
@@ -196,7 +195,7 @@ TEST(SequencesTest, BadSymbolsAreRefused) {
 
 TEST(SequencesTest, AnythingMayStandUnderAMissingSymbol) {
   v1::Observations observations = TwoRowsOfSymbols();
-  *observations.mutable_dense() = MakeFloats({2, 3}, {0, 1, kNan, 3, 3, 4.5f});
+  *observations.mutable_dense() = MakeFloats({2, 3}, {0, 1, NAN, 3, 3, 4.5f});
   observations.set_mask(std::string("\1\1\0\1\1\0", 6));
   EXPECT_EQ(Decode(observations, SymbolSpec()).status(), absl::OkStatus());
 }
