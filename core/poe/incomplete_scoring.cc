@@ -30,13 +30,14 @@ absl::Status CheckRequest(const Product<Scalar>& product,
         x.dimension(), " columns; those of the product are ",
         product.sequential() ? "sequences" : "rows", " of ",
         product.dimension()));
+  const Index frames = x.frames();
   if (!x.clamped.empty() &&
-      static_cast<Index>(x.clamped.size()) != x.frames() * x.dimension())
+      static_cast<Index>(x.clamped.size()) != frames * x.dimension())
     return absl::InvalidArgumentError(
-        absl::StrCat("the mask has ", x.clamped.size(), " entries for ",
-                     x.frames(), " frames of ", x.dimension(), " columns"));
+        absl::StrCat("the mask has ", x.clamped.size(), " entries for ", frames,
+                     " frames of ", x.dimension(), " columns"));
   const Index inputs = product.base().num_real_inputs();
-  for (Index frame = 0; frame < x.frames(); ++frame)
+  for (Index frame = 0; frame < frames; ++frame)
     for (Index i = x.dimension() - inputs; i < x.dimension(); ++i)
       if (!x.IsClamped(frame, i))
         return absl::InvalidArgumentError(

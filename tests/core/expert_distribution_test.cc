@@ -42,7 +42,7 @@ TEST_P(ExpertDistribution, GibbsSweepsKeepTheTemperedProduct) {
     Sweep(product, beta, 3, x);
     EXPECT_GT(exact.PValue(x), kLeastPValue) << "beta " << beta;
     Index changed = 0, moved = 0;
-    for (Index frame = 0; frame < x.frames(); ++frame)
+    for (Index frame = 0, frames = x.frames(); frame < frames; ++frame)
       for (Index i = 0; i < x.dimension(); ++i)
         if (x.values(frame, i) != before(frame, i))
           ++(x.IsClamped(frame, i) ? changed : moved);
@@ -59,7 +59,7 @@ TEST_P(ExpertDistribution, ChainsFromOnePointReachTheProduct) {
   Observations<double> x = exact.Sample(2000, 37);
   GetParam().Mask(x);
   const RowMatrix<double> start = FramesOf(GetParam().Rows(1, 32), 0);
-  for (Index frame = 0; frame < x.frames(); ++frame)
+  for (Index frame = 0, frames = x.frames(); frame < frames; ++frame)
     for (Index i = 0; i < x.dimension(); ++i)
       if (!x.IsClamped(frame, i))
         x.values(frame, i) = start(frame % length(), i);

@@ -72,7 +72,7 @@ TEST(FitHiddenMarkovTest, LikelihoodOfRealSequencesNeverFalls) {
 TEST(FitHiddenMarkovTest, LikelihoodOfSymbolsNeverFalls) {
   // The last symbol never occurs: its probability goes to the bound.
   Observations<double> x = AsRagged(SymbolRows(120, 2, 4, 82), 40);
-  for (Index f = 0; f < x.frames(); ++f)
+  for (Index f = 0, frames = x.frames(); f < frames; ++f)
     if (x.values(f, 3) == 1) x.values.row(f).head(4) << 1, 0, 0, 0;
   const std::vector<double> all(x.size, 1);
   ExpectLikelihoodNeverFalls(x, *RandomHiddenMarkov<double>(x, all, 3, 4, 83));
