@@ -15,8 +15,8 @@ namespace poe::bench {
 namespace {
 
 constexpr Index kGrowth = 4;
-constexpr double kLeastSeconds = 0.03;  // of one repetition
-constexpr const char* kRate = "rows/s";
+constexpr double kScalingSeconds = 0.03;  // of one repetition
+constexpr const char* kRowRate = "rows/s";
 
 constexpr struct {
   const char* name;
@@ -61,11 +61,11 @@ void RegisterQuestions(const std::string& kind, const std::string& variant,
         absl::StrCat(kind, "/", question.name, "/", variant).c_str(),
         [made, workers, run = question.run](benchmark::State& state) {
           run(state, *made, *workers);
-          state.counters[kRate] =
+          state.counters[kRowRate] =
               benchmark::Counter(static_cast<double>(made->data.size),
                                  benchmark::Counter::kIsIterationInvariantRate);
         });
-    timed->MinTime(kLeastSeconds)->Unit(benchmark::kMillisecond);
+    timed->MinTime(kScalingSeconds)->Unit(benchmark::kMillisecond);
     if (clock == Clock::kReal) timed->UseRealTime();
   }
 }
@@ -101,7 +101,7 @@ void ReportScaling(const Medians& medians,
       const std::string prefix =
           absl::StrCat(kind.name, "/", question.name, "/");
       const auto row_seconds = [&](const std::string& variant) {
-        return 1 / medians.at(prefix + variant).at(kRate);
+        return 1 / medians.at(prefix + variant).at(kRowRate);
       };
       std::string sizes, exponents;
       for (const auto& [name, size] : kParameters) {

@@ -6,8 +6,8 @@
 namespace poe::bench {
 namespace {
 
-void Multiply(bool transpose_a, bool transpose_b, int m, int n, int k,
-              const float* a, const float* b, float* c) {
+void OneDnnMultiply(bool transpose_a, bool transpose_b, int m, int n, int k,
+                    const float* a, const float* b, float* c) {
   dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1, a,
              transpose_a ? m : k, b, transpose_b ? k : n, 0, c, n);
 }
@@ -16,7 +16,7 @@ void Multiply(bool transpose_a, bool transpose_b, int m, int n, int k,
 
 Sgemm OneDnnSgemm(int threads) {
   omp_set_num_threads(threads);
-  return Multiply;
+  return OneDnnMultiply;
 }
 
 }  // namespace poe::bench

@@ -21,8 +21,8 @@ namespace {
 constexpr int kRows = 4000, kDimension = 256, kGaussians = 256;
 // The usual batch, and one where passes over parameters weigh less.
 constexpr int kBatches[] = {100, 500};
-constexpr double kLeastSeconds = 0.1;  // of one repetition
-constexpr const char* kRate = "FLOP/s";
+constexpr double kShareSeconds = 0.1;  // of one repetition
+constexpr const char* kOperationRate = "FLOP/s";
 
 // Of one row, of which every product has 2 x 2D x G operations. Features,
 // squares and distances (rows x 2D), times 2D x G give log densities, once for
@@ -40,7 +40,7 @@ constexpr struct {
     {"mixture", {kRows, kDimension, kGaussians / 4, 4}, 4 * kOneProduct}};
 
 void ReportOperations(benchmark::State& state, double operations) {
-  state.counters[kRate] = benchmark::Counter(
+  state.counters[kOperationRate] = benchmark::Counter(
       operations, benchmark::Counter::kIsIterationInvariantRate);
 }
 
@@ -113,7 +113,7 @@ void RegisterShare(int batch, int threads) {
   const auto add = [&](const std::string& what, auto run) {
     auto* timed = benchmark::RegisterBenchmark(
         NameOf(what, batch, threads).c_str(), std::move(run));
-    timed->MinTime(kLeastSeconds)->Unit(benchmark::kMillisecond);
+    timed->MinTime(kShareSeconds)->Unit(benchmark::kMillisecond);
     if (threads > 1) timed->UseRealTime();
   };
   for (const auto& trained : kTrained) {
@@ -135,7 +135,7 @@ void RegisterShare(int batch, int threads) {
 void ReportShare(const Medians& medians, int batch, int threads,
                  std::map<std::string, double>& results) {
   const auto rate = [&](const std::string& what) {
-    return medians.at(NameOf(what, batch, threads)).at(kRate);
+    return medians.at(NameOf(what, batch, threads)).at(kOperationRate);
   };
   double best = 0;
   const char* best_name = nullptr;

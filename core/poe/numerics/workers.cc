@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "hwy/cache_control.h"
+
 namespace poe {
 namespace {
 
@@ -24,8 +26,10 @@ template <typename Condition>
 bool SpinUntil(std::chrono::microseconds patience, Condition holds) {
   const auto end = std::chrono::steady_clock::now() + patience;
   do {
-    for (int look = 0; look < kLooks; ++look)
+    for (int look = 0; look < kLooks; ++look) {
       if (holds()) return true;
+      hwy::Pause();
+    }
     std::this_thread::yield();
   } while (std::chrono::steady_clock::now() < end);
   return false;
