@@ -273,7 +273,7 @@ TEST(ComponentsTest, ImpossibleComponentsAreNeverDrawn) {
   const std::vector<double> probabilities = {0, 1, 0, 0, 0, 1 - 1e-16};
   std::vector<Index> chosen(2);
   for (std::uint64_t row = 0; row < 1000; ++row) {
-    DrawComponents({1, Purpose::kTest, 0, 0}, row, probabilities,
+    DrawComponents({1, Purpose::kTest, 0, 0}, row, 0, probabilities,
                    absl::MakeSpan(chosen));
     EXPECT_EQ(chosen[0], 1);
     EXPECT_EQ(chosen[1], 5);

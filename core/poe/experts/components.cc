@@ -40,22 +40,23 @@ void NormalizeComponents(RowMatrixRef<double> joints,
   }
 }
 
-void DrawComponents(const Draws& draws, std::uint64_t row,
+void DrawComponents(const Draws& draws, std::uint64_t row, Index first,
                     absl::Span<const double> probabilities,
                     absl::Span<Index> chosen) {
   const std::size_t components = probabilities.size() / chosen.size();
-  std::vector<double> uniform(chosen.size());
+  const auto before = static_cast<std::size_t>(first);
+  std::vector<double> uniform(before + chosen.size());
   FillUniform(draws, row, absl::MakeSpan(uniform));
   for (std::size_t m = 0; m < chosen.size(); ++m) {
     // Where rounding leaves a rest, the last component that can be.
-    std::size_t column = m * components;
-    double rest = uniform[m];
+    std::size_t component = 0;
+    double rest = uniform[before + m];
     for (std::size_t k = 0; k < components; ++k) {
       const double probability = probabilities[m * components + k];
-      column = rest >= 0 && probability > 0 ? m * components + k : column;
+      component = rest >= 0 && probability > 0 ? k : component;
       rest -= probability;
     }
-    chosen[m] = static_cast<Index>(column);
+    chosen[m] = static_cast<Index>((before + m) * components + component);
   }
 }
 

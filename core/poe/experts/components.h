@@ -17,9 +17,10 @@ namespace poe {
 void NormalizeComponents(RowMatrixRef<double> joints,
                          RowMatrixRef<double> log_scores);
 
-// For each of M experts the column, of M K, of a component drawn from that
-// expert's probabilities: one row's.
-void DrawComponents(const Draws& draws, std::uint64_t row,
+// For each expert from `first` on, as many as are to be chosen for, the column
+// of a component drawn from its probabilities, those of one row and these
+// experts; counted from the first column of expert 0.
+void DrawComponents(const Draws& draws, std::uint64_t row, Index first,
                     absl::Span<const double> probabilities,
                     absl::Span<Index> chosen);
 

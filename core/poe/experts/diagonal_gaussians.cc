@@ -4,6 +4,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "absl/base/attributes.h"
 #include "poe/numerics/constants.h"
 #include "poe/numerics/elementwise.h"
 
@@ -14,6 +15,8 @@ constexpr Index kLeastFeatureRows = 32;
 constexpr Index kLeastGaussians = 16;
 // Fewer values are not worth another thread to sum them.
 constexpr Index kLeastSummands = 16384;
+// Gaussians whose means are summed in one go.
+constexpr Index kSummedTogether = 32;
 // Up to so many rows are not shared among threads, but the Gaussians are, if
 // every thread gets so many experts that one more or less does not matter. Of
 // more, what one thread writes and the other reads would outweigh that.
@@ -74,17 +77,24 @@ void DiagonalGaussians<Scalar>::Update(
     const Vector<double>& log_weight, const Workers& workers) {
   const Index size = mean.rows(), dimension = mean.cols();
   const bool circular = log_variance.cols() != dimension;
+  // Summed by blocks of Gaussians, so that a thread reads those that it moved.
+  const Index blocks = (size + kSummedTogether - 1) / kSummedTogether;
+  RowMatrix<double> sums(blocks, dimension);
+  workers.ParallelFor(
+      blocks * kRowQuantum,
+      kLeastSummands / (kSummedTogether * dimension) * kRowQuantum,
+      [&](Index begin, Index end) {
+        for (Index b = begin / kRowQuantum; b < end / kRowQuantum; ++b) {
+          const Index first = b * kSummedTogether;
+          const Index last = std::min(first + kSummedTogether, size);
+          sums.row(b).setZero();
+          for (Index g = first; g < last; ++g)
+            sums.row(b) += mean.row(g).template cast<double>();
+        }
+      });
   centre_ = Vector<double>::Zero(dimension);
-  workers.ParallelFor(dimension, kLeastSummands / size,
-                      [&](Index begin, Index end) {
-                        auto part = centre_.segment(begin, end - begin);
-                        for (Index g = 0; g < size; ++g)
-                          part += mean.row(g)
-                                      .segment(begin, end - begin)
-                                      .transpose()
-                                      .template cast<double>();
-                        part /= static_cast<double>(size);
-                      });
+  for (Index b = 0; b < blocks; ++b) centre_ += sums.row(b).transpose();
+  centre_ /= static_cast<double>(size);
   distance_.resize(size, dimension);
   offset_ = log_weight;
   messages_.resize(size, 2 * dimension);
@@ -194,31 +204,24 @@ Vector<double> DiagonalGaussians<Scalar>::AddGradient(
 }
 
 template <typename Scalar>
-void DiagonalGaussians<Scalar>::AddMessages(
-    absl::Span<const Index> gaussians, Scalar exponent,
-    absl::Span<Scalar> information, absl::Span<Scalar> precision) const {
+void DiagonalGaussians<Scalar>::SumMessages(absl::Span<const Index> gaussians,
+                                            absl::Span<Scalar> sums) const {
   // A few columns at a time, so that their sums stay in registers.
   constexpr Index kColumns = 64;
-  const auto add = [&](Index first, absl::Span<Scalar> to) {
-    Index begin = 0;
-    for (; begin + kColumns <= dimension(); begin += kColumns) {
-      using Columns = Eigen::Array<Scalar, kColumns, 1>;
-      Columns sum = Columns::Zero();
-      for (Index g : gaussians)
-        sum +=
-            Eigen::Map<const Columns>(messages_.row(g).data() + first + begin);
-      sum *= exponent;
-      Eigen::Map<Columns>(to.data() + begin) += sum;
-    }
-    for (; begin < dimension(); ++begin) {
-      Scalar sum = 0;
-      for (Index g : gaussians) sum += messages_(g, first + begin);
-      sum *= exponent;
-      to[begin] += sum;
-    }
-  };
-  add(0, information);
-  add(dimension(), precision);
+  using Columns = Eigen::Array<Scalar, kColumns, 1>;
+  const Index width = 2 * dimension();
+  Index begin = 0;
+  for (; begin + kColumns <= width; begin += kColumns) {
+    Columns sum = Columns::Zero();
+    for (Index g : gaussians)
+      sum += Eigen::Map<const Columns>(messages_.row(g).data() + begin);
+    Eigen::Map<Columns>(sums.data() + begin) = sum;
+  }
+  for (; begin < width; ++begin) {
+    Scalar sum = 0;
+    for (Index g : gaussians) sum += messages_(g, begin);
+    sums[begin] = sum;
+  }
 }
 
 template <typename Scalar>
@@ -231,25 +234,59 @@ void DiagonalGaussians<Scalar>::AddMessages(
   precision += sums.rightCols(dimension());
 }
 
+// Not inlined, lest one caller's multiplications are fused with additions and
+// another's are not.
+template <typename Scalar>
+ABSL_ATTRIBUTE_NOINLINE void AddScaledMessages(absl::Span<const Scalar> sums,
+                                               Scalar exponent,
+                                               absl::Span<Scalar> information,
+                                               absl::Span<Scalar> precision) {
+  using Row = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
+  using ConstRow = Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
+  const auto width = static_cast<Index>(information.size());
+  Row(information.data(), width) += exponent * ConstRow(sums.data(), width);
+  Row(precision.data(), width) +=
+      exponent * ConstRow(sums.data() + width, width);
+}
+
+namespace {
+
+// The first expert that begins at this Gaussian or behind it.
+Index ExpertFrom(Index gaussian, Index components) {
+  return (gaussian + components - 1) / components;
+}
+
+}  // namespace
+
+Index SecondHalf(Index experts, Index components) {
+  return ExpertFrom(experts * components / kRowQuantum / 2 * kRowQuantum,
+                    components);
+}
+
+bool SharesExperts(Index rows, Index experts, Index components,
+                   const Workers& workers) {
+  const Index threads = workers.threads();
+  return threads > 1 && rows > 0 && rows <= kFewRows &&
+         experts * components >= threads * kLeastGaussians &&
+         experts >= threads * kLeastExperts;
+}
+
 void ShareGaussians(Index rows, Index experts, Index components,
                     const Workers& workers,
                     absl::FunctionRef<void(Index, Index, Index, Index)> body) {
-  const Index gaussians = experts * components, threads = workers.threads();
-  if (rows == 0 || rows > kFewRows || gaussians < threads * kLeastGaussians ||
-      experts < threads * kLeastExperts) {
+  if (!SharesExperts(rows, experts, components, workers)) {
     workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
       body(begin, end - begin, 0, experts);
     });
     return;
   }
+  const Index gaussians = experts * components;
   // An expert whose Gaussians two threads take in Update is the first one's.
-  const auto border = [&](Index gaussian) {
-    return (gaussian + components - 1) / components;
-  };
   workers.ParallelFor(gaussians,
                       std::max(kLeastGaussians, gaussians * kLeastRows / rows),
                       [&](Index begin, Index end) {
-                        const Index first = border(begin), last = border(end);
+                        const Index first = ExpertFrom(begin, components);
+                        const Index last = ExpertFrom(end, components);
                         if (first < last) body(0, rows, first, last - first);
                       });
 }
@@ -294,17 +331,20 @@ void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
       });
 }
 
-#define POE_INSTANTIATE(Scalar)                                            \
-  template void GaussianFeatures<Scalar>(const Vector<double>&,            \
-                                         const ConstRowMatrixRef<Scalar>&, \
-                                         RowMatrixRef<double>);            \
-  template class DiagonalGaussians<Scalar>;                                \
-  template RowMatrix<Scalar> FeatureSums<Scalar>(                          \
-      const ConstRowMatrixRef<Scalar>&, const ConstRowMatrixRef<Scalar>&,  \
-      const Workers&);                                                     \
-  template void BoundLogVariances<Scalar>(double, double, const Workers&,  \
-                                          RowMatrixRef<Scalar>);           \
-  template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&,        \
+#define POE_INSTANTIATE(Scalar)                                             \
+  template void GaussianFeatures<Scalar>(const Vector<double>&,             \
+                                         const ConstRowMatrixRef<Scalar>&,  \
+                                         RowMatrixRef<double>);             \
+  template class DiagonalGaussians<Scalar>;                                 \
+  template void AddScaledMessages<Scalar>(absl::Span<const Scalar>, Scalar, \
+                                          absl::Span<Scalar>,               \
+                                          absl::Span<Scalar>);              \
+  template RowMatrix<Scalar> FeatureSums<Scalar>(                           \
+      const ConstRowMatrixRef<Scalar>&, const ConstRowMatrixRef<Scalar>&,   \
+      const Workers&);                                                      \
+  template void BoundLogVariances<Scalar>(double, double, const Workers&,   \
+                                          RowMatrixRef<Scalar>);            \
+  template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&,         \
                                   const Workers&, RowMatrixRef<Scalar>);
 POE_INSTANTIATE(float)
 POE_INSTANTIATE(double)

@@ -62,11 +62,9 @@ class DiagonalGaussians {
   // exp(-s); G x 2D.
   const RowMatrix<Scalar>& messages() const { return messages_; }
 
-  // Adds the messages of some Gaussians, times the exponent, to a frame's
-  // information and precision, D each.
-  void AddMessages(absl::Span<const Index> gaussians, Scalar exponent,
-                   absl::Span<Scalar> information,
-                   absl::Span<Scalar> precision) const;
+  // Sets sums to the sum of the messages of some Gaussians: 2D.
+  void SumMessages(absl::Span<const Index> gaussians,
+                   absl::Span<Scalar> sums) const;
 
   // Adds the messages of all Gaussians, weighted (rows x G), to rows of
   // information and precision, rows x D each.
@@ -82,6 +80,13 @@ class DiagonalGaussians {
   RowMatrix<Scalar> messages_;      // G x 2D
 };
 
+// Adds what SumMessages made, times the exponent, to a frame's information and
+// precision, D each. The same bits wherever it is called.
+template <typename Scalar>
+void AddScaledMessages(absl::Span<const Scalar> sums, Scalar exponent,
+                       absl::Span<Scalar> information,
+                       absl::Span<Scalar> precision);
+
 // Calls body(row, rows, expert, experts) for disjoint blocks of `rows` rows and
 // `experts` experts of K Gaussians each, which cover all, on the threads. Few
 // rows are not cut: each thread takes those experts whose Gaussians it also
@@ -90,6 +95,14 @@ void ShareGaussians(
     Index rows, Index experts, Index components, const Workers& workers,
     absl::FunctionRef<void(Index row, Index rows, Index expert, Index experts)>
         body);
+
+// The first of the experts of K Gaussians each that ShareGaussians gives to the
+// second of two threads.
+Index SecondHalf(Index experts, Index components);
+
+// Whether ShareGaussians cuts the experts and not the rows.
+bool SharesExperts(Index rows, Index experts, Index components,
+                   const Workers& workers);
 
 // The sums that maximum likelihood rests on: sum_n weights(n, g) features(n,
 // .), 2D x G, summed in Scalar. The same bits at any thread count.

@@ -132,6 +132,9 @@ void GaussianMixture<Scalar>::ExpertLogScores(
       ResponsibilitiesOf(posterior).log_scores.topRows(size);
 }
 
+// The messages of the first half of the experts and those of the second are
+// summed apart and added in this order, so that two threads can each sum those
+// which they have in their caches, with the same bits as one.
 template <typename Scalar>
 void GaussianMixture<Scalar>::AddSampledMessages(
     const Observations<Scalar>& x, const Posterior& posterior,
@@ -139,20 +142,62 @@ void GaussianMixture<Scalar>::AddSampledMessages(
     Messages<Scalar>& messages) const {
   const Responsibilities& responsibilities = ResponsibilitiesOf(posterior);
   const auto exponent = static_cast<Scalar>(responsibilities.exponent);
-  const auto width = static_cast<std::size_t>(dimension());
-  workers.ParallelFor(x.size, kLeastRows, [&](Index begin, Index end) {
-    std::vector<Index> chosen(num_experts());
-    for (Index n = begin; n < end; ++n) {
+  const Index width = dimension(), components = num_components();
+  const Index middle = SecondHalf(num_experts(), components);
+  const auto span_of = [](auto row) {
+    return absl::MakeSpan(row.data(), static_cast<std::size_t>(row.size()));
+  };
+  // Of row n and the experts of a half.
+  const auto sum = [&](Index n, int half, absl::Span<Scalar> sums) {
+    const Index first = half == 0 ? 0 : middle;
+    const Index count = half == 0 ? middle : num_experts() - middle;
+    std::vector<Index> chosen(count);
+    if (count > 0)
       DrawComponents(
-          draws, x.row_ids[n],
-          absl::MakeConstSpan(responsibilities.values.row(n).data(),
-                              static_cast<std::size_t>(num_hidden())),
+          draws, x.row_ids[n], first,
+          absl::MakeConstSpan(
+              responsibilities.values.row(n).data() + first * components,
+              static_cast<std::size_t>(count * components)),
           absl::MakeSpan(chosen));
-      gaussians_.AddMessages(
-          chosen, exponent,
-          absl::MakeSpan(messages.linear.row(n).data(), width),
-          absl::MakeSpan(messages.precision.row(n).data(), width));
-    }
+    gaussians_.SumMessages(chosen, sums);
+  };
+  const auto add = [&](Index n, absl::Span<const Scalar> sums) {
+    AddScaledMessages<Scalar>(sums, exponent, span_of(messages.linear.row(n)),
+                              span_of(messages.precision.row(n)));
+  };
+  if (!SharesExperts(x.size, num_experts(), components, workers)) {
+    workers.ParallelFor(x.size, kLeastRows, [&](Index begin, Index end) {
+      std::vector<Scalar> sums(2 * width);
+      for (Index n = begin; n < end; ++n)
+        for (const int half : {0, 1}) {
+          sum(n, half, absl::MakeSpan(sums));
+          add(n, sums);
+        }
+    });
+    return;
+  }
+  RowMatrix<Scalar> of_second(x.size, 2 * width);
+  // Blocks of rows of the first half, then the same of the second.
+  const Index blocks = workers.threads() / 2;
+  workers.ParallelFor(2 * blocks * kRowQuantum, kRowQuantum,
+                      [&](Index begin, Index end) {
+                        std::vector<Scalar> sums(2 * width);
+                        for (Index cell = begin / kRowQuantum;
+                             cell < end / kRowQuantum; ++cell) {
+                          const Index block = cell % blocks;
+                          for (Index n = x.size * block / blocks;
+                               n < x.size * (block + 1) / blocks; ++n) {
+                            if (cell >= blocks) {
+                              sum(n, 1, span_of(of_second.row(n)));
+                              continue;
+                            }
+                            sum(n, 0, absl::MakeSpan(sums));
+                            add(n, sums);
+                          }
+                        }
+                      });
+  workers.ParallelFor(x.size, kLeastRows, [&](Index begin, Index end) {
+    for (Index n = begin; n < end; ++n) add(n, span_of(of_second.row(n)));
   });
 }
 

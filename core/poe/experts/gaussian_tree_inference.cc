@@ -136,7 +136,7 @@ void GaussianTree<Scalar>::AddSampledMessages(
   workers.ParallelFor(x.size, kBlock, [&](Index begin, Index end) {
     std::vector<Index> chosen(num_experts());
     for (Index n = begin; n < end; ++n) {
-      DrawComponents(draws, x.row_ids[n],
+      DrawComponents(draws, x.row_ids[n], 0,
                      absl::MakeConstSpan(shares.values.row(n).data(),
                                          shares.values.cols()),
                      absl::MakeSpan(chosen));
