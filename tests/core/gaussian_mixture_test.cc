@@ -117,6 +117,80 @@ TEST(GaussianMixtureTest, GradientOfManyExpertsIsThatOfEachAloneOnAnyThreads) {
   }
 }
 
+// What all experts say to rows, each for a component drawn at half the inverse
+// temperature, in addition to 1.
+template <typename Scalar>
+Messages<Scalar> SampledMessages(const GaussianMixture<Scalar>& group,
+                                 const Observations<Scalar>& x,
+                                 const Draws& draws, int threads) {
+  const Workers workers(threads);
+  auto posterior = group.NewPosterior();
+  group.Infer(x, Scalar{0.5}, workers, *posterior);
+  Messages<Scalar> messages;
+  messages.linear = RowMatrix<Scalar>::Ones(x.values.rows(), x.dimension());
+  messages.precision = messages.linear;
+  group.AddSampledMessages(x, *posterior, draws, workers, messages);
+  return messages;
+}
+
+TEST(GaussianMixtureTest, MessagesAreThoseOfTheDrawnComponents) {
+  // More coordinates than are summed at a time, and some left over.
+  const Index experts = 21, components = 3, dimension = 41, rows = 90;
+  auto settings = SettingsOf<double>(experts, components, dimension);
+  settings.power = 0.7;
+  const auto group = *GaussianMixture<double>::Create(settings);
+  const Observations<double> x = UniformRows(rows, dimension, -2, 2, 45);
+  const Draws draws = {46, Purpose::kTest, 0, 0};
+  const Messages<double> messages = SampledMessages(*group, x, draws, 1);
+  auto posterior = group->NewPosterior();
+  group->Infer(x, 0.5, Workers::Inline(), *posterior);
+  RowMatrix<double> probabilities(x.values.rows(), experts * components);
+  group->HiddenProbabilities(*posterior, probabilities);
+  std::vector<Index> chosen(experts);
+  for (Index n = 0; n < rows; ++n) {
+    DrawComponents(
+        draws, x.row_ids[n], 0,
+        absl::MakeConstSpan(probabilities.row(n).data(), probabilities.cols()),
+        absl::MakeSpan(chosen));
+    for (Index i = 0; i < dimension; ++i) {
+      double information = 1, precision = 1;
+      for (const Index g : chosen) {
+        const double own = 0.35 * std::exp(-settings.log_variance(g, i));
+        information += own * settings.mean(g, i);
+        precision += own;
+      }
+      EXPECT_NEAR(messages.linear(n, i), information, 1e-10);
+      EXPECT_NEAR(messages.precision(n, i), precision, 1e-10);
+    }
+  }
+}
+
+TEST(GaussianMixtureTest, MessagesHaveTheSameBitsOnAnyThreadsInAnyBatch) {
+  const Index dimension = 41;
+  auto settings = SettingsOf<float>(21, 4, dimension);
+  settings.power = 0.7f;
+  const auto group = *GaussianMixture<float>::Create(settings);
+  const Draws draws = {47, Purpose::kTest, 0, 0};
+  const RowMatrix<float> values =
+      UniformRows(300, dimension, -2, 2, 48).values.cast<float>();
+  for (const Index rows : {Index{90}, Index{300}}) {
+    Observations<float> x = MakeDense<float>(rows, dimension);
+    x.values.topRows(rows) = values.topRows(rows);
+    const Messages<float> alone = SampledMessages(*group, x, draws, 1);
+    for (const int threads : {2, 3, 4, 8}) {
+      const Messages<float> shared = SampledMessages(*group, x, draws, threads);
+      EXPECT_EQ(shared.linear, alone.linear) << threads;
+      EXPECT_EQ(shared.precision, alone.precision) << threads;
+    }
+    Observations<float> last = MakeDense<float>(1, dimension);
+    last.values.row(0) = values.row(rows - 1);
+    last.row_ids[0] = x.row_ids[rows - 1];
+    const Messages<float> single = SampledMessages(*group, last, draws, 2);
+    EXPECT_EQ(single.linear.row(0), alone.linear.row(rows - 1));
+    EXPECT_EQ(single.precision.row(0), alone.precision.row(rows - 1));
+  }
+}
+
 TEST(GaussianMixtureTest, SpeaksToRealDataOfBothFamilies) {
   const auto group =
       *GaussianMixture<double>::Create(SettingsOf<double>(2, 3, 4));

@@ -39,6 +39,9 @@ constexpr Scalar kGreatestFeature =
 // Before that they lie in rows that are longer by as much, so that powers of
 // two do not put a column into one set of the cache.
 constexpr Index kTogether = 8;
+// Of a matrix's rows, for the same reason.
+template <typename Scalar>
+constexpr Index kPadding = 64 / sizeof(Scalar);
 
 // The features of rows, brought within +-greatest.
 template <typename Scalar, typename Feature>
@@ -97,7 +100,7 @@ void DiagonalGaussians<Scalar>::Update(
   centre_ /= static_cast<double>(size);
   distance_.resize(size, dimension);
   offset_ = log_weight;
-  messages_.resize(size, 2 * dimension);
+  messages_.resize(size, 2 * dimension + kPadding<Scalar>);
   quadratic_.Resize(2 * dimension, size);
   workers.ParallelFor(size, kLeastGaussians, [&](Index begin, Index end) {
     RowMatrix<double> columns(kTogether, 2 * dimension + kTogether);
@@ -125,7 +128,7 @@ void DiagonalGaussians<Scalar>::Update(
             (precision * mean.row(g).template cast<double>().array())
                 .template cast<Scalar>()
                 .matrix();
-        messages_.row(g).tail(dimension) =
+        messages_.row(g).segment(dimension, dimension) =
             precision.template cast<Scalar>().matrix();
         distance *= precision;
         precision *= -0.5;
@@ -204,24 +207,31 @@ Vector<double> DiagonalGaussians<Scalar>::AddGradient(
 }
 
 template <typename Scalar>
-void DiagonalGaussians<Scalar>::SumMessages(absl::Span<const Index> gaussians,
-                                            absl::Span<Scalar> sums) const {
-  // A few columns at a time, so that their sums stay in registers.
+void DiagonalGaussians<Scalar>::SumMessages(const RowMatrix<Index>& chosen,
+                                            RowMatrixRef<Scalar> sums) const {
+  // A few columns at a time, whose sums stay in registers and which, of some
+  // hundred Gaussians, stay in the nearest cache.
   constexpr Index kColumns = 64;
   using Columns = Eigen::Array<Scalar, kColumns, 1>;
   const Index width = 2 * dimension();
+  const auto gaussians_of = [&](Index n) {
+    return absl::MakeConstSpan(chosen.row(n).data(),
+                               static_cast<std::size_t>(chosen.cols()));
+  };
   Index begin = 0;
-  for (; begin + kColumns <= width; begin += kColumns) {
-    Columns sum = Columns::Zero();
-    for (Index g : gaussians)
-      sum += Eigen::Map<const Columns>(messages_.row(g).data() + begin);
-    Eigen::Map<Columns>(sums.data() + begin) = sum;
-  }
-  for (; begin < width; ++begin) {
-    Scalar sum = 0;
-    for (Index g : gaussians) sum += messages_(g, begin);
-    sums[begin] = sum;
-  }
+  for (; begin + kColumns <= width; begin += kColumns)
+    for (Index n = 0; n < chosen.rows(); ++n) {
+      Columns sum = Columns::Zero();
+      for (Index g : gaussians_of(n))
+        sum += Eigen::Map<const Columns>(messages_.row(g).data() + begin);
+      Eigen::Map<Columns>(sums.row(n).data() + begin) = sum;
+    }
+  for (; begin < width; ++begin)
+    for (Index n = 0; n < chosen.rows(); ++n) {
+      Scalar sum = 0;
+      for (Index g : gaussians_of(n)) sum += messages_(g, begin);
+      sums(n, begin) = sum;
+    }
 }
 
 template <typename Scalar>
@@ -229,7 +239,7 @@ void DiagonalGaussians<Scalar>::AddMessages(
     const ConstRowMatrixRef<Scalar>& weights, RowMatrixRef<Scalar> information,
     RowMatrixRef<Scalar> precision) const {
   RowMatrix<Scalar> sums(weights.rows(), 2 * dimension());
-  MultiplyRows<Scalar>(weights, messages_, sums);
+  MultiplyRows<Scalar>(weights, messages(), sums);
   information += sums.leftCols(dimension());
   precision += sums.rightCols(dimension());
 }

@@ -60,11 +60,14 @@ class DiagonalGaussians {
 
   // What Gaussian g says about x: information exp(-s) mu and then precision
   // exp(-s); G x 2D.
-  const RowMatrix<Scalar>& messages() const { return messages_; }
+  ConstRowMatrixRef<Scalar> messages() const {
+    return messages_.leftCols(2 * dimension());
+  }
 
-  // Sets sums to the sum of the messages of some Gaussians: 2D.
-  void SumMessages(absl::Span<const Index> gaussians,
-                   absl::Span<Scalar> sums) const;
+  // Sets each row of sums (rows x 2D) to the sum of the messages of the
+  // Gaussians in the same row of `chosen`.
+  void SumMessages(const RowMatrix<Index>& chosen,
+                   RowMatrixRef<Scalar> sums) const;
 
   // Adds the messages of all Gaussians, weighted (rows x G), to rows of
   // information and precision, rows x D each.
@@ -77,7 +80,7 @@ class DiagonalGaussians {
   RowMatrix<Scalar> distance_;      // G x D: mu - c
   PackedMatrix<double> quadratic_;  // 2D x G
   Vector<double> offset_;           // G: log density at x = c
-  RowMatrix<Scalar> messages_;      // G x 2D
+  RowMatrix<Scalar> messages_;      // G x 2D, and a cache line of padding
 };
 
 // Adds what SumMessages made, times the exponent, to a frame's information and

@@ -1,5 +1,6 @@
 #include "poe/experts/gaussian_mixture.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -11,6 +12,9 @@
 
 namespace poe {
 namespace {
+
+// Rows whose messages are summed in one go, and are then still in the cache.
+constexpr Index kSampledRows = 64;
 
 struct Responsibilities : Posterior {
   RowMatrix<double> values;      // PaddedRows(N) x M K: P(component | x)
@@ -142,23 +146,21 @@ void GaussianMixture<Scalar>::AddSampledMessages(
     Messages<Scalar>& messages) const {
   const Responsibilities& responsibilities = ResponsibilitiesOf(posterior);
   const auto exponent = static_cast<Scalar>(responsibilities.exponent);
-  const Index width = dimension(), components = num_components();
+  const Index width = 2 * dimension(), components = num_components();
   const Index middle = SecondHalf(num_experts(), components);
   const auto span_of = [](auto row) {
     return absl::MakeSpan(row.data(), static_cast<std::size_t>(row.size()));
   };
-  // Of row n and the experts of a half.
-  const auto sum = [&](Index n, int half, absl::Span<Scalar> sums) {
+  const auto sum = [&](Index first_row, int half, RowMatrixRef<Scalar> sums) {
     const Index first = half == 0 ? 0 : middle;
-    const Index count = half == 0 ? middle : num_experts() - middle;
-    std::vector<Index> chosen(count);
-    if (count > 0)
+    const Index experts = half == 0 ? middle : num_experts() - middle;
+    RowMatrix<Index> chosen(sums.rows(), experts);
+    for (Index n = 0; n < chosen.rows() && experts > 0; ++n)
       DrawComponents(
-          draws, x.row_ids[n], first,
-          absl::MakeConstSpan(
-              responsibilities.values.row(n).data() + first * components,
-              static_cast<std::size_t>(count * components)),
-          absl::MakeSpan(chosen));
+          draws, x.row_ids[first_row + n], first,
+          span_of(responsibilities.values.row(first_row + n)
+                      .segment(first * components, experts * components)),
+          span_of(chosen.row(n)));
     gaussians_.SumMessages(chosen, sums);
   };
   const auto add = [&](Index n, absl::Span<const Scalar> sums) {
@@ -167,37 +169,36 @@ void GaussianMixture<Scalar>::AddSampledMessages(
   };
   if (!SharesExperts(x.size, num_experts(), components, workers)) {
     workers.ParallelFor(x.size, kLeastRows, [&](Index begin, Index end) {
-      std::vector<Scalar> sums(2 * width);
-      for (Index n = begin; n < end; ++n)
+      RowMatrix<Scalar> sums(std::min(kSampledRows, end - begin), width);
+      for (Index row = begin; row < end; row += kSampledRows) {
+        const Index rows = std::min(kSampledRows, end - row);
         for (const int half : {0, 1}) {
-          sum(n, half, absl::MakeSpan(sums));
-          add(n, sums);
+          sum(row, half, sums.topRows(rows));
+          for (Index n = 0; n < rows; ++n) add(row + n, span_of(sums.row(n)));
         }
+      }
     });
     return;
   }
-  RowMatrix<Scalar> of_second(x.size, 2 * width);
+  RowMatrix<Scalar> sums[] = {RowMatrix<Scalar>(x.size, width),
+                              RowMatrix<Scalar>(x.size, width)};
   // Blocks of rows of the first half, then the same of the second.
   const Index blocks = workers.threads() / 2;
-  workers.ParallelFor(2 * blocks * kRowQuantum, kRowQuantum,
-                      [&](Index begin, Index end) {
-                        std::vector<Scalar> sums(2 * width);
-                        for (Index cell = begin / kRowQuantum;
-                             cell < end / kRowQuantum; ++cell) {
-                          const Index block = cell % blocks;
-                          for (Index n = x.size * block / blocks;
-                               n < x.size * (block + 1) / blocks; ++n) {
-                            if (cell >= blocks) {
-                              sum(n, 1, span_of(of_second.row(n)));
-                              continue;
-                            }
-                            sum(n, 0, absl::MakeSpan(sums));
-                            add(n, sums);
-                          }
-                        }
-                      });
+  workers.ParallelFor(
+      2 * blocks * kRowQuantum, kRowQuantum, [&](Index begin, Index end) {
+        for (Index cell = begin / kRowQuantum; cell < end / kRowQuantum;
+             ++cell) {
+          const int half = cell < blocks ? 0 : 1;
+          const Index block = cell - half * blocks;
+          const Index first = x.size * block / blocks;
+          const Index last = x.size * (block + 1) / blocks;
+          sum(first, half, sums[half].middleRows(first, last - first));
+        }
+      });
   workers.ParallelFor(x.size, kLeastRows, [&](Index begin, Index end) {
-    for (Index n = begin; n < end; ++n) add(n, span_of(of_second.row(n)));
+    for (Index n = begin; n < end; ++n)
+      for (const RowMatrix<Scalar>& of_half : sums)
+        add(n, span_of(of_half.row(n)));
   });
 }
 

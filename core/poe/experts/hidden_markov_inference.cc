@@ -153,8 +153,9 @@ void HiddenMarkov<Scalar>::AddSampledMessages(
   const ForwardMessages& forward = ForwardOf(posterior);
   const Index experts = num_experts(), states = num_states();
   const Scalar exponent = static_cast<Scalar>(forward.exponent);
-  const RowMatrix<Scalar>& linear =
-      has_symbols() ? symbols_.logits() : gaussians_.messages();
+  const ConstRowMatrixRef<Scalar> linear =
+      has_symbols() ? ConstRowMatrixRef<Scalar>(symbols_.logits())
+                    : gaussians_.messages();
   workers.ForEach(std::ssize(forward.blocks), [&](Index b) {
     const Block& block = forward.blocks[b];
     const Index rows = block.order.rows();
