@@ -72,7 +72,7 @@ Observations<float> MakeData(const DataSpec& spec, const Shape& shape) {
           ? MakeSequences<float>(std::vector<Index>(shape.rows, shape.length),
                                  spec.width())
           : MakeDense<float>(shape.rows, spec.width());
-  for (Index n = 0; n < x.frames(); ++n)
+  for (Index n = 0, frames = x.frames(); n < frames; ++n)
     FillRow(spec, n, x.values.row(n).transpose());
   return x;
 }

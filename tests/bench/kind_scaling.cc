@@ -15,7 +15,7 @@ namespace poe::bench {
 namespace {
 
 constexpr Index kGrowth = 4;
-constexpr double kScalingSeconds = 0.03;  // of one repetition
+constexpr double kLeastScalingSeconds = 0.03;  // of one repetition
 constexpr const char* kRowRate = "rows/s";
 
 constexpr struct {
@@ -65,7 +65,7 @@ void RegisterQuestions(const std::string& kind, const std::string& variant,
               benchmark::Counter(static_cast<double>(made->data.size),
                                  benchmark::Counter::kIsIterationInvariantRate);
         });
-    timed->MinTime(kScalingSeconds)->Unit(benchmark::kMillisecond);
+    timed->MinTime(kLeastScalingSeconds)->Unit(benchmark::kMillisecond);
     if (clock == Clock::kReal) timed->UseRealTime();
   }
 }

@@ -18,13 +18,13 @@
 namespace poe::bench {
 namespace {
 
-// A training begins with copies and empty moments, which its updates outweigh:
-// usual ones have more epochs.
+// So many that updates outweigh the copies and empty moments that a training
+// begins with; usual ones have more.
 constexpr int kEpochs = 5;
 constexpr int kRows = 4000, kDimension = 256, kGaussians = 256;
 // The usual batch, and one where passes over parameters weigh less.
 constexpr int kBatches[] = {100, 500};
-constexpr double kShareSeconds = 0.1;  // of one repetition
+constexpr double kLeastShareSeconds = 0.1;  // of one repetition
 constexpr const char* kOperationRate = "FLOP/s";
 
 // Of one row, of which every product has 2 x 2D x G operations. Features,
@@ -116,7 +116,7 @@ void RegisterShare(int batch, int threads) {
   const auto add = [&](const std::string& what, auto run) {
     auto* timed = benchmark::RegisterBenchmark(
         NameOf(what, batch, threads).c_str(), std::move(run));
-    timed->MinTime(kShareSeconds)->Unit(benchmark::kMillisecond);
+    timed->MinTime(kLeastShareSeconds)->Unit(benchmark::kMillisecond);
     if (threads > 1) timed->UseRealTime();
   };
   for (const auto& trained : kTrained) {

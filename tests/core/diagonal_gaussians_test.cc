@@ -197,7 +197,8 @@ TYPED_TEST(DiagonalGaussiansTest, UpdateHasTheSameBitsAtAnyThreadCount) {
     gaussians.Update(mean, log_variance, Vector<double>::Zero(kSize), workers);
     RowMatrix<double> log_densities(x.rows(), kSize);
     gaussians.LogDensities(x, 0, log_densities);
-    return std::make_tuple(gaussians.centre(), gaussians.messages(),
+    return std::make_tuple(gaussians.centre(),
+                           RowMatrix<TypeParam>(gaussians.messages()),
                            log_densities);
   };
   const auto one = updated_with(Workers::Inline());
@@ -265,6 +266,11 @@ TEST(ShareGaussiansTest, FewRowsMeetTheExpertsThatTheirThreadUpdates) {
     EXPECT_EQ(block.expert % 25, 0);
     EXPECT_EQ(block.experts, 25);
   }
+  EXPECT_EQ(FirstOfSecondHalf(50, 8), 25);
+  const auto unequal = BlocksOf(100, 51, 3, 2);
+  ASSERT_EQ(unequal.size(), 2u);
+  EXPECT_THAT(unequal, testing::Contains(testing::Field(
+                           &GaussianBlock::expert, FirstOfSecondHalf(51, 3))));
 }
 
 TEST(ShareGaussiansTest, ManyRowsAndFewExpertsAreCutByRows) {

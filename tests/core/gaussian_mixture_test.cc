@@ -173,7 +173,7 @@ TEST(GaussianMixtureTest, MessagesHaveTheSameBitsOnAnyThreadsInAnyBatch) {
   const Draws draws = {47, Purpose::kTest, 0, 0};
   const RowMatrix<float> values =
       UniformRows(300, dimension, -2, 2, 48).values.cast<float>();
-  for (const Index rows : {Index{90}, Index{300}}) {
+  for (const Index rows : {Index{33}, Index{90}, Index{300}}) {
     Observations<float> x = MakeDense<float>(rows, dimension);
     x.values.topRows(rows) = values.topRows(rows);
     const Messages<float> alone = SampledMessages(*group, x, draws, 1);
@@ -185,9 +185,12 @@ TEST(GaussianMixtureTest, MessagesHaveTheSameBitsOnAnyThreadsInAnyBatch) {
     Observations<float> last = MakeDense<float>(1, dimension);
     last.values.row(0) = values.row(rows - 1);
     last.row_ids[0] = x.row_ids[rows - 1];
-    const Messages<float> single = SampledMessages(*group, last, draws, 2);
-    EXPECT_EQ(single.linear.row(0), alone.linear.row(rows - 1));
-    EXPECT_EQ(single.precision.row(0), alone.precision.row(rows - 1));
+    for (const int threads : {2, 4}) {
+      const Messages<float> single =
+          SampledMessages(*group, last, draws, threads);
+      EXPECT_EQ(single.linear.row(0), alone.linear.row(rows - 1));
+      EXPECT_EQ(single.precision.row(0), alone.precision.row(rows - 1));
+    }
   }
 }
 

@@ -15,7 +15,7 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr int kSymbols = 3;
-constexpr int kRows = 300;
+constexpr int kGivenRows = 300;
 
 // Rows of three symbols: two inputs, and the first of them again.
 class ConditionalServiceTest : public ServingTest {
@@ -104,7 +104,7 @@ class ConditionalServiceTest : public ServingTest {
     stage.mutable_optimizer()->set_rate(0.03);
     stream->Write(request);
     v1::TrainChunk& chunk = *request.mutable_chunk();
-    *chunk.mutable_observations() = ToObservations(Rows(kRows, 0));
+    *chunk.mutable_observations() = ToObservations(Rows(kGivenRows, 0));
     stream->Write(request);
     stream->WritesDone();
     v1::TrainResponse response;

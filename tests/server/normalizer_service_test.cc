@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 
 // Too wide for its rows to be listed in training, and not for this test.
 constexpr int kBits = 13;
-constexpr int kAllRows = 60;
+constexpr int kTrainingRows = 60;
 
 class NormalizerServiceTest : public ServingTest {
  protected:
@@ -47,8 +47,8 @@ class NormalizerServiceTest : public ServingTest {
     *request.mutable_start() = start;
     stream->Write(request);
     v1::TrainChunk& chunk = *request.mutable_chunk();
-    RowMatrix<float> rows = RandomBits(kAllRows, kBits, 3);
-    for (int n = 0; n < kAllRows; ++n) {
+    RowMatrix<float> rows = RandomBits(kTrainingRows, kBits, 3);
+    for (int n = 0; n < kTrainingRows; ++n) {
       if (n % 2 == 1) rows.row(n).leftCols(6).setOnes();
       chunk.add_labels(n % 2);
     }

@@ -43,6 +43,7 @@ void NormalizeComponents(RowMatrixRef<double> joints,
 void DrawComponents(const Draws& draws, std::uint64_t row, Index first,
                     absl::Span<const double> probabilities,
                     absl::Span<Index> chosen) {
+  if (chosen.empty()) return;
   const std::size_t components = probabilities.size() / chosen.size();
   const auto before = static_cast<std::size_t>(first);
   std::vector<double> uniform(before + chosen.size());

@@ -17,9 +17,9 @@ namespace poe {
 void NormalizeComponents(RowMatrixRef<double> joints,
                          RowMatrixRef<double> log_scores);
 
-// For each expert from `first` on, as many as are to be chosen for, the column
-// of a component drawn from its probabilities, those of one row and these
-// experts; counted from the first column of expert 0.
+// Draws a component of each of the experts first, first + 1, ..., as many as
+// `chosen` has, from their probabilities of one row. `chosen` are columns of
+// M K, counted from expert 0. What is drawn does not depend on `first`.
 void DrawComponents(const Draws& draws, std::uint64_t row, Index first,
                     absl::Span<const double> probabilities,
                     absl::Span<Index> chosen);

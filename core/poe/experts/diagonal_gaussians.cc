@@ -4,7 +4,6 @@
 #include <cmath>
 #include <type_traits>
 
-#include "absl/base/attributes.h"
 #include "poe/numerics/constants.h"
 #include "poe/numerics/elementwise.h"
 
@@ -39,7 +38,7 @@ constexpr Scalar kGreatestFeature =
 // Before that they lie in rows that are longer by as much, so that powers of
 // two do not put a column into one set of the cache.
 constexpr Index kTogether = 8;
-// Of a matrix's rows, for the same reason.
+// By so much rows of messages are longer, for the same reason.
 template <typename Scalar>
 constexpr Index kPadding = 64 / sizeof(Scalar);
 
@@ -244,21 +243,6 @@ void DiagonalGaussians<Scalar>::AddMessages(
   precision += sums.rightCols(dimension());
 }
 
-// Not inlined, lest one caller's multiplications are fused with additions and
-// another's are not.
-template <typename Scalar>
-ABSL_ATTRIBUTE_NOINLINE void AddScaledMessages(absl::Span<const Scalar> sums,
-                                               Scalar exponent,
-                                               absl::Span<Scalar> information,
-                                               absl::Span<Scalar> precision) {
-  using Row = Eigen::Map<Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
-  using ConstRow = Eigen::Map<const Eigen::Array<Scalar, Eigen::Dynamic, 1>>;
-  const auto width = static_cast<Index>(information.size());
-  Row(information.data(), width) += exponent * ConstRow(sums.data(), width);
-  Row(precision.data(), width) +=
-      exponent * ConstRow(sums.data() + width, width);
-}
-
 namespace {
 
 // The first expert that begins at this Gaussian or behind it.
@@ -268,7 +252,7 @@ Index ExpertFrom(Index gaussian, Index components) {
 
 }  // namespace
 
-Index SecondHalf(Index experts, Index components) {
+Index FirstOfSecondHalf(Index experts, Index components) {
   return ExpertFrom(experts * components / kRowQuantum / 2 * kRowQuantum,
                     components);
 }
@@ -276,7 +260,7 @@ Index SecondHalf(Index experts, Index components) {
 bool SharesExperts(Index rows, Index experts, Index components,
                    const Workers& workers) {
   const Index threads = workers.threads();
-  return threads > 1 && rows > 0 && rows <= kFewRows &&
+  return threads > 1 && rows >= 2 * kLeastRows && rows <= kFewRows &&
          experts * components >= threads * kLeastGaussians &&
          experts >= threads * kLeastExperts;
 }
@@ -341,20 +325,17 @@ void MeanUnits(const ConstRowMatrixRef<Scalar>& log_variance,
       });
 }
 
-#define POE_INSTANTIATE(Scalar)                                             \
-  template void GaussianFeatures<Scalar>(const Vector<double>&,             \
-                                         const ConstRowMatrixRef<Scalar>&,  \
-                                         RowMatrixRef<double>);             \
-  template class DiagonalGaussians<Scalar>;                                 \
-  template void AddScaledMessages<Scalar>(absl::Span<const Scalar>, Scalar, \
-                                          absl::Span<Scalar>,               \
-                                          absl::Span<Scalar>);              \
-  template RowMatrix<Scalar> FeatureSums<Scalar>(                           \
-      const ConstRowMatrixRef<Scalar>&, const ConstRowMatrixRef<Scalar>&,   \
-      const Workers&);                                                      \
-  template void BoundLogVariances<Scalar>(double, double, const Workers&,   \
-                                          RowMatrixRef<Scalar>);            \
-  template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&,         \
+#define POE_INSTANTIATE(Scalar)                                            \
+  template void GaussianFeatures<Scalar>(const Vector<double>&,            \
+                                         const ConstRowMatrixRef<Scalar>&, \
+                                         RowMatrixRef<double>);            \
+  template class DiagonalGaussians<Scalar>;                                \
+  template RowMatrix<Scalar> FeatureSums<Scalar>(                          \
+      const ConstRowMatrixRef<Scalar>&, const ConstRowMatrixRef<Scalar>&,  \
+      const Workers&);                                                     \
+  template void BoundLogVariances<Scalar>(double, double, const Workers&,  \
+                                          RowMatrixRef<Scalar>);           \
+  template void MeanUnits<Scalar>(const ConstRowMatrixRef<Scalar>&,        \
                                   const Workers&, RowMatrixRef<Scalar>);
 POE_INSTANTIATE(float)
 POE_INSTANTIATE(double)

@@ -83,13 +83,6 @@ class DiagonalGaussians {
   RowMatrix<Scalar> messages_;      // G x 2D, and a cache line of padding
 };
 
-// Adds what SumMessages made, times the exponent, to a frame's information and
-// precision, D each. The same bits wherever it is called.
-template <typename Scalar>
-void AddScaledMessages(absl::Span<const Scalar> sums, Scalar exponent,
-                       absl::Span<Scalar> information,
-                       absl::Span<Scalar> precision);
-
 // Calls body(row, rows, expert, experts) for disjoint blocks of `rows` rows and
 // `experts` experts of K Gaussians each, which cover all, on the threads. Few
 // rows are not cut: each thread takes those experts whose Gaussians it also
@@ -101,7 +94,7 @@ void ShareGaussians(
 
 // The first of the experts of K Gaussians each that ShareGaussians gives to the
 // second of two threads.
-Index SecondHalf(Index experts, Index components);
+Index FirstOfSecondHalf(Index experts, Index components);
 
 // Whether ShareGaussians cuts the experts and not the rows.
 bool SharesExperts(Index rows, Index experts, Index components,

@@ -147,7 +147,7 @@ void GaussianMixture<Scalar>::AddSampledMessages(
   const Responsibilities& responsibilities = ResponsibilitiesOf(posterior);
   const auto exponent = static_cast<Scalar>(responsibilities.exponent);
   const Index width = 2 * dimension(), components = num_components();
-  const Index middle = SecondHalf(num_experts(), components);
+  const Index middle = FirstOfSecondHalf(num_experts(), components);
   const auto span_of = [](auto row) {
     return absl::MakeSpan(row.data(), static_cast<std::size_t>(row.size()));
   };
@@ -155,7 +155,7 @@ void GaussianMixture<Scalar>::AddSampledMessages(
     const Index first = half == 0 ? 0 : middle;
     const Index experts = half == 0 ? middle : num_experts() - middle;
     RowMatrix<Index> chosen(sums.rows(), experts);
-    for (Index n = 0; n < chosen.rows() && experts > 0; ++n)
+    for (Index n = 0; n < chosen.rows(); ++n)
       DrawComponents(
           draws, x.row_ids[first_row + n], first,
           span_of(responsibilities.values.row(first_row + n)
@@ -164,8 +164,11 @@ void GaussianMixture<Scalar>::AddSampledMessages(
     gaussians_.SumMessages(chosen, sums);
   };
   const auto add = [&](Index n, absl::Span<const Scalar> sums) {
-    AddScaledMessages<Scalar>(sums, exponent, span_of(messages.linear.row(n)),
-                              span_of(messages.precision.row(n)));
+    const std::size_t half = sums.size() / 2;
+    AddScaled<Scalar>(exponent, sums.first(half),
+                      span_of(messages.linear.row(n)));
+    AddScaled<Scalar>(exponent, sums.subspan(half),
+                      span_of(messages.precision.row(n)));
   };
   if (!SharesExperts(x.size, num_experts(), components, workers)) {
     workers.ParallelFor(x.size, kLeastRows, [&](Index begin, Index end) {
@@ -183,7 +186,7 @@ void GaussianMixture<Scalar>::AddSampledMessages(
   RowMatrix<Scalar> sums[] = {RowMatrix<Scalar>(x.size, width),
                               RowMatrix<Scalar>(x.size, width)};
   // Blocks of rows of the first half, then the same of the second.
-  const Index blocks = workers.threads() / 2;
+  const Index blocks = workers.threads();
   workers.ParallelFor(
       2 * blocks * kRowQuantum, kRowQuantum, [&](Index begin, Index end) {
         for (Index cell = begin / kRowQuantum; cell < end / kRowQuantum;

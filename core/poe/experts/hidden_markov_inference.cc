@@ -6,6 +6,7 @@
 
 #include "poe/experts/frame_order.h"
 #include "poe/experts/hidden_markov.h"
+#include "poe/numerics/elementwise.h"
 
 namespace poe {
 namespace {
@@ -64,15 +65,6 @@ void CutIntoBlocks(const Observations<Scalar>& x, std::vector<Block>& blocks) {
       for (Index t = 0; t < lengths[k]; ++t)
         block.frames[block.order.row(k, t)] = starts[block.observations[k]] + t;
   }
-}
-
-// to.row(row) += scale * from, with the same bits wherever the row lies: Eigen
-// would treat its beginning differently by its address.
-template <typename Scalar>
-void AddScaled(Scalar scale, const Scalar* from, RowMatrix<Scalar>& to,
-               Index row) {
-  Scalar* target = to.row(row).data();
-  for (Index i = 0; i < to.cols(); ++i) target[i] += scale * from[i];
 }
 
 }  // namespace
@@ -156,6 +148,11 @@ void HiddenMarkov<Scalar>::AddSampledMessages(
   const ConstRowMatrixRef<Scalar> linear =
       has_symbols() ? ConstRowMatrixRef<Scalar>(symbols_.logits())
                     : gaussians_.messages();
+  const auto width = static_cast<std::size_t>(dimension());
+  const auto add = [&](const Scalar* from, auto row) {
+    AddScaled<Scalar>(exponent, absl::MakeConstSpan(from, width),
+                      absl::MakeSpan(row.data(), width));
+  };
   workers.ForEach(std::ssize(forward.blocks), [&](Index b) {
     const Block& block = forward.blocks[b];
     const Index rows = block.order.rows();
@@ -177,10 +174,9 @@ void HiddenMarkov<Scalar>::AddSampledMessages(
           absl::MakeSpan(path));
       for (Index f = 0; f < rows; ++f) {
         const Scalar* said = linear.row(m * states + path[f]).data();
-        AddScaled(exponent, said, messages.linear, block.frames[f]);
+        add(said, messages.linear.row(block.frames[f]));
         if (!has_symbols())
-          AddScaled(exponent, said + dimension(), messages.precision,
-                    block.frames[f]);
+          add(said + width, messages.precision.row(block.frames[f]));
       }
     }
   });

@@ -14,7 +14,8 @@ inline constexpr Index kLeastRows = 16;
 
 // A fixed number of threads. ParallelFor may be called from several threads at
 // once; loops then share the threads. Results never depend on the number of
-// threads, because loops are only ever split between independent rows.
+// threads, because loops are only ever split between independent rows, or
+// between parts of sums that do not depend on it.
 class Workers {
  public:
   // What threads do between loops.

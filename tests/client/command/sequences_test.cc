@@ -33,7 +33,7 @@ std::string Path(const std::string& name) {
 }
 
 // Of lengths 2, 1 and 3; the label of each is 5, 6 and 5.
-std::string WriteTable() {
+std::string WriteSequenceTable() {
   const std::string path = Path("sequences.csv");
   std::ofstream(path) << "x,sequence,label,y\n"
                          "1,10,5,2\n"
@@ -54,9 +54,9 @@ std::string WriteArray() {
   return path;
 }
 
-DataOptions Options(const std::string& data,
-                    const std::string& label_column = "",
-                    const std::string& rows = "") {
+DataOptions SequenceOptions(const std::string& data,
+                            const std::string& label_column = "",
+                            const std::string& rows = "") {
   DataOptions options;
   options.data = data;
   options.label_column = label_column;
@@ -65,7 +65,7 @@ DataOptions Options(const std::string& data,
 }
 
 TEST(SequenceFilesTest, AnArrayIsSequencesByRowsByColumns) {
-  const auto set = ReadDataSet(Options(WriteArray()), kSequences);
+  const auto set = ReadDataSet(SequenceOptions(WriteArray()), kSequences);
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_EQ(set->rows, 2);
   EXPECT_EQ(set->frames, 4);
@@ -77,7 +77,7 @@ TEST(SequenceFilesTest, AnArrayIsSequencesByRowsByColumns) {
 }
 
 TEST(SequenceFilesTest, WithoutSequencesAnArrayIsImages) {
-  const auto set = ReadDataSet(Options(WriteArray()));
+  const auto set = ReadDataSet(SequenceOptions(WriteArray()));
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_EQ(set->dimension, 6);
   EXPECT_EQ(set->frames, 2);
@@ -86,7 +86,8 @@ TEST(SequenceFilesTest, WithoutSequencesAnArrayIsImages) {
 }
 
 TEST(SequenceFilesTest, EqualNeighboursInATableAreOneSequence) {
-  const auto set = ReadDataSet(Options(WriteTable(), "label"), kSequences);
+  const auto set =
+      ReadDataSet(SequenceOptions(WriteSequenceTable(), "label"), kSequences);
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_THAT(set->observations.sequences().lengths(), ElementsAre(2, 1, 3));
   EXPECT_THAT(set->labels, ElementsAre(5, 6, 5));
@@ -97,8 +98,8 @@ TEST(SequenceFilesTest, EqualNeighboursInATableAreOneSequence) {
 }
 
 TEST(SequenceFilesTest, RowsSelectSequences) {
-  const auto set =
-      ReadDataSet(Options(WriteTable(), "label", "1:"), kSequences);
+  const auto set = ReadDataSet(
+      SequenceOptions(WriteSequenceTable(), "label", "1:"), kSequences);
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_EQ(set->rows, 2);
   EXPECT_EQ(set->frames, 4);
@@ -114,16 +115,17 @@ TEST(SequenceFilesTest, SaysWhatIsWrong) {
   };
   const std::string plain = Path("plain.csv");
   std::ofstream(plain) << "x,y\n1,2\n";
-  EXPECT_THAT(error(Options(plain)),
+  EXPECT_THAT(error(SequenceOptions(plain)),
               HasSubstr("plain.csv has the shape (1, 2) and no column "
                         "\"sequence\"; sequences come as"));
   const std::string gap = Path("gap.csv");
   std::ofstream(gap) << "x,sequence\n1,2\n3,\n";
-  EXPECT_THAT(error(Options(gap)), HasSubstr("row 1 has no value in the"));
-  EXPECT_THAT(error(Options(WriteTable(), "x")),
+  EXPECT_THAT(error(SequenceOptions(gap)),
+              HasSubstr("row 1 has no value in the"));
+  EXPECT_THAT(error(SequenceOptions(WriteSequenceTable(), "x")),
               HasSubstr("row 1 has the label 3 where the sequence that it "
                         "belongs to begins with 1"));
-  DataOptions labels = Options(WriteArray());
+  DataOptions labels = SequenceOptions(WriteArray());
   labels.labels = plain;
   labels.label_column = "x";
   EXPECT_THAT(error(labels), HasSubstr("plain.csv has 1 labels"));
@@ -131,7 +133,7 @@ TEST(SequenceFilesTest, SaysWhatIsWrong) {
 }
 
 TEST(SequenceFilesTest, AMaskIsForOneRowOrForAllRowsOfAllSequences) {
-  auto set = ReadDataSet(Options(WriteArray()), kSequences);
+  auto set = ReadDataSet(SequenceOptions(WriteArray()), kSequences);
   ASSERT_TRUE(set.ok()) << set.status();
   const std::string one = Path("mask.npy");
   ASSERT_TRUE(WriteNpy(one, {3}, std::vector<float>{1, 0, 1}).ok());
@@ -144,20 +146,21 @@ TEST(SymbolFilesTest, BytesAndIntegersAreSymbols) {
   const std::string bytes = Path("bytes.idx");
   std::ofstream(bytes, std::ios::binary)
       << std::string("\0\0\x08\x02\0\0\0\1\0\0\0\3\0\2\7", 15);
-  auto set = ReadDataSet(Options(bytes), kSymbols);
+  auto set = ReadDataSet(SequenceOptions(bytes), kSymbols);
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_FALSE(set->grey_levels);
   EXPECT_EQ(set->observations.dense().element_type(), v1::ELEMENT_TYPE_INT32);
   EXPECT_THAT(*TensorFloats(set->observations.dense()), ElementsAre(0, 2, 7));
   const std::string wide = Path("wide.npy");
   ASSERT_TRUE(WriteNpy(wide, {1, 2}, std::vector<int64_t>{3, 9}).ok());
-  set = ReadDataSet(Options(wide), kSymbols);
+  set = ReadDataSet(SequenceOptions(wide), kSymbols);
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_EQ(set->observations.dense().element_type(), v1::ELEMENT_TYPE_INT32);
   ASSERT_TRUE(
       WriteNpy(wide, {1, 2}, std::vector<int64_t>{3, int64_t{1} << 40}).ok());
   EXPECT_THAT(
-      std::string(ReadDataSet(Options(wide), kSymbols).status().message()),
+      std::string(
+          ReadDataSet(SequenceOptions(wide), kSymbols).status().message()),
       HasSubstr("wide.npy: the value 1099511627776 is too large"));
 }
 
@@ -185,7 +188,7 @@ TEST(OutputRowsTest, DifferentLengthsAreATableThatReadsTheSame) {
   const std::string path = Path("out.csv");
   EXPECT_TRUE(CheckOutput(path, {1, 2}).ok());
   ASSERT_TRUE(WriteRows(path, TwoColumns(), 0, {1, 2}, values).ok());
-  const auto set = ReadDataSet(Options(path), kSequences);
+  const auto set = ReadDataSet(SequenceOptions(path), kSequences);
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_THAT(set->observations.sequences().lengths(), ElementsAre(1, 2));
   EXPECT_EQ(*TensorFloats(ValuesOf(set->observations)), values);

@@ -12,9 +12,9 @@
 #include "google/protobuf/stubs/logging.h"
 #include "server/codec/model_codec.h"
 #include "tests/server/codec/kind_models.h"
-#include "tests/server/codec/message_parts.h"
 #include "tests/server/codec/refusal.h"
 #include "tests/server/codec/round_trip.h"
+#include "tests/server/codec/stored_model_parts.h"
 
 namespace poe::server {
 namespace {

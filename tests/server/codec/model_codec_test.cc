@@ -9,9 +9,9 @@
 #include "google/protobuf/stubs/logging.h"
 #include "poe/scoring.h"
 #include "poe/training.h"
-#include "tests/server/codec/message_parts.h"
 #include "tests/server/codec/refusal.h"
 #include "tests/server/codec/round_trip.h"
+#include "tests/server/codec/stored_model_parts.h"
 #include "tests/server/codec/test_models.h"
 
 namespace poe::server {

@@ -48,8 +48,9 @@ v1::Observations TwoRowsOfSymbols() {
   return observations;
 }
 
-absl::StatusOr<DecodedRows> Decode(const v1::Observations& observations,
-                                   const DataSpec& spec = SequenceSpec()) {
+absl::StatusOr<DecodedRows> DecodeFrames(
+    const v1::Observations& observations,
+    const DataSpec& spec = SequenceSpec()) {
   return DecodeObservations(observations, spec, {7, 4}, true);
 }
 
@@ -60,7 +61,7 @@ TEST(SequencesTest, Decode) {
     observations.add_row_ids(n);
     observations.add_weights(0.5f * static_cast<float>(n));
   }
-  const absl::StatusOr<DecodedRows> decoded = Decode(observations);
+  const absl::StatusOr<DecodedRows> decoded = DecodeFrames(observations);
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(decoded->rows, 3);
   EXPECT_EQ(decoded->frames(), 6);
@@ -149,14 +150,16 @@ TEST(SequencesTest, BadSequencesAreRefused) {
          },
          kInvalid, "INVALID_VALUE",
          "observations.sequences.values[0][1] is NaN"}},
-      [](const v1::Observations& o) { return Decode(o).status(); });
+      [](const v1::Observations& o) { return DecodeFrames(o).status(); });
 }
 
 TEST(SequencesTest, SymbolsAreWholeNumbersOfAnyWidth) {
-  EXPECT_EQ(Decode(TwoRowsOfSymbols(), SymbolSpec())->View().values(1, 1), 3);
+  EXPECT_EQ(DecodeFrames(TwoRowsOfSymbols(), SymbolSpec())->View().values(1, 1),
+            3);
   v1::Observations observations;
   *observations.mutable_dense() = MakeFloats({1, 3}, {0, 3, 2});
-  EXPECT_EQ(Decode(observations, SymbolSpec()).status(), absl::OkStatus());
+  EXPECT_EQ(DecodeFrames(observations, SymbolSpec()).status(),
+            absl::OkStatus());
 }
 
 TEST(SequencesTest, BadSymbolsAreRefused) {
@@ -189,7 +192,7 @@ TEST(SequencesTest, BadSymbolsAreRefused) {
          "MISSING_INPUT",
          "observations.mask[1][1] is 0; coordinate 1 is an input"}},
       [](const v1::Observations& o) {
-        return Decode(o, SymbolSpec()).status();
+        return DecodeFrames(o, SymbolSpec()).status();
       });
 }
 
@@ -197,7 +200,8 @@ TEST(SequencesTest, AnythingMayStandUnderAMissingSymbol) {
   v1::Observations observations = TwoRowsOfSymbols();
   *observations.mutable_dense() = MakeFloats({2, 3}, {0, 1, NAN, 3, 3, 4.5f});
   observations.set_mask(std::string("\1\1\0\1\1\0", 6));
-  EXPECT_EQ(Decode(observations, SymbolSpec()).status(), absl::OkStatus());
+  EXPECT_EQ(DecodeFrames(observations, SymbolSpec()).status(),
+            absl::OkStatus());
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Ways into a stored model, for tests that change it.
-#ifndef POE_TESTS_SERVER_CODEC_MESSAGE_PARTS_H_
-#define POE_TESTS_SERVER_CODEC_MESSAGE_PARTS_H_
+// Ways into a stored model for tests that change it, and what it decodes to.
+#ifndef POE_TESTS_SERVER_CODEC_STORED_MODEL_PARTS_H_
+#define POE_TESTS_SERVER_CODEC_STORED_MODEL_PARTS_H_
 
 #include "absl/status/status.h"
 #include "poe/v1/model.pb.h"
@@ -22,4 +22,4 @@ inline absl::Status DecodeStatus(const v1::Model& model) {
 
 }  // namespace poe::server
 
-#endif  // POE_TESTS_SERVER_CODEC_MESSAGE_PARTS_H_
+#endif  // POE_TESTS_SERVER_CODEC_STORED_MODEL_PARTS_H_
