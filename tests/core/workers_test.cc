@@ -37,6 +37,24 @@ TEST(WorkersTest, EachPartIsDoneOnce) {
   }
 }
 
+TEST(WorkersTest, RunsOfNeighboursStayOnOneThread) {
+  const Workers workers(3);
+  for (const Index count : {0, 1, 2, 3, 7, 100}) {
+    std::vector<std::atomic<int>> seen(count);
+    std::vector<std::thread::id> by(count);
+    workers.ForEachInRuns(count, 1, [&](Index i) {
+      ++seen[i];
+      by[i] = std::this_thread::get_id();
+    });
+    int runs = 0;
+    for (Index i = 0; i < count; ++i) {
+      EXPECT_EQ(seen[i], 1) << i << " of " << count;
+      if (i == 0 || by[i] != by[i - 1]) ++runs;
+    }
+    EXPECT_LE(runs, 3) << count;
+  }
+}
+
 TEST(WorkersTest, SeveralThreadsMayLoopAtOnce) {
   for (const auto idle : {Workers::Idle::kSleep, Workers::Idle::kStayAwake}) {
     const Workers workers(3, idle);

@@ -82,17 +82,13 @@ void DiagonalGaussians<Scalar>::Update(
   // Summed by blocks of Gaussians, so that a thread reads those that it moved.
   const Index blocks = (size + kSummedTogether - 1) / kSummedTogether;
   RowMatrix<double> sums(blocks, dimension);
-  workers.ParallelFor(
-      blocks * kRowQuantum,
-      kLeastSummands / (kSummedTogether * dimension) * kRowQuantum,
-      [&](Index begin, Index end) {
-        for (Index b = begin / kRowQuantum; b < end / kRowQuantum; ++b) {
-          const Index first = b * kSummedTogether;
-          const Index last = std::min(first + kSummedTogether, size);
-          sums.row(b).setZero();
-          for (Index g = first; g < last; ++g)
-            sums.row(b) += mean.row(g).template cast<double>();
-        }
+  workers.ForEachInRuns(
+      blocks, kLeastSummands / (kSummedTogether * dimension), [&](Index b) {
+        const Index first = b * kSummedTogether;
+        const Index last = std::min(first + kSummedTogether, size);
+        sums.row(b).setZero();
+        for (Index g = first; g < last; ++g)
+          sums.row(b) += mean.row(g).template cast<double>();
       });
   centre_ = Vector<double>::Zero(dimension);
   for (Index b = 0; b < blocks; ++b) centre_ += sums.row(b).transpose();

@@ -187,17 +187,13 @@ void GaussianMixture<Scalar>::AddSampledMessages(
                               RowMatrix<Scalar>(x.size, width)};
   // Blocks of rows of the first half, then the same of the second.
   const Index blocks = workers.threads();
-  workers.ParallelFor(
-      2 * blocks * kRowQuantum, kRowQuantum, [&](Index begin, Index end) {
-        for (Index cell = begin / kRowQuantum; cell < end / kRowQuantum;
-             ++cell) {
-          const int half = cell < blocks ? 0 : 1;
-          const Index block = cell - half * blocks;
-          const Index first = x.size * block / blocks;
-          const Index last = x.size * (block + 1) / blocks;
-          sum(first, half, sums[half].middleRows(first, last - first));
-        }
-      });
+  workers.ForEachInRuns(2 * blocks, 1, [&](Index cell) {
+    const int half = cell < blocks ? 0 : 1;
+    const Index block = cell - half * blocks;
+    const Index first = x.size * block / blocks;
+    const Index last = x.size * (block + 1) / blocks;
+    sum(first, half, sums[half].middleRows(first, last - first));
+  });
   workers.ParallelFor(x.size, kLeastRows, [&](Index begin, Index end) {
     for (Index n = begin; n < end; ++n)
       for (const RowMatrix<Scalar>& of_half : sums)

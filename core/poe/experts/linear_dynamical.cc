@@ -40,15 +40,6 @@ const Filtered& FilteredOf(const Posterior& posterior) {
   return static_cast<const Filtered&>(posterior);
 }
 
-// Runs body(m) for m = 0 .. count-1.
-void ForEach(Index count, const Workers& workers,
-             absl::FunctionRef<void(Index)> body) {
-  workers.ParallelFor(
-      count * kRowQuantum, kRowQuantum, [&](Index begin, Index end) {
-        for (Index m = begin / kRowQuantum; m < end / kRowQuantum; ++m) body(m);
-      });
-}
-
 template <typename Scalar>
 void Add(double value, Scalar& sum) {
   sum += static_cast<Scalar>(Bounded(value, kGreatestEntry));
@@ -193,7 +184,7 @@ void LinearDynamical<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
   filtered.log_scores.resize(experts, x.size);
   filtered.gains.resize(experts);
   filtered.means.resize(experts);
-  ForEach(experts, workers, [&](Index m) {
+  workers.ForEachInRuns(experts, 1, [&](Index m) {
     filtered.means[m] = FilteredMeans(order, num_latents());
     filtered.gains[m] =
         FilterGains(systems_[m], filtered.exponent, order.longest());
@@ -240,7 +231,7 @@ void LinearDynamical<Scalar>::AddSampledMessages(
   const Index experts = num_experts(), latents = num_latents();
   const Index width = experts * latents, coordinates = dimension();
   std::vector<std::unique_ptr<BackwardGains>> backward(experts);
-  ForEach(experts, workers, [&](Index m) {
+  workers.ForEachInRuns(experts, 1, [&](Index m) {
     backward[m] =
         std::make_unique<BackwardGains>(systems_[m], filtered.gains[m]);
   });

@@ -257,13 +257,11 @@ SmoothedMoments Smooth(const LinearSystem& system, const FilterGains& gains,
       std::clamp<Index>(sequences / kSequencesOfAPart, 1, kMostParts);
   std::vector<SmoothedMoments> parts(
       count, SmoothedMoments(system.latents(), system.dimension()));
-  workers.ParallelFor(
-      count * kRowQuantum, kRowQuantum, [&](Index begin, Index end) {
-        for (Index part = begin / kRowQuantum; part < end / kRowQuantum; ++part)
-          AddMeans(system, backward, order, values, means, weights,
-                   sequences * part / count, sequences * (part + 1) / count,
-                   parts[part]);
-      });
+  workers.ForEachInRuns(count, 1, [&](Index part) {
+    AddMeans(system, backward, order, values, means, weights,
+             sequences * part / count, sequences * (part + 1) / count,
+             parts[part]);
+  });
   for (const SmoothedMoments& part : parts) moments += part;
   return moments;
 }

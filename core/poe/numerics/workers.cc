@@ -177,6 +177,15 @@ void Workers::ForEach(Index count, absl::FunctionRef<void(Index)> body) const {
   });
 }
 
+void Workers::ForEachInRuns(Index count, Index least,
+                            absl::FunctionRef<void(Index)> body) const {
+  ParallelFor(count * kRowQuantum, least * kRowQuantum,
+              [&](Index begin, Index end) {
+                for (Index i = begin / kRowQuantum; i < end / kRowQuantum; ++i)
+                  body(i);
+              });
+}
+
 const Workers& Workers::Inline() {
   static const Workers* const workers = new Workers(1);
   return *workers;

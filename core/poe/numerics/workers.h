@@ -44,6 +44,12 @@ class Workers {
   // returns when all are done.
   void ForEach(Index count, absl::FunctionRef<void(Index)> body) const;
 
+  // Runs body(i) for each i in [0, count), each thread a run of neighbours, the
+  // same at every call with as many, so that it finds its own in its cache; no
+  // run is shorter than `least` unless `count` is. Returns when all are done.
+  void ForEachInRuns(Index count, Index least,
+                     absl::FunctionRef<void(Index)> body) const;
+
   // Workers without threads of their own.
   static const Workers& Inline();
 
