@@ -110,11 +110,10 @@ TEST(AcceptanceRatioTest, TheOtherWayRoundIsTheNegative) {
 
 // One unit without weights: a product is its base times 1 + e^bias.
 Product<double> Constant(std::unique_ptr<Base<double>> base, double bias) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(*BernoulliUnits<double>::Create(
-      RowMatrix<double>::Zero(base->dimension(), 1),
-      Vector<double>::Constant(1, bias)));
-  return *Product<double>::Create(std::move(base), std::move(groups));
+  const Index width = base->dimension();
+  return ProductOf(std::move(base), *BernoulliUnits<double>::Create(
+                                        RowMatrix<double>::Zero(width, 1),
+                                        Vector<double>::Constant(1, bias)));
 }
 
 TEST(AcceptanceRatioTest, ConstantRatiosLeaveNoError) {

@@ -18,18 +18,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Product<double> ProductOf(std::unique_ptr<Base<double>> base,
-                          std::unique_ptr<ExpertGroup<double>> group) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(std::move(group));
-  return *Product<double>::Create(std::move(base), std::move(groups));
-}
-
-Product<double> ProductOf(const OracleKind& kind) {
-  return ProductOf(kind.make_base(), kind.make(kind.experts, 1));
-}
-
-AnnealedImportanceOptions Options(Index chains, int intervals) {
+AnnealedImportanceOptions Annealing(Index chains, int intervals) {
   AnnealedImportanceOptions options;
   options.chains = chains;
   options.inverse_temperatures = EvenInverseTemperatures(intervals);
@@ -46,7 +35,7 @@ std::string Refused(const AnnealedImportanceOptions& options) {
 
 TEST(AnnealedImportanceErrorsTest, RefusesOptionsOutOfRange) {
   auto with_ladder = [](std::vector<double> ladder) {
-    AnnealedImportanceOptions options = Options(10, 1);
+    AnnealedImportanceOptions options = Annealing(10, 1);
     options.inverse_temperatures = std::move(ladder);
     return options;
   };
@@ -59,8 +48,8 @@ TEST(AnnealedImportanceErrorsTest, RefusesOptionsOutOfRange) {
   EXPECT_THAT(Refused(with_ladder({0, 0.5, 0.5, 1})), HasSubstr("strictly"));
   EXPECT_THAT(Refused(with_ladder({0, std::nan(""), 1})),
               HasSubstr("inverse_temperatures[1]"));
-  EXPECT_THAT(Refused(Options(1, 5)), HasSubstr("at least 2"));
-  AnnealedImportanceOptions long_rows = Options(10, 5);
+  EXPECT_THAT(Refused(Annealing(1, 5)), HasSubstr("at least 2"));
+  AnnealedImportanceOptions long_rows = Annealing(10, 5);
   long_rows.length = 3;
   EXPECT_THAT(Refused(long_rows), HasSubstr("no sequences"));
   long_rows.length = 0;
@@ -73,7 +62,7 @@ TEST(AnnealedImportanceErrorsTest, RefusesSamplesThatAreNotTheProducts) {
   const Observations<double> rows = kind.rows(4, 1);
   const auto refused = [](const Product<double>& asked,
                           const Observations<double>& x, Index length) {
-    AnnealedImportanceOptions options = Options(4, 5);
+    AnnealedImportanceOptions options = Annealing(4, 5);
     options.length = length;
     const auto estimates = EstimateLogPartitionBothWays(
         asked, {x, true}, options, Workers::Inline(), NeverInterrupt,
@@ -117,7 +106,7 @@ TEST(AnnealedImportanceErrorsTest, StopsWhenInterrupted) {
     return ++asked == 3 ? absl::CancelledError("enough") : absl::OkStatus();
   };
   const Product<double> product = ProductOf(CircularUnigauss());
-  EXPECT_TRUE(absl::IsCancelled(EstimateLogPartition(product, Options(10, 50),
+  EXPECT_TRUE(absl::IsCancelled(EstimateLogPartition(product, Annealing(10, 50),
                                                      Workers::Inline(), check,
                                                      IgnoreProgress)
                                     .status()));
@@ -125,7 +114,7 @@ TEST(AnnealedImportanceErrorsTest, StopsWhenInterrupted) {
   asked = 0;
   EXPECT_TRUE(absl::IsCancelled(
       EstimateLogPartitionInReverse(
-          product, {CircularUnigauss().rows(10, 1), false}, Options(10, 50),
+          product, {CircularUnigauss().rows(10, 1), false}, Annealing(10, 50),
           Workers::Inline(), check, IgnoreProgress)
           .status()));
   EXPECT_EQ(asked, 3);
@@ -136,7 +125,7 @@ TEST(AnnealedImportanceErrorsTest, ProgressAscendsToOne) {
   std::vector<double> shares = {0};
   // The chains go in several batches.
   const auto estimates = EstimateLogPartitionBothWays(
-      product, {CircularUnigauss().rows(300, 1), false}, Options(600, 5),
+      product, {CircularUnigauss().rows(300, 1), false}, Annealing(600, 5),
       Workers::Inline(), NeverInterrupt, [&](double share) {
         EXPECT_GT(share, shares.back());
         shares.push_back(share);
@@ -166,13 +155,13 @@ TEST(AnnealedImportanceErrorsTest, NeedsABaseWithAKnownNormalizer) {
   const Product<double> product = ProductOf(
       std::make_unique<UnknownBase>(), BernoulliUnitsOnBinaryData().make(2, 1));
   EXPECT_TRUE(absl::IsFailedPrecondition(
-      EstimateLogPartition(product, Options(10, 5), Workers::Inline(),
+      EstimateLogPartition(product, Annealing(10, 5), Workers::Inline(),
                            NeverInterrupt, IgnoreProgress)
           .status()));
   EXPECT_TRUE(absl::IsFailedPrecondition(
       EstimateLogPartitionInReverse(
           product, {BernoulliUnitsOnBinaryData().rows(4, 1), true},
-          Options(10, 5), Workers::Inline(), NeverInterrupt, IgnoreProgress)
+          Annealing(10, 5), Workers::Inline(), NeverInterrupt, IgnoreProgress)
           .status()));
   IncompleteScoreOptions options;
   options.inverse_temperatures = EvenInverseTemperatures(5);

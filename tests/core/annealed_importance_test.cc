@@ -15,17 +15,6 @@
 namespace poe {
 namespace {
 
-Product<double> ProductOf(std::unique_ptr<Base<double>> base,
-                          std::unique_ptr<ExpertGroup<double>> group) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(std::move(group));
-  return *Product<double>::Create(std::move(base), std::move(groups));
-}
-
-Product<double> ProductOf(const OracleKind& kind, double power = 1) {
-  return ProductOf(kind.make_base(), kind.make(kind.experts, power));
-}
-
 AnnealedImportanceOptions Options(Index chains, int intervals) {
   AnnealedImportanceOptions options;
   options.chains = chains;

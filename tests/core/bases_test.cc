@@ -1,6 +1,5 @@
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -8,15 +7,13 @@
 #include "gtest/gtest.h"
 #include "poe/bases/bernoulli.h"
 #include "poe/bases/gaussian.h"
+#include "tests/core/special_values.h"
 
 namespace poe {
 namespace {
 
 using ::testing::Each;
 using ::testing::HasSubstr;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 template <typename Scalar>
 typename GaussianBase<Scalar>::Settings OnABox(Index dimension, double lower,

@@ -10,12 +10,10 @@
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
+#include "tests/core/special_values.h"
 
 namespace poe {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 struct Rows {
   RowMatrix<double> decisions;

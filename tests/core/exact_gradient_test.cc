@@ -11,12 +11,6 @@
 namespace poe {
 namespace {
 
-Product<double> MakeProduct(const OracleKind& kind) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(kind.make(kind.experts, 0.8));
-  return *Product<double>::Create(kind.make_base(), std::move(groups));
-}
-
 Vector<double> Flat(const GradientEstimate<double>& estimate) {
   Vector<double> all(estimate.base_gradient().size() +
                      estimate.group_gradient(0).size());
@@ -38,7 +32,7 @@ std::vector<std::uint8_t> ClampInputs(const OracleKind& kind,
 class ExactGradientTest : public testing::TestWithParam<OracleKind> {};
 
 TEST_P(ExactGradientTest, IsTheGradientOfTheDataMinusThatOfTheModel) {
-  const Product<double> product = MakeProduct(GetParam());
+  const Product<double> product = ProductOf(GetParam(), 0.8);
   const Observations<double> data = GetParam().rows(9, 110);
   auto exact = ExactGradient<double>::Create(product, GetParam().columns, {});
   ASSERT_TRUE(exact.ok()) << exact.status();
@@ -51,7 +45,7 @@ TEST_P(ExactGradientTest, IsTheGradientOfTheDataMinusThatOfTheModel) {
 }
 
 TEST_P(ExactGradientTest, OfAConditionalModelMatchesFiniteDifferences) {
-  Product<double> product = MakeProduct(GetParam());
+  Product<double> product = ProductOf(GetParam(), 0.8);
   Observations<double> data = GetParam().rows(5, 111);
   const auto inputs = ClampInputs(GetParam(), data);
   const std::vector<double> weights = {1, 2, 0, 0.5, 3};
@@ -89,7 +83,7 @@ TEST_P(ExactGradientTest, OfAConditionalModelMatchesFiniteDifferences) {
 }
 
 TEST_P(ExactGradientTest, ProbabilitiesOfAllOutputsSumToOne) {
-  const Product<double> product = MakeProduct(GetParam());
+  const Product<double> product = ProductOf(GetParam(), 0.8);
   const ExactDistribution all(product, 1);
   auto exact = ExactGradient<double>::Create(product, GetParam().columns, {});
   ASSERT_TRUE(exact.ok());
@@ -107,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(BitsAndSymbols, ExactGradientTest,
                          });
 
 TEST(ExactGradientRefusalTest, NamesWhatCannotBeSummedOver) {
-  const Product<double> real = MakeProduct(BernoulliUnitsOnRealData());
+  const Product<double> real = ProductOf(BernoulliUnitsOnRealData(), 0.8);
   EXPECT_TRUE(absl::IsFailedPrecondition(
       ExactGradient<double>::Create(real, 0, {}).status()));
   std::vector<std::unique_ptr<ExpertGroup<double>>> groups;

@@ -14,12 +14,12 @@
 namespace poe {
 namespace {
 
-using Settings = LinearDynamical<double>::Settings;
+using SystemSettings = LinearDynamical<double>::Settings;
 using ::testing::HasSubstr;
 
 // A noisy point on a slowly turning circle.
-Settings Oscillator() {
-  Settings settings;
+SystemSettings Oscillator() {
+  SystemSettings settings;
   const double angle = 0.35, damping = 0.99;
   settings.initial_mean.setZero(1, 2);
   settings.initial_mean << 1.5, 0;
@@ -40,7 +40,7 @@ Settings Oscillator() {
   return settings;
 }
 
-Observations<double> Generate(const Settings& settings,
+Observations<double> Generate(const SystemSettings& settings,
                               std::vector<Index> lengths, std::uint64_t seed) {
   const auto group = *LinearDynamical<double>::Create(settings);
   const LinearSystem& system = group->system(0);
@@ -71,7 +71,8 @@ Observations<double> Generate(const Settings& settings,
   return x;
 }
 
-double LogLikelihood(const Settings& settings, const Observations<double>& x,
+double LogLikelihood(const SystemSettings& settings,
+                     const Observations<double>& x,
                      const std::vector<double>& weights) {
   const auto group = *LinearDynamical<double>::Create(settings);
   auto posterior = group->NewPosterior();
@@ -126,7 +127,7 @@ TEST(FitLinearDynamicalTest, EndsOnceAnIterationGainsLittle) {
 // The maximum lies above the truth, but no higher than chance puts it: twice
 // the gain is chi-square with one degree for each of some 20 free parameters.
 TEST(FitLinearDynamicalTest, RecoversTheLikelihoodOfAnOscillator) {
-  const Settings truth = Oscillator();
+  const SystemSettings truth = Oscillator();
   const std::vector<Index> lengths(40, 50);
   const Observations<double> x = Generate(truth, lengths, 2);
   const std::vector<double> weights(x.size, 1);
@@ -148,7 +149,7 @@ TEST(FitLinearDynamicalTest, RecoversTheLikelihoodOfAnOscillator) {
 }
 
 TEST(FitLinearDynamicalTest, StartsFromGivenSettings) {
-  const Settings truth = Oscillator();
+  const SystemSettings truth = Oscillator();
   const Observations<double> x = Generate(truth, std::vector<Index>(10, 30), 5);
   const std::vector<double> weights(x.size, 1);
   FitLinearDynamicalOptions options;

@@ -178,13 +178,6 @@ TEST(GaussianTreeTest, FarAwayRowsAndTightTreesStayFinite) {
   EXPECT_TRUE(gradient.allFinite());
 }
 
-Product<double> Over(std::unique_ptr<Base<double>> base,
-                     std::unique_ptr<ExpertGroup<double>> group) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(std::move(group));
-  return *Product<double>::Create(std::move(base), std::move(groups));
-}
-
 // Each coordinate but the first has a parent drawn among those before it.
 Trees::Settings RandomTrees(Index trees, Index width) {
   Trees::Settings settings;
@@ -228,7 +221,7 @@ TEST(GaussianTreePartitionTest, MatchesQuadrature) {
        {GaussianTrees(), GaussianTreeMixturesWithUniform()}) {
     for (double power : {1.0, 0.4}) {
       const Product<double> product =
-          Over(kind.make_base(), kind.make(kind.experts, power));
+          ProductOf(kind.make_base(), kind.make(kind.experts, power));
       const auto log_partition = GaussianTreeLogPartition(product);
       ASSERT_TRUE(log_partition.ok());
       EXPECT_NEAR(*log_partition,
@@ -273,7 +266,7 @@ TEST(GaussianTreePartitionTest, MatchesDenseDeterminant) {
                   information.dot(precision.inverse() * information)) /
                      2;
   const auto log_partition = GaussianTreeLogPartition(
-      Over(base->Clone(), *Trees::Create(std::move(settings))));
+      ProductOf(base->Clone(), *Trees::Create(std::move(settings))));
   ASSERT_TRUE(log_partition.ok());
   EXPECT_NEAR(*log_partition, expected, 1e-10);
 }
@@ -289,12 +282,12 @@ TEST(GaussianTreePartitionTest, TreesMaySeeSomeCoordinatesOnly) {
   const Vector<double> mean = base->block(0).transpose();
   const Vector<double> log_variance = base->block(1).transpose();
   const auto some = GaussianTreeLogPartition(
-      Over(base->Clone(), *SelectedCoordinates<double>::Create(
-                              kind.make(2, 0.7), columns, width + 1)));
+      ProductOf(base->Clone(), *SelectedCoordinates<double>::Create(
+                                   kind.make(2, 0.7), columns, width + 1)));
   const auto all = GaussianTreeLogPartition(
-      Over(*StructuredGaussianBase<double>::Create(mean.head(width),
-                                                   log_variance.head(width)),
-           kind.make(2, 0.7)));
+      ProductOf(*StructuredGaussianBase<double>::Create(
+                    mean.head(width), log_variance.head(width)),
+                kind.make(2, 0.7)));
   ASSERT_TRUE(some.ok()) << some.status();
   ASSERT_TRUE(all.ok());
   EXPECT_NEAR(*some,
@@ -308,11 +301,11 @@ TEST(GaussianTreePartitionTest, SaysWhyItDoesNotApply) {
     EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
     return std::string(result.status().message());
   };
-  EXPECT_THAT(message(Over(MakeGaussianBase(2, true),
-                           BernoulliUnitsOnRealData().make(2, 1))),
+  EXPECT_THAT(message(ProductOf(MakeGaussianBase(2, true),
+                                BernoulliUnitsOnRealData().make(2, 1))),
               HasSubstr("not a structured Gaussian"));
-  EXPECT_THAT(message(Over(MakeStructuredBase(2),
-                           GaussianTreeMixturesWithUniform().make(8, 1))),
+  EXPECT_THAT(message(ProductOf(MakeStructuredBase(2),
+                                GaussianTreeMixturesWithUniform().make(8, 1))),
               HasSubstr("more than 4096 combinations"));
 }
 

@@ -20,12 +20,6 @@ using ::testing::ElementsAre;
 
 constexpr double kLeastPValue = 1e-7;
 
-Product<double> MakeProduct(const OracleKind& kind) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(kind.make(kind.experts, 1));
-  return *Product<double>::Create(kind.make_base(), std::move(groups));
-}
-
 GibbsOptions Steps(int steps) {
   GibbsOptions options;
   options.seed = 50;
@@ -49,7 +43,7 @@ TEST(AnnealingScheduleTest, RisesLinearlyToOneAndStaysThere) {
 TEST(GibbsTest, AStepAtInverseTemperatureZeroDrawsFromTheBase) {
   for (const OracleKind& kind :
        {BernoulliUnitsOnBinaryData(), CircularUnigauss()}) {
-    const Product<double> product = MakeProduct(kind);
+    const Product<double> product = ProductOf(kind);
     Observations<double> x = MakeDense<double>(20000, kind.dimension);
     x.values.topRows(x.size).setConstant(1);
     GibbsOptions options = Steps(1);
@@ -63,7 +57,7 @@ TEST(GibbsTest, AStepAtInverseTemperatureZeroDrawsFromTheBase) {
 TEST(GibbsTest, AnnealingEndsInTheProduct) {
   for (const OracleKind& kind :
        {BernoulliUnitsOnBinaryData(), CircularUnigauss()}) {
-    const Product<double> product = MakeProduct(kind);
+    const Product<double> product = ProductOf(kind);
     Observations<double> x = MakeDense<double>(20000, kind.dimension);
     product.base().SampleStart({51, Purpose::kStart, 0, 0}, x);
     GibbsOptions options = Steps(0);
@@ -127,7 +121,7 @@ double SameDistribution(const Observations<double>& x,
 TEST(GibbsTest, ChainsEndLikeDrawsByRejection) {
   for (const OracleKind& kind :
        {BernoulliUnitsOnBinaryData(), HiddenMarkovOnSymbols()}) {
-    const Product<double> product = MakeProduct(kind);
+    const Product<double> product = ProductOf(kind);
     const ExactDistribution exact(product, 1, kind.length);
     const Observations<double> drawn =
         RejectionSample(product, exact.points(), 6000, 59);
@@ -142,7 +136,7 @@ TEST(GibbsTest, ChainsEndLikeDrawsByRejection) {
 
 TEST(GibbsTest, ClampedChainsFollowTheConditionalDistribution) {
   const OracleKind kind = BernoulliUnitsOnBinaryData();
-  const Product<double> product = MakeProduct(kind);
+  const Product<double> product = ProductOf(kind);
   const ExactDistribution exact(product, 1);
   constexpr Index kRows = 40000;
   Observations<double> x = MakeDense<double>(kRows, 5);
@@ -176,7 +170,7 @@ TEST(GibbsTest, ClampedChainsFollowTheConditionalDistribution) {
 
 TEST(GibbsTest, ClampedValuesKeepTheirBits) {
   const OracleKind kind = UnigaussWithVariancePerCoordinate();
-  const Product<double> product = MakeProduct(kind);
+  const Product<double> product = ProductOf(kind);
   Observations<double> x = kind.rows(9, 52);
   const RowMatrix<double> before = x.values;
   std::vector<std::uint8_t>& clamped = x.clamped;
@@ -189,7 +183,7 @@ TEST(GibbsTest, ClampedValuesKeepTheirBits) {
 }
 
 TEST(GibbsTest, TheLastStepCanGiveMeans) {
-  const Product<double> product = MakeProduct(BernoulliUnitsOnBinaryData());
+  const Product<double> product = ProductOf(BernoulliUnitsOnBinaryData());
   Observations<double> x = BernoulliUnitsOnBinaryData().rows(20, 53);
   Observations<double> same = x;
   GibbsOptions options = Steps(3);
@@ -208,7 +202,7 @@ TEST(GibbsTest, TheLastStepCanGiveMeans) {
 }
 
 TEST(GibbsTest, AChainGoesOnWhereItStopped) {
-  const Product<double> product = MakeProduct(CircularUnigauss());
+  const Product<double> product = ProductOf(CircularUnigauss());
   Observations<double> x = CircularUnigauss().rows(20, 54);
   Observations<double> parts = x;
   RunChains(product, Steps(7), x);
@@ -224,7 +218,7 @@ TEST(GibbsTest, AChainHasTheSameBitsAloneAndOnAnyThreads) {
   for (const OracleKind& kind :
        {BernoulliUnitsOnBinaryData(), BernoulliUnitsOnRealData(),
         UnigaussWithVariancePerCoordinate()}) {
-    const Product<double> product = MakeProduct(kind);
+    const Product<double> product = ProductOf(kind);
     Observations<double> x = kind.rows(203, 55);
     Observations<double> one = MakeDense<double>(1, kind.dimension);
     one.values.row(0) = x.values.row(150);
@@ -239,7 +233,7 @@ TEST(GibbsTest, AChainHasTheSameBitsAloneAndOnAnyThreads) {
 }
 
 TEST(GibbsTest, AnotherSeedGivesAnotherChain) {
-  const Product<double> product = MakeProduct(BernoulliUnitsOnBinaryData());
+  const Product<double> product = ProductOf(BernoulliUnitsOnBinaryData());
   Observations<double> x = BernoulliUnitsOnBinaryData().rows(50, 56);
   Observations<double> other = x;
   GibbsOptions options = Steps(1);
@@ -250,7 +244,7 @@ TEST(GibbsTest, AnotherSeedGivesAnotherChain) {
 }
 
 TEST(GibbsTest, AnInterruptEndsTheWorkBeforeTheNextStep) {
-  const Product<double> product = MakeProduct(BernoulliUnitsOnBinaryData());
+  const Product<double> product = ProductOf(BernoulliUnitsOnBinaryData());
   Observations<double> x = BernoulliUnitsOnBinaryData().rows(5, 58);
   Observations<double> after_two = x;
   int asked = 0;

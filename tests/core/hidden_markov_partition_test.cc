@@ -17,18 +17,9 @@
 namespace poe {
 namespace {
 
-using Groups = std::vector<std::unique_ptr<ExpertGroup<double>>>;
-
-Product<double> Make(std::unique_ptr<Base<double>> base, Groups groups) {
-  return *Product<double>::Create(std::move(base), std::move(groups));
-}
-
 // One group of two experts and another of one at another power.
 Product<double> TwoGroups(const OracleKind& kind) {
-  Groups groups;
-  groups.push_back(kind.make(2, 1));
-  groups.push_back(kind.make(1, 0.6));
-  return Make(kind.make_base(), std::move(groups));
+  return ProductOf(kind.make_base(), kind.make(2, 1), kind.make(1, 0.6));
 }
 
 std::unique_ptr<ExpertGroup<double>> Gaussians(Index experts, Index states,
@@ -39,13 +30,6 @@ std::unique_ptr<ExpertGroup<double>> Gaussians(Index experts, Index states,
   settings.mean = RandomMatrix(experts * states, dimension, 1, 72);
   settings.log_variance = RandomMatrix(experts * states, dimension, 0.5, 73);
   return *HiddenMarkov<double>::Create(std::move(settings));
-}
-
-Product<double> Alone(std::unique_ptr<Base<double>> base,
-                      std::unique_ptr<ExpertGroup<double>> group) {
-  Groups groups;
-  groups.push_back(std::move(group));
-  return Make(std::move(base), std::move(groups));
 }
 
 TEST(HiddenMarkovPartitionTest, MatchesEnumerationOfSymbols) {
@@ -77,7 +61,7 @@ TEST(HiddenMarkovPartitionTest, MatchesQuadratureOfRealValues) {
 TEST(HiddenMarkovPartitionTest, MatchesQuadratureOfTwoCoordinates) {
   for (bool factor : {false, true}) {
     const Product<double> product =
-        Alone(MakeGaussianBase(2, factor), Gaussians(2, 2, 2));
+        ProductOf(MakeGaussianBase(2, factor), Gaussians(2, 2, 2));
     const auto found = HiddenMarkovLogPartition(product, 1);
     ASSERT_TRUE(found.ok());
     EXPECT_NEAR(*found, ExactDistribution(product, 1, 1).log_normalizer(),
@@ -88,14 +72,13 @@ TEST(HiddenMarkovPartitionTest, MatchesQuadratureOfTwoCoordinates) {
 // One model for each of two channels beside one of both: T = 1 with D = 2.
 TEST(HiddenMarkovPartitionTest, ModelsMaySeeSomeCoordinatesOnly) {
   for (bool bounded : {false, true}) {
-    Groups groups;
-    for (Index column : {0, 1})
-      groups.push_back(*SelectedCoordinates<double>::Create(
-          Gaussians(1, 2 + column, 1), {column}, 2));
-    groups.push_back(Gaussians(1, 2, 2));
+    const auto of_channel = [](Index column) {
+      return *SelectedCoordinates<double>::Create(Gaussians(1, 2 + column, 1),
+                                                  {column}, 2);
+    };
     const Product<double> product =
-        Make(bounded ? MakeGaussianBase(2, false) : MakeStructuredBase(2),
-             std::move(groups));
+        ProductOf(bounded ? MakeGaussianBase(2, false) : MakeStructuredBase(2),
+                  of_channel(0), of_channel(1), Gaussians(1, 2, 2));
     const auto found = HiddenMarkovLogPartition(product, 1);
     ASSERT_TRUE(found.ok()) << found.status();
     EXPECT_NEAR(*found, ExactDistribution(product, 1, 1).log_normalizer(),
@@ -105,13 +88,11 @@ TEST(HiddenMarkovPartitionTest, ModelsMaySeeSomeCoordinatesOnly) {
 
 // Nobody speaks of the second coordinate, which is uniform on the box.
 TEST(HiddenMarkovPartitionTest, ACoordinateThatNoModelSeesIsTheBase) {
-  Groups groups;
-  groups.push_back(
+  const Product<double> both = ProductOf(
+      MakeGaussianBase(2, false),
       *SelectedCoordinates<double>::Create(Gaussians(1, 3, 1), {0}, 2));
-  const Product<double> both =
-      Make(MakeGaussianBase(2, false), std::move(groups));
   const Product<double> one =
-      Alone(MakeGaussianBase(1, false), Gaussians(1, 3, 1));
+      ProductOf(MakeGaussianBase(1, false), Gaussians(1, 3, 1));
   EXPECT_NEAR(
       *HiddenMarkovLogPartition(both, 4),
       *HiddenMarkovLogPartition(one, 4) + 4 * std::log(kBoxUpper - kBoxLower),
@@ -125,14 +106,14 @@ TEST(HiddenMarkovPartitionTest, OneModelOverAFlatBaseIsNormalized) {
   box.upper = Vector<double>::Constant(3, 100);
   std::vector<Product<double>> products;
   products.push_back(
-      Alone(*GaussianBase<double>::Create(box), Gaussians(1, 4, 3)));
+      ProductOf(*GaussianBase<double>::Create(box), Gaussians(1, 4, 3)));
   products.push_back(
-      Alone(*StructuredGaussianBase<double>::Create(
-                Vector<double>::Zero(3), Vector<double>::Constant(3, 30)),
-            Gaussians(1, 4, 3)));
+      ProductOf(*StructuredGaussianBase<double>::Create(
+                    Vector<double>::Zero(3), Vector<double>::Constant(3, 30)),
+                Gaussians(1, 4, 3)));
   products.push_back(
-      Alone(*CategoricalBase<double>::Create(RowMatrix<double>::Zero(1, 3)),
-            HiddenMarkovOnSymbols().make(1, 1)));
+      ProductOf(*CategoricalBase<double>::Create(RowMatrix<double>::Zero(1, 3)),
+                HiddenMarkovOnSymbols().make(1, 1)));
   for (const Product<double>& product : products) {
     for (Index length : {1, 7, 1000}) {
       const auto found = HiddenMarkovLogPartition(product, length);
@@ -147,18 +128,20 @@ TEST(HiddenMarkovPartitionTest, SaysWhereItDoesNotApply) {
     return HiddenMarkovLogPartition(product, length).status();
   };
   EXPECT_TRUE(
-      refusal(Alone(MakeGaussianBase(1, false), Gaussians(20, 2, 1)), 1).ok());
+      refusal(ProductOf(MakeGaussianBase(1, false), Gaussians(20, 2, 1)), 1)
+          .ok());
   const absl::Status many =
-      refusal(Alone(MakeGaussianBase(1, false), Gaussians(21, 2, 1)), 1);
+      refusal(ProductOf(MakeGaussianBase(1, false), Gaussians(21, 2, 1)), 1);
   EXPECT_EQ(many.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(many.message(), testing::HasSubstr("joint states"));
   const OracleKind other = UnigaussWithVariancePerCoordinate();
   const absl::Status kind =
-      refusal(Alone(other.make_base(), other.make(2, 1)), 1);
+      refusal(ProductOf(other.make_base(), other.make(2, 1)), 1);
   EXPECT_EQ(kind.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(kind.message(), testing::HasSubstr("group 0"));
   EXPECT_EQ(
-      refusal(Alone(MakeGaussianBase(1, false), Gaussians(2, 2, 1)), 0).code(),
+      refusal(ProductOf(MakeGaussianBase(1, false), Gaussians(2, 2, 1)), 0)
+          .code(),
       absl::StatusCode::kInvalidArgument);
 }
 

@@ -23,12 +23,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Product<double> ProductOf(const OracleKind& kind) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(kind.make(kind.experts, 1));
-  return *Product<double>::Create(kind.make_base(), std::move(groups));
-}
-
 IncompleteScoreOptions Options(Index chains, int intervals) {
   IncompleteScoreOptions options;
   options.chains = chains;

@@ -25,7 +25,7 @@ DataSpec RealSpec() {
   return spec;
 }
 
-Observations<float> RealRows(const DataSpec& spec) {
+Observations<float> RowsInBox(const DataSpec& spec) {
   static const RowMatrix<float> raw = UniformMatrix(40, 2, 0, 3, 140);
   return Preprocess(spec, RowsOf(raw), 0, 40);
 }
@@ -33,7 +33,7 @@ Observations<float> RealRows(const DataSpec& spec) {
 Product<float> Initialize(const ProductSettings& settings,
                           std::uint64_t seed = 1) {
   const DataSpec spec = RealSpec();
-  return *InitializeProduct(settings, spec, {RealRows(spec)}, seed,
+  return *InitializeProduct(settings, spec, {RowsInBox(spec)}, seed,
                             NeverInterrupt);
 }
 
@@ -78,7 +78,7 @@ TEST(InitializationTest, TheGaussianFactorIsThatOfTheData) {
   EXPECT_EQ(Initialize(settings).base().parameters().size(), 0);
   settings.gaussian_factor = true;
   const Product<float> product = Initialize(settings);
-  const DataMoments moments = MomentsOf({RealRows(RealSpec())});
+  const DataMoments moments = MomentsOf({RowsInBox(RealSpec())});
   const Vector<float>& parameters = product.base().parameters();
   for (Index i = 0; i < 2; ++i) {
     EXPECT_NEAR(parameters(i), moments.mean(i), 1e-5);
@@ -87,7 +87,7 @@ TEST(InitializationTest, TheGaussianFactorIsThatOfTheData) {
 }
 
 TEST(InitializationTest, CentresAreDataOrFillTheirRange) {
-  const Observations<float> rows = RealRows(RealSpec());
+  const Observations<float> rows = RowsInBox(RealSpec());
   const DataMoments moments = MomentsOf({rows});
   UnigaussSettings settings;
   const Product<float> on_data = Initialize(OneGroup(30, settings));
@@ -113,7 +113,7 @@ TEST(InitializationTest, CentresAreDataOrFillTheirRange) {
 }
 
 TEST(InitializationTest, MomentsCountRowsByWeight) {
-  const Observations<float> rows = RealRows(RealSpec());
+  const Observations<float> rows = RowsInBox(RealSpec());
   Examples weighted = {rows, std::vector<float>(40, 1)};
   weighted.weights[3] = 3;
   Examples repeated = {MakeDense<float>(42, 2)};
@@ -126,7 +126,7 @@ TEST(InitializationTest, MomentsCountRowsByWeight) {
 
 TEST(InitializationTest, CentresAreDrawnByWeight) {
   const DataSpec spec = RealSpec();
-  Examples examples = {RealRows(spec), std::vector<float>(40, 1e-10f)};
+  Examples examples = {RowsInBox(spec), std::vector<float>(40, 1e-10f)};
   examples.weights[27] = 1;
   for (const Product<float>& product :
        {*InitializeProduct(OneGroup(30, UnigaussSettings{}), spec, examples, 1,
@@ -142,7 +142,7 @@ TEST(InitializationTest, TreesCountRowsByWeight) {
   DataSpec spec = RealSpec();
   spec.family = Family::kStructuredGaussian;
   spec.box.reset();
-  const Observations<float> rows = RealRows(RealSpec());
+  const Observations<float> rows = RowsInBox(RealSpec());
   Examples weighted = {rows, std::vector<float>(40, 1)};
   weighted.weights[3] = 3;
   Examples repeated = {MakeDense<float>(42, 2)};
@@ -159,7 +159,7 @@ TEST(InitializationTest, TreesCountRowsByWeight) {
 }
 
 TEST(InitializationTest, UnigaussExpertsStartWideUnlessTold) {
-  const DataMoments moments = MomentsOf({RealRows(RealSpec())});
+  const DataMoments moments = MomentsOf({RowsInBox(RealSpec())});
   const double log_volume = 2 * std::log(6);
   UnigaussSettings settings;
   const Product<float> plain = Initialize(OneGroup(2, settings));

@@ -16,12 +16,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Product<double> ProductOf(const OracleKind& kind, double power) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(kind.make(kind.experts, power));
-  return *Product<double>::Create(kind.make_base(), std::move(groups));
-}
-
 void ExpectExact(const Product<double>& product, const std::string& name) {
   const auto found = LatentLogPartition(product);
   ASSERT_TRUE(found.ok()) << name << ": " << found.status();

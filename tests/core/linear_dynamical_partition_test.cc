@@ -28,14 +28,6 @@ std::unique_ptr<ExpertGroup<double>> Systems(Index experts, Index latents,
   return *LinearDynamical<double>::Create(settings);
 }
 
-template <typename... Groups>
-Product<double> ProductOf(std::unique_ptr<Base<double>> base,
-                          Groups... groups) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> all;
-  (all.push_back(std::move(groups)), ...);
-  return *Product<double>::Create(std::move(base), std::move(all));
-}
-
 // log of the integral over x of the base and of Gaussians in x that are what
 // each expert makes of all T D values; the paths are integrated out one expert
 // at a time, x last.

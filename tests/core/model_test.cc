@@ -1,7 +1,6 @@
 #include "poe/model.h"
 
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -9,14 +8,12 @@
 #include "poe/bases/gaussian.h"
 #include "poe/raw_rows.h"
 #include "tests/core/core_models.h"
+#include "tests/core/special_values.h"
 
 namespace poe {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 std::string RefusedSpec(DataSpec spec, void (*change)(DataSpec&)) {
   EXPECT_TRUE(Validate(spec).ok()) << Validate(spec);
@@ -305,10 +302,10 @@ TEST(PreprocessTest, WhatTheBaseDrawsIsInSupportWhenItComesBack) {
     RowMatrix<float> values(2, 1);
     values(0, 0) = static_cast<float>(base.lower()(0));
     if (values(0, 0) < base.lower()(0))
-      values(0, 0) = std::nextafter(values(0, 0), kInfinity);
+      values(0, 0) = std::nextafterf(values(0, 0), kInfinity);
     values(1, 0) = static_cast<float>(base.upper()(0));
     if (values(1, 0) > base.upper()(0))
-      values(1, 0) = std::nextafter(values(1, 0), -kInfinity);
+      values(1, 0) = std::nextafterf(values(1, 0), -kInfinity);
     values = Unprocess(model.data_spec, values);
     const Observations<float> x =
         Preprocess(model.data_spec, RowsOf(values), 0, 2);

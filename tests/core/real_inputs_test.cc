@@ -1,6 +1,5 @@
 // Real inputs beside outputs that are symbols or bits.
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -12,13 +11,12 @@
 #include "poe/scoring.h"
 #include "tests/core/core_models.h"
 #include "tests/core/real_inputs_models.h"
+#include "tests/core/special_values.h"
 
 namespace poe {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 class RealInputsTest : public testing::TestWithParam<Family> {
  protected:

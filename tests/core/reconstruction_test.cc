@@ -2,21 +2,19 @@
 
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "poe/scoring.h"
 #include "tests/core/core_models.h"
+#include "tests/core/special_values.h"
 
 namespace poe {
 namespace {
 
 using ::testing::Each;
 using ::testing::ElementsAre;
-
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 // Rows of a model's data with a mask in which about one in three is missing.
 struct MaskedRows {

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -10,13 +9,12 @@
 #include "poe/experts/unigauss.h"
 #include "poe/gibbs.h"
 #include "tests/core/core_models.h"
+#include "tests/core/special_values.h"
 
 namespace poe {
 namespace {
 
 using ::testing::Each;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 Scores ScoreRows(const Model& model, const RowMatrix<float>& raw,
                  bool per_expert = false,

@@ -39,12 +39,10 @@ Twins MakeTwins() {
           *BernoulliUnits<double>::Create(all, bias, 0.7)};
 }
 
-Product<double> ProductOf(std::unique_ptr<ExpertGroup<double>> group) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(std::move(group));
-  return *Product<double>::Create(
+Product<double> OnBits(std::unique_ptr<ExpertGroup<double>> group) {
+  return ProductOf(
       *BernoulliBase<double>::Create(Vector<double>::LinSpaced(5, -1, 1)),
-      std::move(groups));
+      std::move(group));
 }
 
 Observations<double> AllBits() {
@@ -57,8 +55,8 @@ Observations<double> AllBits() {
 
 TEST(SelectedCoordinatesTest, ScoresLikeExpertsThatIgnoreTheOthers) {
   Twins twins = MakeTwins();
-  const Product<double> selected = ProductOf(std::move(twins.selected));
-  const Product<double> whole = ProductOf(std::move(twins.whole));
+  const Product<double> selected = OnBits(std::move(twins.selected));
+  const Product<double> whole = OnBits(std::move(twins.whole));
   const Observations<double> x = AllBits();
   const std::vector<double> a = selected.LogScores(x, Workers::Inline());
   const std::vector<double> b = whole.LogScores(x, Workers::Inline());
@@ -71,8 +69,8 @@ TEST(SelectedCoordinatesTest, ScoresLikeExpertsThatIgnoreTheOthers) {
 
 TEST(SelectedCoordinatesTest, GradientIsThatOfItsOwnParameters) {
   Twins twins = MakeTwins();
-  const Product<double> selected = ProductOf(std::move(twins.selected));
-  const Product<double> whole = ProductOf(std::move(twins.whole));
+  const Product<double> selected = OnBits(std::move(twins.selected));
+  const Product<double> whole = OnBits(std::move(twins.whole));
   const Observations<double> x = AllBits();
   std::vector<double> weights;
   for (int n = 0; n < 32; ++n) weights.push_back(0.1 * n - 1);
@@ -90,8 +88,8 @@ TEST(SelectedCoordinatesTest, GradientIsThatOfItsOwnParameters) {
 // the same log-odds.
 TEST(SelectedCoordinatesTest, GibbsStepsAreThoseOfItsTwin) {
   Twins twins = MakeTwins();
-  const Product<double> selected = ProductOf(std::move(twins.selected));
-  const Product<double> whole = ProductOf(std::move(twins.whole));
+  const Product<double> selected = OnBits(std::move(twins.selected));
+  const Product<double> whole = OnBits(std::move(twins.whole));
   Observations<double> a = AllBits(), b = AllBits();
   GibbsOptions options;
   options.seed = 3;

@@ -19,20 +19,21 @@ using ::testing::DoubleNear;
 using ::testing::HasSubstr;
 using ::testing::Pointwise;
 
-constexpr Index kWidth = 4, kExperts = 2;
+constexpr Index kCoordinates = 4, kExperts = 2;
 constexpr double kLog2Pi = 1.8378770664093453;
 
 // Four coordinates in a ring, each near the mean of its neighbours, so that no
 // tree has all that there is.
 LabelledRows RingRows(Index size, std::uint32_t stream) {
-  Eigen::MatrixXd precision = 1.3 * Eigen::MatrixXd::Identity(kWidth, kWidth);
-  for (Index i = 0; i < kWidth; ++i) {
-    const Index next = (i + 1) % kWidth;
+  Eigen::MatrixXd precision =
+      1.3 * Eigen::MatrixXd::Identity(kCoordinates, kCoordinates);
+  for (Index i = 0; i < kCoordinates; ++i) {
+    const Index next = (i + 1) % kCoordinates;
     precision(i, next) = precision(next, i) = -0.55;
   }
   const Eigen::LLT<Eigen::MatrixXd> factor(precision);
   const Eigen::MatrixXd normal =
-      NormalMatrix(size, kWidth, stream).cast<double>().transpose();
+      NormalMatrix(size, kCoordinates, stream).cast<double>().transpose();
   LabelledRows rows;
   rows.values = factor.matrixU().solve(normal).transpose().cast<float>();
   return rows;
@@ -41,7 +42,7 @@ LabelledRows RingRows(Index size, std::uint32_t stream) {
 TrainingSettings PoolOfTrees() {
   TrainingSettings settings;
   settings.class_names = {"ring"};
-  settings.data_spec.dimension = kWidth;
+  settings.data_spec.dimension = kCoordinates;
   settings.data_spec.family = Family::kStructuredGaussian;
   settings.products.resize(1);
   GaussianTreeSettings tree;
@@ -62,8 +63,8 @@ std::vector<double> LogDensities(const GaussianTree<float>::Settings& trees,
   std::vector<double> densities;
   for (Index n = 0; n < rows.rows(); ++n) {
     double sum = 0;
-    for (Index i = 0; i < kWidth; ++i) {
-      const std::int32_t parent = trees.parents[m * kWidth + i];
+    for (Index i = 0; i < kCoordinates; ++i) {
+      const std::int32_t parent = trees.parents[m * kCoordinates + i];
       const double mean =
           trees.offset(m, i) +
           (parent < 0 ? 0 : double{trees.weight(m, i)} * rows(n, parent));

@@ -28,7 +28,7 @@ std::unique_ptr<GaussianTree<double>> MakeTrees(const GoldenFile& golden,
   return *GaussianTree<double>::Create(std::move(settings));
 }
 
-Product<double> GoldenProduct(const GoldenFile& golden) {
+Product<double> GoldenTrees(const GoldenFile& golden) {
   std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
   groups.push_back(MakeTrees(golden, false));
   return *Product<double>::Create(
@@ -97,7 +97,7 @@ TEST(GaussianTreeGoldenTest, MessagesAreTheDensePrecisionAndInformation) {
 
 TEST(GaussianTreeGoldenTest, LogPartitionIsThatOfTheDenseGaussian) {
   const GoldenFile golden("gaussian_tree.txt");
-  const auto log_partition = GaussianTreeLogPartition(GoldenProduct(golden));
+  const auto log_partition = GaussianTreeLogPartition(GoldenTrees(golden));
   ASSERT_TRUE(log_partition.ok()) << log_partition.status();
   EXPECT_NEAR(*log_partition, golden.Number("log_normalizer"), 1e-11);
 }
@@ -109,7 +109,7 @@ TEST(GaussianTreeGoldenTest, AnnealedImportanceFindsTheNormalizer) {
   options.inverse_temperatures = EvenInverseTemperatures(100);
   options.seed = 5;
   const auto estimate =
-      EstimateLogPartition(GoldenProduct(golden), options, Workers::Inline(),
+      EstimateLogPartition(GoldenTrees(golden), options, Workers::Inline(),
                            NeverInterrupt, IgnoreProgress);
   ASSERT_TRUE(estimate.ok()) << estimate.status();
   // Beside chance the estimate is low by about half the squared error.

@@ -152,7 +152,7 @@ TEST(HiddenMarkovGoldenTest, ExpectedCountsMatchEnumeratedPosteriors) {
   }
 }
 
-Product<double> GoldenProduct(const GoldenFile& golden) {
+Product<double> GoldenHiddenMarkov(const GoldenFile& golden) {
   std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
   groups.push_back(MakeGroup(golden, false));
   return *Product<double>::Create(
@@ -163,7 +163,7 @@ Product<double> GoldenProduct(const GoldenFile& golden) {
 
 TEST(HiddenMarkovGoldenTest, LogPartitionMatchesEnumeratedJointPaths) {
   const GoldenFile golden("hidden_markov_product.txt");
-  const Product<double> product = GoldenProduct(golden);
+  const Product<double> product = GoldenHiddenMarkov(golden);
   const Vector<double> lengths = golden.Column("lengths");
   for (Index i = 0; i < lengths.size(); ++i) {
     const auto log_partition =
@@ -177,7 +177,7 @@ TEST(HiddenMarkovGoldenTest, LogPartitionMatchesEnumeratedJointPaths) {
 TEST(HiddenMarkovGoldenTest,
      AnnealedImportanceFindsTheNormalizerFromBothSides) {
   const GoldenFile golden("hidden_markov_product.txt");
-  const Product<double> product = GoldenProduct(golden);
+  const Product<double> product = GoldenHiddenMarkov(golden);
   const Vector<double> lengths = golden.Column("lengths");
   for (Index i = 0; i < lengths.size(); ++i) {
     AnnealedImportanceOptions options;
@@ -208,8 +208,8 @@ TEST(HiddenMarkovGoldenTest,
 
 TEST(HiddenMarkovGoldenTest, ScoresOfIncompleteSequencesAreTheIntegrals) {
   const GoldenFile golden("hidden_markov_product.txt");
-  ExpectIncompleteLogScores(golden, GoldenProduct(golden), golden.Sequences(),
-                            2000, 100);
+  ExpectIncompleteLogScores(golden, GoldenHiddenMarkov(golden),
+                            golden.Sequences(), 2000, 100);
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ std::unique_ptr<LinearDynamical<double>> MakeGroup(const GoldenFile& golden) {
   return *LinearDynamical<double>::Create(std::move(settings));
 }
 
-void ExpectNear(const RowMatrix<double>& actual,
-                const RowMatrix<double>& expected, double tolerance) {
+void ExpectNearToScale(const RowMatrix<double>& actual,
+                       const RowMatrix<double>& expected, double tolerance) {
   ASSERT_EQ(actual.rows(), expected.rows());
   ASSERT_EQ(actual.cols(), expected.cols());
   const double scale = 1 + expected.cwiseAbs().maxCoeff();
@@ -38,9 +38,9 @@ TEST(LinearDynamicalGoldenTest, ScoresMatchTheDenseJoint) {
   const GoldenFile golden("linear_dynamical.txt");
   const auto group = MakeGroup(golden);
   const Observations<double> x = golden.Sequences();
-  ExpectNear(LogScores(*group, x, 1), golden["log_likelihood"], 1e-12);
-  ExpectNear(LogScores(*group, x, golden.Number("exponent")),
-             golden["tempered_log_likelihood"], 1e-12);
+  ExpectNearToScale(LogScores(*group, x, 1), golden["log_likelihood"], 1e-12);
+  ExpectNearToScale(LogScores(*group, x, golden.Number("exponent")),
+                    golden["tempered_log_likelihood"], 1e-12);
 }
 
 // One expert's parameters and dense smoothed moments.
@@ -127,21 +127,23 @@ TEST(LinearDynamicalGoldenTest, GradientsMatchDenseSmoothedMoments) {
       const Vector<double> first =
           dense.Covariance("initial_log_cholesky").inverse() *
           (dense.Mean(starts[n]) - golden["initial_mean"].row(m).transpose());
-      ExpectNear(BlockOf(*group, gradient, 0).row(m), first.transpose(), 1e-11);
-      ExpectNear(BlockOf(*group, gradient, 2).middleRows(m * latents, latents),
-                 dense.Covariance("transition_log_cholesky").inverse() * moves,
-                 1e-11);
+      ExpectNearToScale(BlockOf(*group, gradient, 0).row(m), first.transpose(),
+                        1e-11);
+      ExpectNearToScale(
+          BlockOf(*group, gradient, 2).middleRows(m * latents, latents),
+          dense.Covariance("transition_log_cholesky").inverse() * moves, 1e-11);
       const Vector<double> precision = variance.cwiseInverse();
-      ExpectNear(BlockOf(*group, gradient, 4).middleRows(m * width, width),
-                 precision.asDiagonal() * loads, 1e-11);
-      ExpectNear(BlockOf(*group, gradient, 5).row(m),
-                 residual.cwiseProduct(precision).transpose(), 1e-11);
+      ExpectNearToScale(
+          BlockOf(*group, gradient, 4).middleRows(m * width, width),
+          precision.asDiagonal() * loads, 1e-11);
+      ExpectNearToScale(BlockOf(*group, gradient, 5).row(m),
+                        residual.cwiseProduct(precision).transpose(), 1e-11);
       const double frames = static_cast<double>(x.length(n));
-      ExpectNear(BlockOf(*group, gradient, 6).row(m),
-                 ((spread.array() * precision.array() - frames) / 2)
-                     .matrix()
-                     .transpose(),
-                 1e-11);
+      ExpectNearToScale(BlockOf(*group, gradient, 6).row(m),
+                        ((spread.array() * precision.array() - frames) / 2)
+                            .matrix()
+                            .transpose(),
+                        1e-11);
     }
   }
 }

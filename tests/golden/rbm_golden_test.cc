@@ -17,7 +17,7 @@
 namespace poe {
 namespace {
 
-Product<double> GoldenProduct(const GoldenFile& golden,
+Product<double> GoldenMachine(const GoldenFile& golden,
                               const std::string& prefix = "") {
   std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
   groups.push_back(*BernoulliUnits<double>::Create(
@@ -66,7 +66,7 @@ ProductSamples<double> ExactSamples(const GoldenFile& golden, Index size,
   ProductSamples<double> samples;
   samples.x = MakeDense<double>(size, visible.size());
   samples.exact = true;
-  GoldenProduct(golden, prefix)
+  GoldenMachine(golden, prefix)
       .base()
       .Reconstruct(messages, Reconstruction::kSample, {seed, Purpose::kTest, 1},
                    Workers::Inline(), samples.x);
@@ -75,7 +75,7 @@ ProductSamples<double> ExactSamples(const GoldenFile& golden, Index size,
 
 TEST(RbmGoldenTest, TheSumOverLatentStatesIsTheNormalizer) {
   const GoldenFile golden("rbm.txt");
-  const auto found = LatentLogPartition(GoldenProduct(golden));
+  const auto found = LatentLogPartition(GoldenMachine(golden));
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_NEAR(*found, golden.Number("log_normalizer"), 1e-9);
 }
@@ -87,7 +87,7 @@ TEST(RbmGoldenTest, AnnealedImportanceFindsTheNormalizerFromBothSides) {
   options.inverse_temperatures = EvenInverseTemperatures(1000);
   options.seed = 3;
   const auto estimates = EstimateLogPartitionBothWays(
-      GoldenProduct(golden), ExactSamples(golden, 2000, 4), options,
+      GoldenMachine(golden), ExactSamples(golden, 2000, 4), options,
       Workers::Inline(), NeverInterrupt, IgnoreProgress);
   ASSERT_TRUE(estimates.ok()) << estimates.status();
   const auto compare = [&](const AnnealedEstimate& estimate,
@@ -109,8 +109,8 @@ TEST(RbmGoldenTest, AnnealedImportanceFindsTheNormalizerFromBothSides) {
 TEST(RbmGoldenTest, AcceptanceRatioFindsTheDifferenceOfTwo) {
   const GoldenFile golden("rbm.txt");
   const auto difference = EstimateLogPartitionDifference(
-      GoldenProduct(golden), ExactSamples(golden, 4000, 5),
-      GoldenProduct(golden, "other_"), ExactSamples(golden, 4000, 6, "other_"),
+      GoldenMachine(golden), ExactSamples(golden, 4000, 5),
+      GoldenMachine(golden, "other_"), ExactSamples(golden, 4000, 6, "other_"),
       Workers::Inline());
   ASSERT_TRUE(difference.ok()) << difference.status();
   EXPECT_NEAR(
@@ -125,7 +125,7 @@ TEST(RbmGoldenTest, ScoresOfIncompleteRowsAreTheSums) {
   const RowMatrix<double>& rows = golden["rows"];
   Observations<double> x = MakeDense<double>(rows.rows(), rows.cols());
   x.values.topRows(x.size) = rows;
-  ExpectIncompleteLogScores(golden, GoldenProduct(golden), x, 1000, 200);
+  ExpectIncompleteLogScores(golden, GoldenMachine(golden), x, 1000, 200);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace poe {
 namespace {
 
-Product<double> GoldenProduct(const GoldenFile& golden) {
+Product<double> GoldenUnigauss(const GoldenFile& golden) {
   GaussianBase<double>::Settings base;
   base.lower = golden.Column("lower");
   base.upper = golden.Column("upper");
@@ -40,7 +40,7 @@ Observations<double> GoldenPoints(const GoldenFile& golden) {
 TEST(UnigaussGoldenTest, LogScoresMatch) {
   const GoldenFile golden("unigauss.txt");
   const std::vector<double> scores =
-      GoldenProduct(golden).LogScores(GoldenPoints(golden), Workers::Inline());
+      GoldenUnigauss(golden).LogScores(GoldenPoints(golden), Workers::Inline());
   for (std::size_t n = 0; n < scores.size(); ++n)
     EXPECT_NEAR(scores[n], golden.Column("log_score")(static_cast<Index>(n)),
                 1e-10);
@@ -48,14 +48,14 @@ TEST(UnigaussGoldenTest, LogScoresMatch) {
 
 TEST(UnigaussGoldenTest, TheSumOverLatentStatesIsTheNormalizer) {
   const GoldenFile golden("unigauss.txt");
-  const auto found = LatentLogPartition(GoldenProduct(golden));
+  const auto found = LatentLogPartition(GoldenUnigauss(golden));
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_NEAR(*found, golden.Number("log_normalizer"), 1e-9);
 }
 
 TEST(UnigaussGoldenTest, AnnealedImportanceFindsTheNormalizerFromBothSides) {
   const GoldenFile golden("unigauss.txt");
-  const Product<double> product = GoldenProduct(golden);
+  const Product<double> product = GoldenUnigauss(golden);
   AnnealedImportanceOptions options;
   options.chains = 2000;
   options.inverse_temperatures = EvenInverseTemperatures(200);
@@ -81,8 +81,8 @@ TEST(UnigaussGoldenTest, AnnealedImportanceFindsTheNormalizerFromBothSides) {
 
 TEST(UnigaussGoldenTest, ScoresOfIncompletePointsAreTheIntegrals) {
   const GoldenFile golden("unigauss.txt");
-  ExpectIncompleteLogScores(golden, GoldenProduct(golden), GoldenPoints(golden),
-                            2000, 100);
+  ExpectIncompleteLogScores(golden, GoldenUnigauss(golden),
+                            GoldenPoints(golden), 2000, 100);
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 
-constexpr absl::string_view kIdx("\0\0\x08\x01\0\0\0\x03\x01\x02\x03", 11);
+constexpr absl::string_view kBytesIdx("\0\0\x08\x01\0\0\0\x03\x01\x02\x03", 11);
 
 void StoreGzipped(const std::string& path, absl::string_view bytes) {
   gzFile file = gzopen(path.c_str(), "wb");
@@ -44,7 +44,7 @@ TEST(DataFileTest, CountsRowsAndColumns) {
 TEST(DataFileTest, KnowsIdxByItsFirstBytesWhateverItsName) {
   for (const char* name : {"labels-idx1-ubyte", "labels", "labels.csv"}) {
     const std::string path = FreshPath(name);
-    Store(path, kIdx);
+    Store(path, kBytesIdx);
     const auto file = ReadDataFile(path);
     ASSERT_TRUE(file.ok()) << file.status();
     EXPECT_THAT(ValuesOf<uint8_t>(*file), ElementsAre(1, 2, 3));
@@ -53,7 +53,7 @@ TEST(DataFileTest, KnowsIdxByItsFirstBytesWhateverItsName) {
 
 TEST(DataFileTest, ReadsGzippedFilesOfEachFormat) {
   const std::string idx = FreshPath("labels.gz");
-  StoreGzipped(idx, kIdx);
+  StoreGzipped(idx, kBytesIdx);
   auto file = ReadDataFile(idx);
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_THAT(ValuesOf<uint8_t>(*file), ElementsAre(1, 2, 3));
@@ -139,7 +139,7 @@ TEST(DataFileTest, SaysThatAFolderIsNoFile) {
 
 TEST(DataFileTest, TruncatedAndDamagedGzipIsDataLoss) {
   const std::string path = FreshPath("labels.gz");
-  StoreGzipped(path, kIdx);
+  StoreGzipped(path, kBytesIdx);
   const std::string whole = Contents(path);
   for (size_t length = 11; length < whole.size(); ++length) {
     Store(path, whole.substr(0, length));
