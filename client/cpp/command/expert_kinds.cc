@@ -49,17 +49,26 @@ std::string KindNames() {
 }
 
 absl::StatusOr<ExpertChoice> ParseExperts(absl::string_view text) {
-  const std::vector<absl::string_view> parts = absl::StrSplit(text, ':');
+  const std::vector<std::string> seen =
+      absl::StrSplit(text, absl::MaxSplits('@', 1));
+  const std::vector<absl::string_view> parts = absl::StrSplit(seen[0], ':');
   for (const KindFacts& facts : kKinds) {
     if (parts.front() != facts.name) continue;
-    if (parts.size() == 1) return ExpertChoice{facts.kind};
-    int count = 0;
-    if (parts.size() == 2 && absl::SimpleAtoi(parts[1], &count) && count > 0) {
-      return ExpertChoice{facts.kind, count};
+    ExpertChoice choice = {facts.kind};
+    if (seen.size() == 2) {
+      choice.columns = seen[1];
+      if (choice.columns.empty()) break;
+    }
+    if (parts.size() == 1) return choice;
+    if (parts.size() == 2 && absl::SimpleAtoi(parts[1], &choice.count) &&
+        choice.count > 0) {
+      return choice;
     }
   }
   return UsageError(absl::StrCat(text, " is none of ", KindNames(),
-                                 ", alone or with a number, such as units:50"));
+                                 ", alone or with a number, such as units:50, "
+                                 "or columns that they see, such as "
+                                 "units:50@0-3,7"));
 }
 
 int DefaultCount(ExpertKind kind) { return FactsOf(kind).default_count; }

@@ -28,9 +28,12 @@ struct ExpertChoice {
   ExpertKind kind = ExpertKind::kUnits;
   // 0: left to the kind.
   int count = 0;
+  // The columns that they see, as ParseCoordinates reads them. Empty: all.
+  std::string columns = {};
 };
 
-// Reads KIND or KIND:COUNT. A usage error for anything else.
+// Reads KIND[:COUNT][@COLUMNS], its columns as they are. A usage error for
+// anything else.
 absl::StatusOr<ExpertChoice> ParseExperts(absl::string_view text);
 
 // How many there are where nobody says.

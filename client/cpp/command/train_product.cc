@@ -1,13 +1,16 @@
 #include "client/cpp/command/train_product.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cpp/command/context.h"
+#include "client/cpp/command/coordinates.h"
 
 namespace poe::client {
 namespace {
@@ -166,22 +169,29 @@ void SetUnits(const TrainOptions& options, v1::GroupSettings& group) {
   }
 }
 
-v1::ProductSettings MakeProduct(const TrainOptions& options,
-                                const std::vector<ExpertChoice>& kinds,
-                                v1::Family family) {
+absl::StatusOr<v1::ProductSettings> MakeProduct(
+    const TrainOptions& options, const std::vector<ExpertChoice>& kinds,
+    const v1::DataSpec& spec) {
   v1::ProductSettings product;
   for (const ExpertChoice& choice : kinds) {
     v1::GroupSettings& group = *product.add_groups();
     group.set_num_experts(OrDefault(
         choice.count, OrDefault(options.experts, DefaultCount(choice.kind))));
     SetKind(options, choice.kind, group);
+    if (choice.columns.empty()) continue;
+    const absl::StatusOr<std::vector<int32_t>> columns =
+        ParseCoordinates(absl::StrCat("--kind ", KindName(choice.kind)),
+                         choice.columns, spec.dimension());
+    if (!columns.ok()) return columns.status();
+    group.mutable_coordinates()->Add(columns->begin(), columns->end());
   }
   // Units see real values only through a base that has a variance.
   v1::BaseSettings& base = *product.mutable_base();
-  base.set_gaussian_factor(options.gaussian_factor.value_or(
-      family == v1::FAMILY_GAUSSIAN && Contains(kinds, ExpertKind::kUnits)));
+  base.set_gaussian_factor(
+      options.gaussian_factor.value_or(spec.family() == v1::FAMILY_GAUSSIAN &&
+                                       Contains(kinds, ExpertKind::kUnits)));
   if ((options.no_together || options.pool) &&
-      family == v1::FAMILY_STRUCTURED_GAUSSIAN) {
+      spec.family() == v1::FAMILY_STRUCTURED_GAUSSIAN) {
     base.set_deviation_multiple(kSilentBase);
     base.set_fixed_variance(true);
   }

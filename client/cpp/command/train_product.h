@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "client/cpp/command/expert_kinds.h"
 #include "client/cpp/command/train_start.h"
 #include "poe/v1/tensor.pb.h"
@@ -16,10 +17,11 @@ namespace poe::client {
 absl::Status CheckKindOptions(const TrainOptions& options,
                               const std::vector<ExpertChoice>& kinds);
 
-// The product of these kinds: a group of experts for each.
-v1::ProductSettings MakeProduct(const TrainOptions& options,
-                                const std::vector<ExpertChoice>& kinds,
-                                v1::Family family);
+// The product of these kinds over data of such a spec: a group of experts for
+// each. A usage error if columns are named that are not there.
+absl::StatusOr<v1::ProductSettings> MakeProduct(
+    const TrainOptions& options, const std::vector<ExpertChoice>& kinds,
+    const v1::DataSpec& spec);
 
 // Makes a group's experts Bernoulli units.
 void SetUnits(const TrainOptions& options, v1::GroupSettings& group);

@@ -244,7 +244,10 @@ absl::StatusOr<v1::TrainStart> MakeTrainStart(
   const std::vector<ExpertChoice> kinds = KindsOf(options, spec->family());
   const absl::Status status = CheckKindOptions(options, kinds);
   if (!status.ok()) return status;
-  *start.add_products() = MakeProduct(options, kinds, spec->family());
+  absl::StatusOr<v1::ProductSettings> product =
+      MakeProduct(options, kinds, *spec);
+  if (!product.ok()) return product.status();
+  *start.add_products() = *std::move(product);
   *start.mutable_data_spec() = *std::move(spec);
   AddStages(options, kinds, class_names.size() > 1, start);
   start.set_held_out_share(options.held_out);

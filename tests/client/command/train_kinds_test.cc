@@ -3,10 +3,15 @@
 #include "client/cpp/command/data_set.h"
 #include "client/cpp/command/expert_kinds.h"
 #include "client/cpp/command/train_start.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace poe::client {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 DataSet Reals() {
   DataSet set;
@@ -164,6 +169,25 @@ TEST(TrainKindsTest, OptionsMustBelongToAKindThatIsThere) {
   }));
 }
 
+TEST(TrainKindsTest, ExpertsMaySeeSomeColumnsOnly) {
+  TrainOptions options;
+  options.kinds = {*ParseExperts("unigauss:2@0-2,5"),
+                   *ParseExperts("mixture:1")};
+  const auto start = MakeTrainStart(options, Reals(), {});
+  ASSERT_TRUE(start.ok()) << start.status();
+  const v1::ProductSettings& product = start->products(0);
+  EXPECT_THAT(product.groups(0).coordinates(), ElementsAre(0, 1, 2, 5));
+  EXPECT_EQ(product.groups(0).num_experts(), 2);
+  EXPECT_THAT(product.groups(1).coordinates(), IsEmpty());
+
+  options.kinds = {*ParseExperts("unigauss@4-6")};
+  const auto beyond = MakeTrainStart(options, Reals(), {}).status();
+  EXPECT_TRUE(IsUsageError(beyond));
+  EXPECT_THAT(beyond.message(),
+              HasSubstr("--kind unigauss 4-6 names column 6; the data have the "
+                        "columns 0 to 5"));
+}
+
 TEST(TrainKindsTest, KindsAreReadWithAndWithoutANumber) {
   const auto alone = ParseExperts("lds");
   ASSERT_TRUE(alone.ok()) << alone.status();
@@ -173,8 +197,12 @@ TEST(TrainKindsTest, KindsAreReadWithAndWithoutANumber) {
   ASSERT_TRUE(counted.ok()) << counted.status();
   EXPECT_EQ(counted->kind, ExpertKind::kMixture);
   EXPECT_EQ(counted->count, 20);
-  for (const char* text :
-       {"", "rbm", "units:", "units:0", "units:-1", "units:2:3", "units:x"}) {
+  const auto seeing = ParseExperts("hmm:2@0,3");
+  ASSERT_TRUE(seeing.ok()) << seeing.status();
+  EXPECT_EQ(seeing->count, 2);
+  EXPECT_EQ(seeing->columns, "0,3");
+  for (const char* text : {"", "rbm", "units:", "units:0", "units:-1",
+                           "units:2:3", "units:x", "units@", "units:2@"}) {
     EXPECT_TRUE(IsUsageError(ParseExperts(text).status())) << text;
   }
 }
