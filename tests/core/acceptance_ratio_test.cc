@@ -23,18 +23,13 @@ using ::testing::HasSubstr;
 // Two products of a kind that differ in their experts' power.
 struct Pair {
   explicit Pair(const OracleKind& kind)
-      : a(Make(kind, 1)),
-        b(Make(kind, 0.6)),
+      : a(ProductOf(kind, 1)),
+        b(ProductOf(kind, 0.6)),
         exact_a(a, 1, kind.length),
         exact_b(b, 1, kind.length) {}
   Pair(const Pair&) = delete;
   Pair& operator=(const Pair&) = delete;
 
-  static Product<double> Make(const OracleKind& kind, double power) {
-    std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-    groups.push_back(kind.make(kind.experts, power));
-    return *Product<double>::Create(kind.make_base(), std::move(groups));
-  }
   double exact() const {
     return exact_a.log_normalizer() - exact_b.log_normalizer();
   }
@@ -178,7 +173,7 @@ TEST(AcceptanceRatioTest, BoxesMayDiffer) {
 
 TEST(AcceptanceRatioTest, RefusesProductsAndSamplesThatDoNotMatch) {
   const OracleKind bits = BernoulliUnitsOnBinaryData();
-  const Product<double> a = Pair::Make(bits, 1);
+  const Product<double> a = ProductOf(bits, 1);
   const auto refused = [&](const Observations<double>& of_a,
                            const Product<double>& b,
                            const Observations<double>& of_b) {
@@ -188,14 +183,14 @@ TEST(AcceptanceRatioTest, RefusesProductsAndSamplesThatDoNotMatch) {
     return std::string(difference.status().message());
   };
   const Observations<double> rows = bits.rows(4, 1);
-  EXPECT_THAT(refused(rows, Pair::Make(CircularUnigauss(), 1),
+  EXPECT_THAT(refused(rows, ProductOf(CircularUnigauss(), 1),
                       CircularUnigauss().rows(4, 1)),
               HasSubstr("not over the same data"));
   EXPECT_THAT(refused(rows, a, bits.rows(5, 1)), HasSubstr("4 samples"));
   EXPECT_THAT(refused(bits.rows(1, 1), a, bits.rows(1, 1)),
               HasSubstr("at least 2"));
   const OracleKind sequences = HiddenMarkovOnSymbols();
-  const Product<double> markov = Pair::Make(sequences, 1);
+  const Product<double> markov = ProductOf(sequences, 1);
   const auto lengths = EstimateLogPartitionDifference(
       markov, {sequences.rows(2, 1), true}, markov,
       {AsSequences(SymbolRows(2, 1, sequences.dimension, 1), 1), true},

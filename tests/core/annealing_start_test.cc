@@ -31,13 +31,11 @@ constexpr int kTemperatures = 100;
 Product<double> Beside(double deviation,
                        std::unique_ptr<ExpertGroup<double>> group) {
   const Index dimension = group->dimension();
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(std::move(group));
-  return *Product<double>::Create(
+  return ProductOf(
       *StructuredGaussianBase<double>::Create(
           Vector<double>::Constant(dimension, 0.5),
           Vector<double>::Constant(dimension, 2 * std::log(deviation))),
-      std::move(groups));
+      std::move(group));
 }
 
 std::unique_ptr<ExpertGroup<double>> Markov() {
@@ -188,14 +186,8 @@ TEST(AnnealingStartTest, ExpertsThatMayAgreeFarOutKeepTheirBase) {
 TEST(AnnealingStartTest, ABaseThatIsNotVeryWideStaysWhatItIs) {
   EXPECT_FALSE(NearerStart(Beside(3, Mixture())).has_value());
   for (const OracleKind& kind : {BernoulliUnitsOnBinaryData(),
-                                 HiddenMarkovOnSymbols(), CircularUnigauss()}) {
-    std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-    groups.push_back(kind.make(kind.experts, 1));
-    EXPECT_FALSE(NearerStart(*Product<double>::Create(kind.make_base(),
-                                                      std::move(groups)))
-                     .has_value())
-        << kind.name;
-  }
+                                 HiddenMarkovOnSymbols(), CircularUnigauss()})
+    EXPECT_FALSE(NearerStart(ProductOf(kind)).has_value()) << kind.name;
 }
 
 }  // namespace

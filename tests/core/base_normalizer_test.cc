@@ -18,11 +18,10 @@ namespace {
 // log Z of the base by enumeration or quadrature: one unit without weights
 // doubles every density.
 double ExactLogNormalizer(const Base<double>& base) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(*BernoulliUnits<double>::Create(
-      RowMatrix<double>::Zero(base.dimension(), 1), Vector<double>::Zero(1)));
-  const auto product =
-      *Product<double>::Create(base.Clone(), std::move(groups));
+  const Product<double> product =
+      ProductOf(base.Clone(), *BernoulliUnits<double>::Create(
+                                  RowMatrix<double>::Zero(base.dimension(), 1),
+                                  Vector<double>::Zero(1)));
   return ExactDistribution(product, 1).log_normalizer() - std::log(2.0);
 }
 

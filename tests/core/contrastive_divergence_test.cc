@@ -15,10 +15,8 @@ namespace {
 using ::testing::HasSubstr;
 
 Product<double> MakeProduct(const OracleKind& kind) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(kind.make(kind.experts, 1));
-  groups.push_back(kind.make(2, 0.5));
-  return *Product<double>::Create(kind.make_base(), std::move(groups));
+  return ProductOf(kind.make_base(), kind.make(kind.experts, 1),
+                   kind.make(2, 0.5));
 }
 
 std::vector<OracleKind> Kinds() {

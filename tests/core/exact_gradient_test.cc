@@ -104,18 +104,15 @@ TEST(ExactGradientRefusalTest, NamesWhatCannotBeSummedOver) {
   const Product<double> real = ProductOf(BernoulliUnitsOnRealData(), 0.8);
   EXPECT_TRUE(absl::IsFailedPrecondition(
       ExactGradient<double>::Create(real, 0, {}).status()));
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
   const RowMatrix<double> weights = RowMatrix<double>::Zero(13, 1);
-  groups.push_back(
-      *BernoulliUnits<double>::Create(weights, Vector<double>::Zero(1)));
-  const auto product = Product<double>::Create(
+  const Product<double> product = ProductOf(
       *BernoulliBase<double>::Create(Vector<double>::Zero(13)),
-      std::move(groups));
+      *BernoulliUnits<double>::Create(weights, Vector<double>::Zero(1)));
   EXPECT_TRUE(absl::IsFailedPrecondition(
-      ExactGradient<double>::Create(*product, 0, {}).status()));
+      ExactGradient<double>::Create(product, 0, {}).status()));
   std::vector<std::uint8_t> inputs(13, 0);
   inputs[4] = 1;
-  EXPECT_TRUE(ExactGradient<double>::Create(*product, 0, inputs).ok());
+  EXPECT_TRUE(ExactGradient<double>::Create(product, 0, inputs).ok());
 }
 
 }  // namespace

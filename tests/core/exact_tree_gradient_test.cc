@@ -55,11 +55,9 @@ Product<double> ProductOf(const GaussianTree<double>::Settings& trees,
                           bool fixed) {
   const Vector<double> mean =
       Vector<double>::Constant(trees.weight.cols(), 0.3);
-  auto base = *StructuredGaussianBase<double>::Create(
-      mean, Vector<double>::Constant(mean.size(), 5), fixed);
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(*GaussianTree<double>::Create(trees));
-  return *Product<double>::Create(std::move(base), std::move(groups));
+  return ProductOf(*StructuredGaussianBase<double>::Create(
+                       mean, Vector<double>::Constant(mean.size(), 5), fixed),
+                   *GaussianTree<double>::Create(trees));
 }
 
 double MeanLogLikelihood(const Product<double>& product,

@@ -8,10 +8,10 @@
 #include <memory>
 #include <ostream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "poe/product.h"
+#include "tests/core/product_of.h"
 
 namespace poe {
 
@@ -73,15 +73,6 @@ OracleKind HiddenMarkovOnSymbols();
 OracleKind LinearDynamicalOnABox();
 OracleKind LinearDynamicalWithoutABox();
 OracleKind LinearDynamicalOfWideFrames();
-
-// Of a base and groups that fit each other.
-template <typename... Groups>
-Product<double> ProductOf(std::unique_ptr<Base<double>> base,
-                          Groups... groups) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> all;
-  (all.push_back(std::move(groups)), ...);
-  return *Product<double>::Create(std::move(base), std::move(all));
-}
 
 // One group of `kind.experts` experts on the kind's base.
 inline Product<double> ProductOf(const OracleKind& kind, double power = 1) {

@@ -271,10 +271,8 @@ TEST(GaussianMixtureTest, LogNormalizerIsASumOverChoicesOfComponents) {
               2;
     terms.push_back(term);
   }
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(*GaussianMixture<double>::Create(settings));
-  const auto product =
-      *Product<double>::Create(base->Clone(), std::move(groups));
+  const Product<double> product =
+      ProductOf(base->Clone(), *GaussianMixture<double>::Create(settings));
   EXPECT_NEAR(ExactDistribution(product, 1).log_normalizer(), LogSumExp(terms),
               1e-7);
 }

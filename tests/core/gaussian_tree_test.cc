@@ -220,8 +220,7 @@ TEST(GaussianTreePartitionTest, MatchesQuadrature) {
   for (const OracleKind& kind :
        {GaussianTrees(), GaussianTreeMixturesWithUniform()}) {
     for (double power : {1.0, 0.4}) {
-      const Product<double> product =
-          ProductOf(kind.make_base(), kind.make(kind.experts, power));
+      const Product<double> product = ProductOf(kind, power);
       const auto log_partition = GaussianTreeLogPartition(product);
       ASSERT_TRUE(log_partition.ok());
       EXPECT_NEAR(*log_partition,

@@ -309,12 +309,10 @@ TEST(IncompleteScoringTest, InputsAreGivenAndMayNotBeMissing) {
 }
 
 TEST(IncompleteScoringTest, RealInputsAreGivenAndMayNotBeMissing) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(*BernoulliUnits<double>::Create(RandomMatrix(5, 4, 1, 40),
-                                                   Vector<double>::Ones(4)));
-  const auto product = *Product<double>::Create(
+  const Product<double> product = ProductOf(
       *BernoulliBase<double>::Create(Vector<double>::LinSpaced(3, -1, 1), 2),
-      std::move(groups));
+      *BernoulliUnits<double>::Create(RandomMatrix(5, 4, 1, 40),
+                                      Vector<double>::Ones(4)));
   Observations<double> x = MakeDense<double>(1, 5);
   x.values.row(0) << 1, 0, 0, -0.7, 1.9;
   x.clamped = {1, 0, 0, 1, 1};

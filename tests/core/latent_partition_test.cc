@@ -35,10 +35,8 @@ TEST(LatentPartitionTest, KindsMayBeMixed) {
   const OracleKind unigauss = UnigaussWithVariancePerCoordinate();
   const OracleKind mixtures = GaussianMixturesOnABox();
   ASSERT_EQ(unigauss.dimension, mixtures.dimension);
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(unigauss.make(2, 1));
-  groups.push_back(mixtures.make(2, 0.5));
-  ExpectExact(*Product<double>::Create(unigauss.make_base(), std::move(groups)),
+  ExpectExact(ProductOf(unigauss.make_base(), unigauss.make(2, 1),
+                        mixtures.make(2, 0.5)),
               "unigauss experts and mixtures");
 }
 

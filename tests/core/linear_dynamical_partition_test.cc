@@ -105,10 +105,9 @@ TEST(LinearDynamicalPartitionTest, SystemsMaySeeSomeCoordinatesOnly) {
   std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
   for (Index i : {0, 1}) {
     const Product<double> alone =
-        ProductOf<std::unique_ptr<ExpertGroup<double>>>(
-            *StructuredGaussianBase<double>::Create(base->block(0).col(i),
-                                                    base->block(1).col(i)),
-            Systems(1, 2 + i, 1, 1));
+        ProductOf(*StructuredGaussianBase<double>::Create(
+                      base->block(0).col(i), base->block(1).col(i)),
+                  Systems(1, 2 + i, 1, 1));
     expected += DenseLogPartition(alone, 5);
     groups.push_back(
         *SelectedCoordinates<double>::Create(Systems(1, 2 + i, 1, 1), {i}, 2));

@@ -109,12 +109,11 @@ TEST(SelectedCoordinatesTest, KindsThatSendPrecisionsMeetOthers) {
   GaussianBase<double>::Settings base;
   base.lower = Vector<double>{{-2, -3}};
   base.upper = Vector<double>{{2, 3}};
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(GaussianMixturesOnABox().make(2, 1));
-  groups.push_back(*SelectedCoordinates<double>::Create(
-      *GaussianMixture<double>::Create(std::move(second)), {1}, 2));
-  const auto product = *Product<double>::Create(
-      *GaussianBase<double>::Create(std::move(base)), std::move(groups));
+  const Product<double> product = ProductOf(
+      *GaussianBase<double>::Create(std::move(base)),
+      GaussianMixturesOnABox().make(2, 1),
+      *SelectedCoordinates<double>::Create(
+          *GaussianMixture<double>::Create(std::move(second)), {1}, 2));
   const ExactDistribution exact(product, 1);
   EXPECT_NEAR(*LatentLogPartition(product), exact.log_normalizer(), 1e-6);
   // A Gibbs step leaves the distribution as it is.

@@ -21,12 +21,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Product<double> Units() {
-  const OracleKind kind = BernoulliUnitsOnBinaryData();
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(kind.make(kind.experts, 1));
-  return *Product<double>::Create(kind.make_base(), std::move(groups));
-}
+Product<double> Units() { return ProductOf(BernoulliUnitsOnBinaryData()); }
 
 // The mean over long chains is that over the product, so that the estimate is
 // the gradient of the log likelihood.

@@ -7,6 +7,7 @@
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/gaussian_tree.h"
 #include "poe/experts/gaussian_tree_partition.h"
+#include "tests/core/product_of.h"
 #include "tests/golden/golden_file.h"
 #include "tests/golden/golden_gradients.h"
 
@@ -29,12 +30,10 @@ std::unique_ptr<GaussianTree<double>> MakeTrees(const GoldenFile& golden,
 }
 
 Product<double> GoldenTrees(const GoldenFile& golden) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(MakeTrees(golden, false));
-  return *Product<double>::Create(
+  return ProductOf(
       *StructuredGaussianBase<double>::Create(
           golden.Column("base_mean"), golden.Column("base_log_variance")),
-      std::move(groups));
+      MakeTrees(golden, false));
 }
 
 Observations<double> Points(const GoldenFile& golden) {

@@ -7,6 +7,7 @@
 #include "poe/bases/structured_gaussian.h"
 #include "poe/experts/hidden_markov.h"
 #include "poe/experts/hidden_markov_partition.h"
+#include "tests/core/product_of.h"
 #include "tests/golden/golden_estimates.h"
 #include "tests/golden/golden_file.h"
 #include "tests/golden/golden_gradients.h"
@@ -153,12 +154,10 @@ TEST(HiddenMarkovGoldenTest, ExpectedCountsMatchEnumeratedPosteriors) {
 }
 
 Product<double> GoldenHiddenMarkov(const GoldenFile& golden) {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(MakeGroup(golden, false));
-  return *Product<double>::Create(
+  return ProductOf(
       *StructuredGaussianBase<double>::Create(
           golden.Column("base_mean"), golden.Column("base_log_variance")),
-      std::move(groups));
+      MakeGroup(golden, false));
 }
 
 TEST(HiddenMarkovGoldenTest, LogPartitionMatchesEnumeratedJointPaths) {

@@ -11,6 +11,7 @@
 #include "poe/experts/bernoulli_units.h"
 #include "poe/latent_partition.h"
 #include "poe/numerics/elementwise.h"
+#include "tests/core/product_of.h"
 #include "tests/golden/golden_estimates.h"
 #include "tests/golden/golden_file.h"
 
@@ -19,12 +20,10 @@ namespace {
 
 Product<double> GoldenMachine(const GoldenFile& golden,
                               const std::string& prefix = "") {
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(*BernoulliUnits<double>::Create(
-      golden[prefix + "weights"], golden.Column(prefix + "hidden_bias")));
-  return *Product<double>::Create(
+  return ProductOf(
       *BernoulliBase<double>::Create(golden.Column(prefix + "visible_bias")),
-      std::move(groups));
+      *BernoulliUnits<double>::Create(golden[prefix + "weights"],
+                                      golden.Column(prefix + "hidden_bias")));
 }
 
 // Exact draws: of all hidden units together, listed, and of x given them.

@@ -7,6 +7,7 @@
 #include "poe/bases/gaussian.h"
 #include "poe/experts/unigauss.h"
 #include "poe/latent_partition.h"
+#include "tests/core/product_of.h"
 #include "tests/golden/golden_estimates.h"
 #include "tests/golden/golden_file.h"
 
@@ -24,10 +25,8 @@ Product<double> GoldenUnigauss(const GoldenFile& golden) {
   experts.log_variance = golden["log_variance"];
   experts.mixing_logit = golden.Column("mixing_logit");
   experts.log_volume = (base.upper - base.lower).array().log().sum();
-  std::vector<std::unique_ptr<ExpertGroup<double>>> groups;
-  groups.push_back(*Unigauss<double>::Create(std::move(experts)));
-  return *Product<double>::Create(
-      *GaussianBase<double>::Create(std::move(base)), std::move(groups));
+  return ProductOf(*GaussianBase<double>::Create(std::move(base)),
+                   *Unigauss<double>::Create(std::move(experts)));
 }
 
 Observations<double> GoldenPoints(const GoldenFile& golden) {

@@ -1,5 +1,7 @@
 #include "client/cpp/command/expert_kinds.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -49,21 +51,20 @@ std::string KindNames() {
 }
 
 absl::StatusOr<ExpertChoice> ParseExperts(absl::string_view text) {
-  const std::vector<std::string> seen =
+  const std::vector<absl::string_view> seen =
       absl::StrSplit(text, absl::MaxSplits('@', 1));
-  const std::vector<absl::string_view> parts = absl::StrSplit(seen[0], ':');
-  for (const KindFacts& facts : kKinds) {
-    if (parts.front() != facts.name) continue;
-    ExpertChoice choice = {facts.kind};
-    if (seen.size() == 2) {
-      choice.columns = seen[1];
-      if (choice.columns.empty()) break;
-    }
-    if (parts.size() == 1) return choice;
-    if (parts.size() == 2 && absl::SimpleAtoi(parts[1], &choice.count) &&
-        choice.count > 0) {
-      return choice;
-    }
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(seen.front(), ':');
+  const auto* const facts = std::find_if(
+      std::begin(kKinds), std::end(kKinds),
+      [&parts](const KindFacts& each) { return each.name == parts.front(); });
+  int count = 0;
+  const bool counted =
+      parts.size() == 1 ||
+      (parts.size() == 2 && absl::SimpleAtoi(parts[1], &count) && count > 0);
+  if (facts != std::end(kKinds) && counted && !seen.back().empty()) {
+    return ExpertChoice{facts->kind, count,
+                        std::string(seen.size() == 2 ? seen[1] : "")};
   }
   return UsageError(absl::StrCat(text, " is none of ", KindNames(),
                                  ", alone or with a number, such as units:50, "

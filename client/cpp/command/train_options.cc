@@ -180,12 +180,12 @@ CLI::Option* AddKindOption(CLI::App& command, TrainOptions& options) {
           "Kind of the experts, how many of it, and the columns that they "
           "see, counted from 0, such as unigauss:20@0-3,7; all, if none are "
           "named. Given more than once, the product has all these experts. "
-          "units: Bernoulli hidden "
-          "units; unigauss: a Gaussian or anything; mixture: of Gaussians; "
-          "hmm: hidden Markov models, of sequences; lds: linear dynamical "
-          "systems, of sequences; tree: Gaussians along the edges of a tree. "
-          "Default: units for grey levels and symbols, unigauss for real "
-          "numbers, tree for those without a box, hmm for sequences.")
+          "units: Bernoulli hidden units; unigauss: a Gaussian or anything; "
+          "mixture: of Gaussians; hmm: hidden Markov models, of sequences; "
+          "lds: linear dynamical systems, of sequences; tree: Gaussians "
+          "along the edges of a tree. Default: units for grey levels and "
+          "symbols, unigauss for real numbers, tree for those without a "
+          "box, hmm for sequences.")
       ->type_name("KIND[:COUNT][@COLUMNS]")
       ->allow_extra_args(false)
       ->check(CLI::Validator(
