@@ -7,35 +7,22 @@ target_compile_options(poe_flags INTERFACE -Wall -Wextra
 if(POE_WARNINGS_AS_ERRORS)
   target_compile_options(poe_flags INTERFACE -Werror)
 endif()
-set(POE_SANITIZER_OPTIONS
-  -fno-omit-frame-pointer
-  $<$<CXX_COMPILER_ID:Clang>:-fno-sanitize-recover=undefined>
-  $<$<CXX_COMPILER_ID:Clang>:-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/sanitizer_ignore.txt>)
+# Of undefined behaviour what takes longest to compile is left out. Memory is
+# checked by calls in long functions, which inline checks would only swell.
 if(POE_SANITIZE)
   target_compile_options(poe_flags INTERFACE
-    -fsanitize=${POE_SANITIZE} ${POE_SANITIZER_OPTIONS})
+    -fsanitize=${POE_SANITIZE} -fno-omit-frame-pointer
+    $<$<CXX_COMPILER_ID:Clang>:-fno-sanitize-recover=undefined>
+    $<$<CXX_COMPILER_ID:Clang>:-fno-sanitize=alignment,null,object-size>
+    $<$<CXX_COMPILER_ID:Clang>:-fsanitize-ignorelist=${PROJECT_SOURCE_DIR}/cmake/sanitizer_ignore.txt>
+    "$<$<CXX_COMPILER_ID:Clang>:SHELL:-mllvm -asan-instrumentation-with-call-threshold=100>")
   target_link_options(poe_flags INTERFACE -fsanitize=${POE_SANITIZE})
 endif()
-
-# POE_SANITIZE_SERVER goes for what the folder makes from here on. Of undefined
-# behaviour what takes longest to compile and shows without is left out.
-macro(poe_sanitize_from_here)
-  if(POE_SANITIZE_SERVER)
-    add_compile_options(
-      -fsanitize=${POE_SANITIZE_SERVER}
-      -fno-sanitize=alignment,null,object-size ${POE_SANITIZER_OPTIONS})
-  endif()
-endmacro()
 
 # For what decodes bytes from outside: fuzzers see what of it an input reaches.
 add_library(poe_decoder_flags INTERFACE)
 if(POE_BUILD_FUZZERS)
   target_compile_options(poe_decoder_flags INTERFACE -fsanitize=fuzzer-no-link)
-endif()
-# All that is sanitized with the server rests on a decoder.
-if(POE_SANITIZE_SERVER)
-  target_link_options(poe_decoder_flags INTERFACE
-    -fsanitize=${POE_SANITIZE_SERVER})
 endif()
 
 # Tests compile sooner with less of it. Without a build type they have none.
@@ -43,7 +30,7 @@ set(POE_TEST_OPTIMIZATION $<$<CONFIG:Release,RelWithDebInfo>:-O1>)
 
 # Longer than any test takes, also where each step is watched.
 set(POE_TEST_SECONDS 300)
-if(POE_SANITIZE OR POE_SANITIZE_SERVER)
+if(POE_SANITIZE)
   set(POE_TEST_SECONDS 1200)
 endif()
 

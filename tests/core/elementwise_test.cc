@@ -105,6 +105,32 @@ TYPED_TEST(ElementwiseTest, AnElementHasTheSameBitsAtAnyPosition) {
   }
 }
 
+TYPED_TEST(ElementwiseTest, AddScaledMatchesTheFormulaAnywhere) {
+  const TypeParam scale = static_cast<TypeParam>(0.3);
+  const std::vector<TypeParam> from = Arguments<TypeParam>();
+  const std::vector<TypeParam> start(from.rbegin(), from.rend());
+  std::vector<TypeParam> all = start;
+  AddScaled<TypeParam>(scale, from, absl::MakeSpan(all));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const long double product = static_cast<long double>(scale) * from[i];
+    EXPECT_NEAR(all[i], start[i] + product,
+                std::numeric_limits<TypeParam>::epsilon() *
+                    (std::abs(start[i]) + std::abs(product)))
+        << i;
+  }
+  for (std::size_t begin = 0; begin < 40; ++begin) {
+    for (std::size_t size : {1, 3, 8, 21}) {
+      std::vector<TypeParam> part(start.begin() + begin,
+                                  start.begin() + begin + size);
+      AddScaled<TypeParam>(scale, absl::MakeConstSpan(&from[begin], size),
+                           absl::MakeSpan(part));
+      EXPECT_EQ(std::memcmp(part.data(), all.data() + begin,
+                            size * sizeof(TypeParam)),
+                0);
+    }
+  }
+}
+
 TEST(ElementwiseTest, ScalarsMatchTheFormula) {
   EXPECT_DOUBLE_EQ(Logistic(0.0), 0.5);
   EXPECT_DOUBLE_EQ(Logistic(2.0), 1 / (1 + std::exp(-2.0)));

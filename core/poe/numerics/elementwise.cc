@@ -103,6 +103,16 @@ double SumSoftplus(std::type_identity_t<Scalar> scale,
   return total;
 }
 
+template <typename Scalar>
+void AddScaled(std::type_identity_t<Scalar> scale,
+               absl::Span<const Scalar> from, absl::Span<Scalar> to) {
+  const hn::ScalableTag<Scalar> d;
+  hn::Transform1(d, to.data(), to.size(), from.data(),
+                 [scale](auto d, auto sum, auto v) {
+                   return hn::MulAdd(hn::Set(d, scale), v, sum);
+                 });
+}
+
 double Logistic(double t) {
   const double e = std::exp(-std::abs(t));
   return (t < 0 ? e : 1) / (1 + e);
@@ -121,12 +131,14 @@ double LogSumExp(absl::Span<const double> t) {
   return greatest + std::log(sum);
 }
 
-#define POE_INSTANTIATE(Scalar)                       \
-  template void Logistic<Scalar>(absl::Span<Scalar>); \
-  template void Softplus<Scalar>(absl::Span<Scalar>); \
-  template void Exp<Scalar>(absl::Span<Scalar>);      \
-  template void Log<Scalar>(absl::Span<Scalar>);      \
-  template double SumSoftplus<Scalar>(Scalar, absl::Span<const Scalar>);
+#define POE_INSTANTIATE(Scalar)                                          \
+  template void Logistic<Scalar>(absl::Span<Scalar>);                    \
+  template void Softplus<Scalar>(absl::Span<Scalar>);                    \
+  template void Exp<Scalar>(absl::Span<Scalar>);                         \
+  template void Log<Scalar>(absl::Span<Scalar>);                         \
+  template double SumSoftplus<Scalar>(Scalar, absl::Span<const Scalar>); \
+  template void AddScaled<Scalar>(Scalar, absl::Span<const Scalar>,      \
+                                  absl::Span<Scalar>);
 POE_INSTANTIATE(float)
 POE_INSTANTIATE(double)
 #undef POE_INSTANTIATE

@@ -44,13 +44,10 @@ double Dot(absl::Span<const A> a, absl::Span<const B> b) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-// to += scale * from, of one size, with the same bits wherever they lie: Eigen
-// would treat their beginning differently by its address.
+// to += scale * from, of one size, with the same bits wherever they lie.
 template <typename Scalar>
 void AddScaled(std::type_identity_t<Scalar> scale,
-               absl::Span<const Scalar> from, absl::Span<Scalar> to) {
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] += scale * from[i];
-}
+               absl::Span<const Scalar> from, absl::Span<Scalar> to);
 
 // sigma and softplus of one number.
 double Logistic(double t);
