@@ -28,10 +28,8 @@ class BaseRatio final : public ExpertGroup<Scalar> {
       : base_(std::move(base)),
         start_(std::move(start)),
         sequential_(sequential) {
-    const Observations<Scalar> row = MakeDense<Scalar>(1, dimension());
-    Messages<Scalar> of_base, of_start;
-    base_->StartMessages(row, of_base);
-    start_->StartMessages(row, of_start);
+    const Messages<Scalar> of_base = base_->NaturalParameters();
+    const Messages<Scalar> of_start = start_->NaturalParameters();
     information_ = of_base.linear.row(0) - of_start.linear.row(0);
     precision_ = of_base.precision.row(0) - of_start.precision.row(0);
   }
@@ -109,7 +107,7 @@ Observations<Scalar> Scout(const Product<Scalar>& product) {
           : MakeDense<Scalar>(kScoutRows, product.dimension());
   const auto temperature = static_cast<Scalar>(kScoutTemperature);
   Messages<Scalar> messages, all;
-  product.base().StartMessages(x, all);
+  product.base().StartMessages(x, Workers::Inline(), all);
   messages.linear =
       RowMatrix<Scalar>::Zero(all.linear.rows(), all.linear.cols());
   messages.precision = messages.linear;

@@ -54,9 +54,29 @@ class Base : public Parameterized<Scalar> {
   virtual void AddLogNormalizers(const Observations<Scalar>& x,
                                  absl::Span<double> log_normalizers) const = 0;
 
-  // The base's own natural parameters, for as many frames as x has.
-  virtual void StartMessages(const Observations<Scalar>& x,
-                             Messages<Scalar>& messages) const = 0;
+  // The base's own natural parameters: of one frame, as those of all.
+  virtual Messages<Scalar> NaturalParameters() const = 0;
+
+  // Sets messages to the base's own, for as many frames as x has.
+  void StartMessages(const Observations<Scalar>& x, const Workers& workers,
+                     Messages<Scalar>& messages) const {
+    const Messages<Scalar> own = NaturalParameters();
+    const auto for_parts = [&](auto body) {
+      body(own.linear, messages.linear);
+      body(own.precision, messages.precision);
+      body(own.coupling, messages.coupling);
+    };
+    const Index rows = x.values.rows();
+    for_parts(
+        [&](const auto& from, auto& to) { to.resize(rows, from.cols()); });
+    // Each row by the thread that will add to it.
+    workers.ParallelFor(rows, kLeastRows, [&](Index begin, Index end) {
+      for_parts([&](const auto& from, auto& to) {
+        if (to.cols() > 0)
+          to.middleRows(begin, end - begin).rowwise() = from.row(0);
+      });
+    });
+  }
 
   // Replaces x by the mean of, or a draw from, the distribution with these
   // natural parameters, given the values of x that are clamped.

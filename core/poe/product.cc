@@ -173,7 +173,7 @@ void Product<Scalar>::Resample(const Posteriors& posteriors, std::uint64_t seed,
                                const Workers& workers,
                                Messages<Scalar>& messages,
                                Observations<Scalar>& x) const {
-  base_->StartMessages(x, messages);
+  base_->StartMessages(x, workers, messages);
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const Draws draws = {seed, Purpose::kLatents, static_cast<std::uint32_t>(i),
                          step};
@@ -213,7 +213,7 @@ void Product<Scalar>::ReconstructFrom(const ConstRowMatrixRef<Scalar>& states,
                                       const Workers& workers,
                                       Observations<Scalar>& x) const {
   Messages<Scalar> messages;
-  base_->StartMessages(x, messages);
+  base_->StartMessages(x, workers, messages);
   Index first = 0;
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     const Index count = groups_[i]->num_hidden();

@@ -29,7 +29,7 @@ Messages<double> MessagesOfExperts(const Product<double>& product,
   Observations<double> next = x;
   product.Resample(posteriors, 7, 0, Reconstruction::kSample, Workers::Inline(),
                    messages, next);
-  product.base().StartMessages(x, of_base);
+  product.base().StartMessages(x, Workers::Inline(), of_base);
   messages.linear -= of_base.linear;
   if (messages.precision.size() > 0)
     messages.precision -= of_base.precision;

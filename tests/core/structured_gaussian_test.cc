@@ -31,7 +31,7 @@ template <typename Scalar>
 Messages<Scalar> MakeMessages(const StructuredGaussianBase<Scalar>& base,
                               const Observations<Scalar>& x) {
   Messages<Scalar> messages;
-  base.StartMessages(x, messages);
+  base.StartMessages(x, Workers::Inline(), messages);
   for (Index n = 0; n < x.size; ++n) {
     const auto id = static_cast<Scalar>(x.row_ids[n] % 7);
     for (Index i = 0; i < kWidth; ++i) {

@@ -154,18 +154,16 @@ void GaussianBase<Scalar>::AddLogNormalizers(
 }
 
 template <typename Scalar>
-void GaussianBase<Scalar>::StartMessages(const Observations<Scalar>& x,
-                                         Messages<Scalar>& messages) const {
-  const Index rows = x.values.rows();
-  if (!has_gaussian_factor()) {
-    messages.linear = RowMatrix<Scalar>::Zero(rows, dimension());
-    messages.precision = messages.linear;
-    return;
+Messages<Scalar> GaussianBase<Scalar>::NaturalParameters() const {
+  Messages<Scalar> own;
+  if (has_gaussian_factor()) {
+    own.linear = this->block(0).cwiseProduct(precision_.transpose());
+    own.precision = precision_.transpose();
+  } else {
+    own.linear = RowMatrix<Scalar>::Zero(1, dimension());
+    own.precision = own.linear;
   }
-  const Vector<Scalar> information =
-      this->block(0).transpose().cwiseProduct(precision_);
-  messages.linear = information.transpose().replicate(rows, 1);
-  messages.precision = precision_.transpose().replicate(rows, 1);
+  return own;
 }
 
 template <typename Scalar>
@@ -247,7 +245,7 @@ template <typename Scalar>
 void GaussianBase<Scalar>::SampleStart(const Draws& draws,
                                        Observations<Scalar>& x) const {
   Messages<Scalar> messages;
-  StartMessages(x, messages);
+  this->StartMessages(x, Workers::Inline(), messages);
   Reconstruct(messages, Reconstruction::kSample, draws, Workers::Inline(), x);
 }
 

@@ -40,8 +40,7 @@ class GaussianBase final : public Base<Scalar> {
   std::optional<double> LogNormalizer() const override;
   void AddLogNormalizers(const Observations<Scalar>& x,
                          absl::Span<double> log_normalizers) const override;
-  void StartMessages(const Observations<Scalar>& x,
-                     Messages<Scalar>& messages) const override;
+  Messages<Scalar> NaturalParameters() const override;
   // Each coordinate is a normal of mean h / Lambda and variance 1 / Lambda cut
   // off at the box; where Lambda is 0 it is an exponential of slope h, or
   // uniform on the box if h is 0 as well. kMean gives the mean of that

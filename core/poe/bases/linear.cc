@@ -30,19 +30,18 @@ void LinearBase<Scalar>::AddLogScores(const Observations<Scalar>& x,
 }
 
 template <typename Scalar>
-void LinearBase<Scalar>::StartMessages(const Observations<Scalar>& x,
-                                       Messages<Scalar>& messages) const {
-  messages.linear.resize(x.values.rows(), dimension());
-  messages.linear.leftCols(num_outputs()) =
-      this->parameters().transpose().replicate(x.values.rows(), 1);
-  messages.linear.rightCols(num_real_inputs_).setZero();
+Messages<Scalar> LinearBase<Scalar>::NaturalParameters() const {
+  Messages<Scalar> own;
+  own.linear = RowMatrix<Scalar>::Zero(1, dimension());
+  own.linear.leftCols(num_outputs()) = this->parameters().transpose();
+  return own;
 }
 
 template <typename Scalar>
 void LinearBase<Scalar>::SampleStart(const Draws& draws,
                                      Observations<Scalar>& x) const {
   Messages<Scalar> messages;
-  StartMessages(x, messages);
+  this->StartMessages(x, Workers::Inline(), messages);
   this->Reconstruct(messages, Reconstruction::kSample, draws, Workers::Inline(),
                     x);
 }

@@ -17,8 +17,7 @@ class LinearBase : public Base<Scalar> {
   Index num_real_inputs() const final { return num_real_inputs_; }
   void AddLogScores(const Observations<Scalar>& x,
                     absl::Span<double> log_scores) const final;
-  void StartMessages(const Observations<Scalar>& x,
-                     Messages<Scalar>& messages) const final;
+  Messages<Scalar> NaturalParameters() const final;
   void SampleStart(const Draws& draws, Observations<Scalar>& x) const final;
   void AddGradient(const Observations<Scalar>& x,
                    absl::Span<const Scalar> weights,

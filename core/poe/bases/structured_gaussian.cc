@@ -101,15 +101,13 @@ void StructuredGaussianBase<Scalar>::AddLogNormalizers(
 }
 
 template <typename Scalar>
-void StructuredGaussianBase<Scalar>::StartMessages(
-    const Observations<Scalar>& x, Messages<Scalar>& messages) const {
-  const Index rows = x.values.rows();
-  const Vector<Scalar> information =
-      this->block(0).transpose().cwiseProduct(precision_);
-  messages.linear = information.transpose().replicate(rows, 1);
-  messages.precision = precision_.transpose().replicate(rows, 1);
-  messages.coupling =
-      RowMatrix<Scalar>::Zero(rows, static_cast<Index>(couplings_.size()));
+Messages<Scalar> StructuredGaussianBase<Scalar>::NaturalParameters() const {
+  Messages<Scalar> own;
+  own.linear = this->block(0).cwiseProduct(precision_.transpose());
+  own.precision = precision_.transpose();
+  own.coupling =
+      RowMatrix<Scalar>::Zero(1, static_cast<Index>(couplings_.size()));
+  return own;
 }
 
 template <typename Scalar>
@@ -154,7 +152,7 @@ template <typename Scalar>
 void StructuredGaussianBase<Scalar>::SampleStart(
     const Draws& draws, Observations<Scalar>& x) const {
   Messages<Scalar> messages;
-  StartMessages(x, messages);
+  this->StartMessages(x, Workers::Inline(), messages);
   Reconstruct(messages, Reconstruction::kSample, draws, Workers::Inline(), x);
 }
 

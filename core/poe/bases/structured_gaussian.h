@@ -37,8 +37,7 @@ class StructuredGaussianBase final : public Base<Scalar> {
   std::optional<double> LogNormalizer() const override;
   void AddLogNormalizers(const Observations<Scalar>& x,
                          absl::Span<double> log_normalizers) const override;
-  void StartMessages(const Observations<Scalar>& x,
-                     Messages<Scalar>& messages) const override;
+  Messages<Scalar> NaturalParameters() const override;
   // Draws and means by sparse Cholesky factors where coordinates are coupled.
   void Reconstruct(const Messages<Scalar>& messages,
                    Reconstruction reconstruction, const Draws& draws,

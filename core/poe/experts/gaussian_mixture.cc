@@ -16,11 +16,60 @@ namespace {
 // Rows whose messages are summed in one go, and are then still in the cache.
 constexpr Index kSampledRows = 64;
 
+// Rows that are turned into responsibilities while they are in the cache.
+constexpr Index kInferredRows = 64;
+
+// A matrix whose left columns lie apart from the right ones: of two threads
+// that have a side each, neither slows the other down by reading ahead.
+class SplitMatrix {
+ public:
+  void Resize(Index rows, Index left, Index right) {
+    sides_[0].resize(rows, left);
+    sides_[1].resize(rows, right);
+  }
+
+  // 0 is the left one.
+  const RowMatrix<double>& side(int side) const { return sides_[side]; }
+
+  // To and from the block that begins at (row, column).
+  void Set(Index row, Index column, const ConstRowMatrixRef<double>& block) {
+    ForSides(column, block.cols(), [&](int side, auto its, auto of_block) {
+      sides_[side].middleRows(row, block.rows())(Eigen::all, its) =
+          block(Eigen::all, of_block);
+    });
+  }
+  template <typename Scalar>
+  void Get(Index row, Index column, RowMatrixRef<Scalar> block) const {
+    ForSides(column, block.cols(), [&](int side, auto its, auto of_block) {
+      block(Eigen::all, of_block) =
+          sides_[side]
+              .middleRows(row, block.rows())(Eigen::all, its)
+              .template cast<Scalar>();
+    });
+  }
+
+ private:
+  // body(side, columns of it, which of `count` they are) for the columns from
+  // `first` on.
+  template <typename Body>
+  void ForSides(Index first, Index count, Body body) const {
+    const Index middle = sides_[0].cols();
+    const Index left = std::clamp<Index>(middle - first, 0, count);
+    if (left > 0) body(0, Eigen::seqN(first, left), Eigen::seqN(0, left));
+    if (left < count)
+      body(1, Eigen::seqN(first + left - middle, count - left),
+           Eigen::seqN(left, count - left));
+  }
+
+  RowMatrix<double> sides_[2];
+};
+
+// Split between the experts' halves.
 struct Responsibilities : Posterior {
-  RowMatrix<double> values;      // PaddedRows(N) x M K: P(component | x)
-  RowMatrix<double> log_scores;  // PaddedRows(N) x M: log f
-  double exponent = 1;           // power x inverse temperature
-  Index size = 0;                // N
+  SplitMatrix values;      // PaddedRows(N) x M K: P(component | x)
+  SplitMatrix log_scores;  // PaddedRows(N) x M: log f
+  double exponent = 1;     // power x inverse temperature
+  Index size = 0;          // N
 };
 
 const Responsibilities& ResponsibilitiesOf(const Posterior& posterior) {
@@ -103,37 +152,47 @@ void GaussianMixture<Scalar>::Infer(const Observations<Scalar>& x, Scalar beta,
   const Index rows = x.values.rows();
   responsibilities.size = x.size;
   responsibilities.exponent = static_cast<double>(power_) * beta;
-  responsibilities.values.resize(rows, num_hidden());
-  responsibilities.log_scores.resize(rows, num_experts());
   const Index components = num_components();
-  ShareGaussians(
-      rows, num_experts(), components, workers,
-      [&](Index row, Index count, Index expert, Index experts) {
-        const Index first = expert * components;
-        auto values = responsibilities.values.block(row, first, count,
-                                                    experts * components);
-        gaussians_.LogDensities(x.values.middleRows(row, count), first, values);
-        values *= responsibilities.exponent;
-        NormalizeComponents(values, responsibilities.log_scores.block(
-                                        row, expert, count, experts));
-      });
+  const Index left = FirstOfSecondHalf(num_experts(), components);
+  const Index right = num_experts() - left;
+  responsibilities.values.Resize(rows, left * components, right * components);
+  responsibilities.log_scores.Resize(rows, left, right);
+  ShareGaussians(rows, num_experts(), components, workers,
+                 [&](Index row, Index count, Index expert, Index experts) {
+                   const Index first = expert * components;
+                   const Index most = std::min(kInferredRows, count);
+                   RowMatrix<double> all_joints(most, experts * components);
+                   RowMatrix<double> all_scores(most, experts);
+                   for (Index begin = row; begin < row + count; begin += most) {
+                     const Index some = std::min(most, row + count - begin);
+                     auto joints = all_joints.topRows(some);
+                     auto scores = all_scores.topRows(some);
+                     gaussians_.LogDensities(x.values.middleRows(begin, some),
+                                             first, joints);
+                     joints *= responsibilities.exponent;
+                     NormalizeComponents(joints, scores);
+                     responsibilities.values.Set(begin, first, joints);
+                     responsibilities.log_scores.Set(begin, expert, scores);
+                   }
+                 });
 }
 
 template <typename Scalar>
 void GaussianMixture<Scalar>::AddLogScores(
     const Posterior& posterior, absl::Span<double> log_scores) const {
-  const RowMatrix<double>& of_experts =
-      ResponsibilitiesOf(posterior).log_scores;
   for (Index n = 0; n < ResponsibilitiesOf(posterior).size; ++n)
-    for (Index m = 0; m < num_experts(); ++m) log_scores[n] += of_experts(n, m);
+    for (const int side : {0, 1})
+      for (const double of_expert :
+           ResponsibilitiesOf(posterior).log_scores.side(side).row(n))
+        log_scores[n] += of_expert;
 }
 
 template <typename Scalar>
 void GaussianMixture<Scalar>::ExpertLogScores(
     const Posterior& posterior, RowMatrixRef<double> log_scores) const {
   const Index size = ResponsibilitiesOf(posterior).size;
-  log_scores.topRows(size) =
-      ResponsibilitiesOf(posterior).log_scores.topRows(size);
+  ResponsibilitiesOf(posterior).log_scores.Get<double>(
+      0, 0, log_scores.topRows(size));
 }
 
 // The messages of the first half of the experts and those of the second are
@@ -158,8 +217,7 @@ void GaussianMixture<Scalar>::AddSampledMessages(
     for (Index n = 0; n < chosen.rows(); ++n)
       DrawComponents(
           draws, x.row_ids[first_row + n], first,
-          span_of(responsibilities.values.row(first_row + n)
-                      .segment(first * components, experts * components)),
+          span_of(responsibilities.values.side(half).row(first_row + n)),
           span_of(chosen.row(n)));
     gaussians_.SumMessages(chosen, sums);
   };
@@ -212,11 +270,9 @@ void GaussianMixture<Scalar>::AddGradient(
   };
   const auto set_shares = [&](Index row, Index first,
                               RowMatrixRef<Scalar> shares) {
+    responsibilities.values.Get<Scalar>(row, first, shares);
     for (Index n = 0; n < shares.rows(); ++n)
-      shares.row(n) =
-          (weight_of(row + n) *
-           responsibilities.values.row(row + n).segment(first, shares.cols()))
-              .template cast<Scalar>();
+      shares.row(n) *= static_cast<Scalar>(weight_of(row + n));
   };
   double total_weight = 0;
   for (Index n = 0; n < x.size; ++n) total_weight += weight_of(n);
@@ -239,7 +295,7 @@ void GaussianMixture<Scalar>::StepUnits(
 template <typename Scalar>
 void GaussianMixture<Scalar>::HiddenProbabilities(
     const Posterior& posterior, RowMatrixRef<Scalar> probabilities) const {
-  probabilities = ResponsibilitiesOf(posterior).values.template cast<Scalar>();
+  ResponsibilitiesOf(posterior).values.Get<Scalar>(0, 0, probabilities);
 }
 
 template <typename Scalar>
