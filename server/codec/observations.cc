@@ -12,10 +12,6 @@
 namespace poe::server {
 namespace {
 
-absl::Span<const std::int64_t> ShapeOf(const v1::Tensor& tensor) {
-  return absl::MakeConstSpan(tensor.shape().data(), tensor.shape_size());
-}
-
 absl::Status WrongShape(const v1::Tensor& values, absl::string_view wanted,
                         absl::string_view field) {
   return FieldError(absl::StrCat(field, ".shape"), "INVALID_SHAPE",

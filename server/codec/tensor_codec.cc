@@ -19,10 +19,6 @@ static_assert(std::endian::native == std::endian::little,
 static_assert(std::numeric_limits<float>::is_iec559 &&
               std::numeric_limits<double>::is_iec559);
 
-absl::Span<const std::int64_t> ShapeOf(const v1::Tensor& tensor) {
-  return absl::MakeConstSpan(tensor.shape().data(), tensor.shape_size());
-}
-
 // Bytes of one element; 0 for a type that `data` cannot have.
 std::int64_t ElementSize(v1::ElementType type) {
   switch (type) {
@@ -131,6 +127,10 @@ void Encode(ConstRowMatrixRef<Scalar> matrix, v1::ElementType type,
 }
 
 }  // namespace
+
+absl::Span<const std::int64_t> ShapeOf(const v1::Tensor& tensor) {
+  return absl::MakeConstSpan(tensor.shape().data(), tensor.shape_size());
+}
 
 std::string ShapeText(absl::Span<const std::int64_t> shape) {
   constexpr std::size_t kMost = 8;

@@ -15,6 +15,9 @@
 
 namespace poe::server {
 
+// Its dimensions; valid as long as the tensor is, and unchanged.
+absl::Span<const std::int64_t> ShapeOf(const v1::Tensor& tensor);
+
 // "[3, 256]".
 std::string ShapeText(absl::Span<const std::int64_t> shape);
 

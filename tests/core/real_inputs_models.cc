@@ -12,7 +12,7 @@ namespace poe {
 namespace {
 
 constexpr Index kUnits = 4;
-constexpr int kSymbols = 3;
+constexpr int kOutputSymbols = 3;
 
 bool AreSymbols(Family family) { return family == Family::kCategorical; }
 
@@ -21,11 +21,11 @@ bool AreSymbols(Family family) { return family == Family::kCategorical; }
 Vector<double> SeenRow(Family family, float first_input, int first_output,
                        float second_input, int second_output) {
   const DataSpec spec = MixedSpec(family);
-  const Index outputs = AreSymbols(family) ? 2 * kSymbols : 2;
+  const Index outputs = AreSymbols(family) ? 2 * kOutputSymbols : 2;
   Vector<double> seen = Vector<double>::Zero(outputs + 2);
   if (AreSymbols(family)) {
     seen(first_output) = 1;
-    seen(kSymbols + second_output) = 1;
+    seen(kOutputSymbols + second_output) = 1;
   } else {
     seen(0) = first_output;
     seen(1) = second_output;
@@ -56,7 +56,7 @@ DataSpec MixedSpec(Family family) {
   DataSpec spec;
   spec.family = family;
   spec.dimension = 4;
-  if (AreSymbols(family)) spec.num_symbols = kSymbols;
+  if (AreSymbols(family)) spec.num_symbols = kOutputSymbols;
   spec.input_coordinates = {0, 2};
   spec.real_inputs = true;
   spec.preprocessing.kind = Preprocessing::Kind::kStandardize;
@@ -77,7 +77,7 @@ Product<Scalar> MixedProduct(Family family) {
   std::unique_ptr<Base<Scalar>> base;
   if (AreSymbols(family))
     base = *CategoricalBase<Scalar>::Create(
-        Eigen::Map<const RowMatrix<Scalar>>(bias.data(), 2, kSymbols), 2);
+        Eigen::Map<const RowMatrix<Scalar>>(bias.data(), 2, kOutputSymbols), 2);
   else
     base = *BernoulliBase<Scalar>::Create(bias, 2);
   return *Product<Scalar>::Create(std::move(base), std::move(groups));
@@ -93,7 +93,7 @@ Model MixedModel(Family family) {
 }
 
 RowMatrix<float> AllOutputs(Family family, float first, float second) {
-  const int states = AreSymbols(family) ? kSymbols : 2;
+  const int states = AreSymbols(family) ? kOutputSymbols : 2;
   RowMatrix<float> rows(states * states, 4);
   for (int n = 0; n < states * states; ++n)
     rows.row(n) << first, static_cast<float>(n % states), second,
@@ -102,7 +102,7 @@ RowMatrix<float> AllOutputs(Family family, float first, float second) {
 }
 
 RowMatrix<float> MixedRows(Family family, Index size, std::uint64_t seed) {
-  const float states = AreSymbols(family) ? kSymbols : 2;
+  const float states = AreSymbols(family) ? kOutputSymbols : 2;
   RowMatrix<float> rows(size, 4);
   rows.col(0) = (3 + 0.5f * NormalMatrix(size, 1, seed).array()).matrix();
   rows.col(2) = (20 * NormalMatrix(size, 1, seed + 1).array() - 50).matrix();
@@ -117,7 +117,7 @@ RowMatrix<float> MixedRows(Family family, Index size, std::uint64_t seed) {
 
 double PlainLogProbability(Family family, const Vector<double>& parameters,
                            const Eigen::Ref<const Eigen::RowVectorXf>& row) {
-  const int states = AreSymbols(family) ? kSymbols : 2;
+  const int states = AreSymbols(family) ? kOutputSymbols : 2;
   double sum = 0;
   for (int first = 0; first < states; ++first)
     for (int second = 0; second < states; ++second)

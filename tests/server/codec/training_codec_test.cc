@@ -136,8 +136,6 @@ v1::GroupSettings& GroupOf(v1::TrainStart& start) {
   return *start.mutable_products(0)->mutable_groups(0);
 }
 
-using R = Refusal<v1::TrainStart>;
-
 absl::Status DecodeLimited(const v1::TrainStart& start) {
   return DecodeTrainStart(start, 5,
                           {.classes = 3, .dimension = 300, .parameters = 60000})
@@ -145,6 +143,7 @@ absl::Status DecodeLimited(const v1::TrainStart& start) {
 }
 
 TEST(TrainingCodecTest, BadStartsAreRefused) {
+  using R = Refusal<v1::TrainStart>;
   ExpectRefused<v1::TrainStart>(
       FromText<v1::TrainStart>(kUnits),
       {R{[](auto& s) { s.set_data_file("digits.idx"); }, kInvalid, "REQUIRED",
@@ -193,6 +192,7 @@ TEST(TrainingCodecTest, BadStartsAreRefused) {
 }
 
 TEST(TrainingCodecTest, FilesHoldRows) {
+  using R = Refusal<v1::TrainStart>;
   v1::TrainStart start = FromText<v1::TrainStart>(kReal);
   start.set_data_file("clusters.csv");
   EXPECT_TRUE(DecodeTrainStart(start, 5).ok());
@@ -233,6 +233,7 @@ TEST(TrainingCodecTest, ExpertsOfAllLayersOfAClassAreLimited) {
 }
 
 TEST(TrainingCodecTest, BadGroupsAreRefused) {
+  using R = Refusal<v1::TrainStart>;
   ExpectRefused<v1::TrainStart>(
       FromText<v1::TrainStart>(kUnits),
       {R{[](auto& s) { GroupOf(s).clear_kind(); }, kInvalid, "REQUIRED",
@@ -269,6 +270,7 @@ TEST(TrainingCodecTest, BadGroupsAreRefused) {
 
 // Every kind's group for data of a family, then settings that do not fit.
 TEST(TrainingCodecTest, BadSettingsOfKindsAreRefused) {
+  using R = Refusal<v1::TrainStart>;
   const auto group = [](const std::string& text) {
     return [text](v1::TrainStart& start) {
       GroupOf(start) = FromText<v1::GroupSettings>("num_experts: 2 " + text);
@@ -411,6 +413,7 @@ TEST(TrainingCodecTest, WhereAllAreKeptASeparatorIsEnough) {
 }
 
 TEST(TrainingCodecTest, BadKeptClassesAreRefused) {
+  using R = Refusal<v1::TrainStart>;
   const Model base = KeptModel();
   ExpectRefused<v1::TrainStart>(
       KeepingStart(),
@@ -459,6 +462,7 @@ TEST(TrainingCodecTest, BadKeptClassesAreRefused) {
 }
 
 TEST(TrainingCodecTest, WhatIsStatedOfTheDataMustBeThatOfTheBase) {
+  using R = Refusal<v1::TrainStart>;
   const Model base = KeptModel();
   const auto states = [](const std::string& spec, const std::string& text) {
     return R{[spec](v1::TrainStart& s) {
