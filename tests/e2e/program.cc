@@ -43,8 +43,9 @@ Program::~Program() {
 }
 
 std::string Program::ReadLineWith(absl::string_view text) {
-  std::string line;
+  std::string all, line;
   for (int c = getc(output_); c != EOF; c = getc(output_)) {
+    all.push_back(static_cast<char>(c));
     if (c != '\n') {
       line.push_back(static_cast<char>(c));
     } else if (absl::StrContains(line, text)) {
@@ -53,7 +54,7 @@ std::string Program::ReadLineWith(absl::string_view text) {
       line.clear();
     }
   }
-  return "";
+  return all;
 }
 
 std::string Program::ReadAll() {

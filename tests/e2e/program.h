@@ -23,7 +23,8 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  // The next line of output that contains `text`; empty if there is none.
+  // The next line of output that contains `text`; where none does before the
+  // program ends, all that it said instead.
   std::string ReadLineWith(absl::string_view text);
   std::string ReadAll();
 

@@ -104,7 +104,8 @@ void SoakTest::RunServer(const std::vector<std::string>& flags,
   server = std::make_unique<Program>(arguments);
   const std::string line = server->ReadLineWith("listening on ");
   absl::string_view listening = line;
-  ASSERT_TRUE(absl::ConsumePrefix(&listening, "listening on ")) << line;
+  ASSERT_TRUE(absl::ConsumePrefix(&listening, "listening on "))
+      << line << "ended with " << server->Wait();
   address.assign(listening.begin(), listening.end());
 }
 
