@@ -64,7 +64,7 @@ class SplitMatrix {
   RowMatrix<double> sides_[2];
 };
 
-// Split between the experts' halves.
+// The sides are those of the two halves of the experts.
 struct Responsibilities : Posterior {
   SplitMatrix values;      // PaddedRows(N) x M K: P(component | x)
   SplitMatrix log_scores;  // PaddedRows(N) x M: log f
